@@ -1,0 +1,1 @@
+"""archloom: rank, improve, shrink and initialise neural networks through their compute graphs."""

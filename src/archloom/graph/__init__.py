@@ -1,0 +1,38 @@
+"""Compute graphs: the one graph type, op registry, shapes, counters, hashing and checks (NumPy only)."""
+
+from archloom.graph.builder import GraphBuilder
+from archloom.graph.check import check, is_valid
+from archloom.graph.counters import flops, node_flops, node_parameters, parameters
+from archloom.graph.graph import Graph, assemble
+from archloom.graph.hashing import graph_hash, node_colours
+from archloom.graph.isomorphism import is_isomorphic
+from archloom.graph.ops import OPS, Cost, Merge, Op, Padding, ShapeRule
+from archloom.graph.order import autogo_order, generation_order
+from archloom.graph.shapes import infer_shapes, input_shapes, output_shapes, window_pads
+
+__all__ = [
+    "OPS",
+    "Cost",
+    "Graph",
+    "GraphBuilder",
+    "Merge",
+    "Op",
+    "Padding",
+    "ShapeRule",
+    "assemble",
+    "autogo_order",
+    "check",
+    "flops",
+    "generation_order",
+    "graph_hash",
+    "infer_shapes",
+    "input_shapes",
+    "is_isomorphic",
+    "is_valid",
+    "node_colours",
+    "node_flops",
+    "node_parameters",
+    "output_shapes",
+    "parameters",
+    "window_pads",
+]

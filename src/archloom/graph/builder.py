@@ -1,0 +1,206 @@
+"""Build a graph node by node with shapes inferred on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archloom.errors import GraphError
+from archloom.graph.graph import Graph
+from archloom.graph.ops import OPS, Merge, Padding, ShapeRule
+
+Pair = int | tuple[int, int]
+PaddingLike = str | int | tuple[int, int, int, int]
+Shape = tuple[int, int, int]
+
+_NO_PADS = (0, 0, 0, 0)
+
+
+class GraphBuilder:
+    """Collects nodes and edges; every method returns the index of the new node.
+
+    Shapes are (H, W, C). Padding is "same" (TensorFlow), "valid", a number of pixels on every side, or
+    (top, left, bottom, right).
+    """
+
+    def __init__(self, name: str = "", family: str = "") -> None:
+        self.name, self.family = name, family
+        self._columns: dict[str, list[Any]] = {
+            field: []
+            for field in ("op", "resolution", "kernel", "stride", "dilation", "padding", "pads", "bias")
+        }
+        self._operands: list[Sequence[int]] = []
+        self._outputs: list[Shape] = []
+
+    def shape(self, node: int) -> Shape:
+        """Return the output shape (H, W, C) of ``node``."""
+        return self._outputs[node]
+
+    def input(self, height: int, width: int, channels: int) -> int:
+        """Add the network input."""
+        shape = (height, width, channels)
+        return self._add("input", (), shape, shape)
+
+    def output(self, node: int) -> int:
+        """Add the network output behind ``node``."""
+        return self.unary("output", node)
+
+    def unary(self, op: str, node: int) -> int:
+        """Add an op without a window that takes one operand: relu, batchnorm, identity, zero, mean, ..."""
+        height, width, channels = self._outputs[node]
+        pooled = OPS.get(op).shape == ShapeRule.GLOBAL
+        after = (1, 1, channels) if pooled else (height, width, channels)
+        return self._add(op, (node,), (height, width, channels), after)
+
+    def conv(
+        self,
+        node: int,
+        channels: int,
+        kernel: Pair = 3,
+        stride: Pair = 1,
+        *,
+        padding: PaddingLike = "same",
+        bias: bool = False,
+        dilation: Pair = 1,
+    ) -> int:
+        """Add a convolution with ``channels`` output channels."""
+        return self._window("conv", node, channels, kernel, stride, padding, bias, dilation)
+
+    def depthwise(
+        self,
+        node: int,
+        kernel: Pair = 3,
+        stride: Pair = 1,
+        *,
+        padding: PaddingLike = "same",
+        bias: bool = False,
+        dilation: Pair = 1,
+    ) -> int:
+        """Add a depthwise convolution (multiplier 1)."""
+        channels = self._outputs[node][2]
+        return self._window("depthwise", node, channels, kernel, stride, padding, bias, dilation)
+
+    def pool(
+        self, op: str, node: int, kernel: Pair, stride: Pair = 1, padding: PaddingLike = "same"
+    ) -> int:
+        """Add ``maxpool`` or ``avgpool``; averages leave padded positions out."""
+        return self._window(op, node, self._outputs[node][2], kernel, stride, padding, False, 1)
+
+    def matmul(self, node: int, channels: int, bias: bool = True) -> int:
+        """Add a dense layer over the channels."""
+        height, width, before = self._outputs[node]
+        return self._add(
+            "matmul", (node,), (height, width, before), (height, width, channels), bias=bias
+        )
+
+    def merge(self, op: str, nodes: Sequence[int]) -> int:
+        """Add an op with several operands: add, mul (equal shapes) or concat (equal H, W)."""
+        shapes = [self._outputs[node] for node in nodes]
+        concat = OPS.get(op).merge == Merge.CONCAT
+        compared = [shape[:2] for shape in shapes] if concat else shapes
+        if not nodes or len(set(compared)) != 1:
+            raise GraphError(
+                f"graph {self.name!r}: {op} of operands {list(nodes)} with shapes {shapes} (H, W, C): "
+                f"{'H and W' if concat else 'shapes'} must be equal, add a stride or a 1x1 conv."
+            )
+        height, width, channels = shapes[0]
+        if concat:
+            channels = sum(shape[2] for shape in shapes)
+        shape = (height, width, channels)
+        return self._add(op, tuple(nodes), shape, shape)
+
+    def add(self, nodes: Sequence[int]) -> int:
+        """Add an element-wise sum."""
+        return self.merge("add", nodes)
+
+    def mul(self, nodes: Sequence[int]) -> int:
+        """Add an element-wise product."""
+        return self.merge("mul", nodes)
+
+    def concat(self, nodes: Sequence[int]) -> int:
+        """Add a concatenation along channels."""
+        return self.merge("concat", nodes)
+
+    def build(self) -> Graph:
+        """Return the graph; node i is the i-th node added."""
+        pointer, sources = [0], []
+        for operands in self._operands:
+            sources.extend(operands)
+            pointer.append(len(sources))
+        return Graph.from_arrays(
+            name=self.name, family=self.family, in_ptr=pointer, in_src=sources, **self._columns
+        )
+
+    def _window(
+        self,
+        op: str,
+        node: int,
+        channels: int,
+        kernel: Pair,
+        stride: Pair,
+        padding: PaddingLike,
+        bias: bool,
+        dilation: Pair,
+    ) -> int:
+        kernels, strides, dilations = _pair(kernel), _pair(stride), _pair(dilation)
+        code, pads = _padding(padding)
+        before = self._outputs[node]
+        sizes = [
+            -(-size // s) if code == Padding.SAME else (size + pads[a] + pads[a + 2] - (k - 1) * d - 1) // s + 1
+            for a, (size, k, s, d) in enumerate(zip(before[:2], kernels, strides, dilations, strict=True))
+        ]
+        if min(sizes) < 1:
+            raise GraphError(
+                f"graph {self.name!r}: {op} with window {kernels} and stride {strides} does not fit the input "
+                f"{before} (H, W, C) of node {node}: enlarge the input or use SAME padding."
+            )
+        return self._add(
+            op,
+            (node,),
+            before,
+            (sizes[0], sizes[1], channels),
+            kernel=kernels,
+            stride=strides,
+            dilation=dilations,
+            padding=code,
+            pads=pads,
+            bias=bias,
+        )
+
+    def _add(
+        self,
+        op: str,
+        operands: tuple[int, ...],
+        before: Shape,
+        after: Shape,
+        *,
+        kernel: tuple[int, int] = (0, 0),
+        stride: tuple[int, int] = (1, 1),
+        dilation: tuple[int, int] = (1, 1),
+        padding: int = Padding.NONE,
+        pads: tuple[int, int, int, int] = _NO_PADS,
+        bias: bool = False,
+    ) -> int:
+        resolution = (before[0], after[0], before[1], after[1], before[2], after[2])
+        row = (OPS.code(op), resolution, kernel, stride, dilation, padding, pads, bias)
+        for column, value in zip(self._columns.values(), row, strict=True):
+            column.append(value)
+        self._operands.append(operands)
+        self._outputs.append(after)
+        return len(self._outputs) - 1
+
+
+def _pair(value: Pair) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _padding(value: PaddingLike) -> tuple[int, tuple[int, int, int, int]]:
+    """Return the padding code and the explicit pads that ``value`` stands for."""
+    if isinstance(value, int):
+        value = (value, value, value, value)
+    if isinstance(value, tuple):
+        return (Padding.EXPLICIT, value) if any(value) else (Padding.VALID, _NO_PADS)
+    codes = {"same": Padding.SAME, "valid": Padding.VALID}
+    if value not in codes:
+        raise GraphError(f'padding {value!r} is not known: use "same", "valid", pixels, or four numbers.')
+    return codes[value], _NO_PADS

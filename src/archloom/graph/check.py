@@ -1,0 +1,123 @@
+"""Validation of a graph: structure and shapes, with messages that name node, rule and remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archloom.errors import GraphError
+from archloom.graph.graph import Graph
+from archloom.graph.ops import OPS, Merge, ShapeRule
+from archloom.graph.shapes import C_IN, expected_outputs, input_shapes, merged_inputs, output_shapes
+
+
+def check(graph: Graph, *, network: bool = True) -> None:
+    """Raise ``GraphError`` at the first broken rule of ``graph``.
+
+    Rules: acyclic; sizes and channels at least one; strides and dilations at least one; window ops have a kernel;
+    operands agree in H and W and, apart from slicing, in channels; stored inputs equal the producers' outputs; stored
+    outputs equal what the op computes. ``network`` also wants one ``input`` source and one ``output`` sink (leave it
+    off for segments).
+    """
+    if graph.n_nodes == 0:
+        raise GraphError("the graph has no nodes: nothing can be computed, check where it was cut or read.")
+    _ = graph.order  # raises on a cycle
+    if network:
+        _check_ends(graph)
+    _check_values(graph)
+    _check_operands(graph)
+    _check_outputs(graph)
+
+
+def is_valid(graph: Graph, *, network: bool = True) -> bool:
+    """Return whether ``check`` accepts ``graph``."""
+    try:
+        check(graph, network=network)
+    except GraphError:
+        return False
+    return True
+
+
+def _check_ends(graph: Graph) -> None:
+    for what, nodes, op in (("source", graph.sources, "input"), ("sink", graph.sinks, "output")):
+        if len(nodes) != 1:
+            listed = ", ".join(f"{node} ({graph.op_name(node)})" for node in nodes[:5].tolist())
+            raise GraphError(
+                f"graph {graph.name!r} has {len(nodes)} {what}s ({listed}): a network has exactly one, connect or remove "
+                "the others (a segment is checked with network=False)."
+            )
+        if graph.op_name(nodes[0]) != op:
+            raise GraphError(f"{graph.describe(int(nodes[0]))} is the {what}: it must be an {op} node.")
+
+
+def _fail(graph: Graph, bad: NDArray[np.bool_], rule: str, remedy: str, **values: NDArray[np.generic]) -> None:
+    """Raise for the first node where ``bad`` holds; ``rule`` may use {name} of ``values``."""
+    nodes = np.flatnonzero(bad)
+    if len(nodes):
+        node = int(nodes[0])
+        shown = {name: tuple(np.atleast_1d(array[node]).tolist()) for name, array in values.items()}
+        raise GraphError(f"{graph.describe(node)} {rule.format(**shown)}: {remedy}")
+
+
+def _check_values(graph: Graph) -> None:
+    _fail(
+        graph,
+        (graph.resolution < 1).any(axis=1),
+        "has the resolution {found}",
+        "every size and channel count must be at least 1, lower strides or enlarge the input.",
+        found=graph.resolution,
+    )
+    _fail(
+        graph,
+        ((graph.stride < 1) | (graph.dilation < 1)).any(axis=1),
+        "has stride {stride} and dilation {dilation}",
+        "both must be at least 1.",
+        stride=graph.stride,
+        dilation=graph.dilation,
+    )
+    rule = OPS.table("shape")[graph.op]
+    window = (rule == ShapeRule.WINDOW) | (rule == ShapeRule.WINDOW_CHANNELS)
+    _fail(
+        graph,
+        window & (graph.kernel < 1).any(axis=1),
+        "has the window {kernel}",
+        "a window op needs a kernel of at least 1x1.",
+        kernel=graph.kernel,
+    )
+
+
+def _check_operands(graph: Graph) -> None:
+    outputs, inputs = output_shapes(graph), input_shapes(graph)
+    target = graph.edge_dst
+    wrong = (outputs[graph.in_src, :2] != inputs[target, :2]).any(axis=1)
+    if wrong.any():
+        edge = int(np.flatnonzero(wrong)[0])
+        source, node = int(graph.in_src[edge]), int(target[edge])
+        raise GraphError(
+            f"{graph.describe(node)} takes {tuple(inputs[node, :2].tolist())} (H, W) but its operand "
+            f"{graph.describe(source)} gives {tuple(outputs[source, :2].tolist())}: operands must agree, change a stride "
+            "or run infer_shapes."
+        )
+    merged = merged_inputs(graph, outputs)
+    concat = OPS.table("merge")[graph.op] == Merge.CONCAT
+    stored = np.where(concat, graph.resolution[:, 5], graph.resolution[:, C_IN])
+    _fail(
+        graph,
+        merged[:, 2] != np.where(graph.in_degree > 0, stored, merged[:, 2]),
+        "stores {stored} input channels where its operands give {merged}",
+        "run infer_shapes, or change the producing node.",
+        stored=stored,
+        merged=merged[:, 2],
+    )
+
+
+def _check_outputs(graph: Graph) -> None:
+    expected, stored = expected_outputs(graph), output_shapes(graph)
+    _fail(
+        graph,
+        (expected != stored).any(axis=1),
+        "stores the output {stored} (H, W, C) but computes {expected} from its input",
+        "fix stride, kernel, padding or channels, or run infer_shapes.",
+        stored=stored,
+        expected=expected,
+    )

@@ -1,0 +1,277 @@
+"""The one compute-graph type: immutable, array-based, without weights.
+
+Letters in shapes: n nodes, m edges. Spatial sizes are H (height) and W (width), channels C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from archloom.errors import GraphError
+from archloom.graph.hashing import graph_hash
+from archloom.graph.ops import OPS, Merge
+from archloom.graph.order import generation_order
+
+ARRAY_FIELDS: dict[str, tuple[type, int]] = {
+    "op": (np.int16, 0),
+    "in_ptr": (np.int32, 0),
+    "in_src": (np.int32, 0),
+    "resolution": (np.int32, 6),
+    "kernel": (np.int16, 2),
+    "stride": (np.int16, 2),
+    "dilation": (np.int16, 2),
+    "padding": (np.int8, 0),
+    "pads": (np.int16, 4),
+    "bias": (np.bool_, 0),
+    "ids": (np.int64, 0),
+}
+"""Array fields of a graph: dtype and number of columns (0: one-dimensional)."""
+
+NODE_FIELDS = tuple(name for name in ARRAY_FIELDS if name not in ("in_ptr", "in_src"))
+"""The fields with one row per node."""
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A directed acyclic compute graph (whole network or segment).
+
+    op          (n,) int16: code in ``archloom.graph.OPS``
+    in_ptr      (n + 1,) int32, in_src (m,) int32: predecessors of each node in operand order (CSR)
+    resolution  (n, 6) int32: H_in, H_out, W_in, W_out, C_in, C_out; 2-D tensors have H = W = 1
+    kernel      (n, 2) int16: k_h, k_w of convolutions and pools, 0 elsewhere
+    stride, dilation  (n, 2) int16: 1 where they do not apply
+    padding     (n,) int8: ``archloom.graph.Padding``
+    pads        (n, 4) int16: top, left, bottom, right, for ``Padding.EXPLICIT`` and the paddings op
+    bias        (n,) bool
+    ids         (n,) int64: stable node ids, kept by mutation; weights are keyed by them
+
+    Arrays are read-only. Build one with ``GraphBuilder`` or ``Graph.from_arrays``; the plain constructor trusts its
+    arguments. Two graphs are the same architecture when their ``hash`` is equal.
+    """
+
+    op: NDArray[np.int16]
+    in_ptr: NDArray[np.int32]
+    in_src: NDArray[np.int32]
+    resolution: NDArray[np.int32]
+    kernel: NDArray[np.int16]
+    stride: NDArray[np.int16]
+    dilation: NDArray[np.int16]
+    padding: NDArray[np.int8]
+    pads: NDArray[np.int16]
+    bias: NDArray[np.bool_]
+    ids: NDArray[np.int64]
+    name: str = ""
+    family: str = ""
+
+    @classmethod
+    def from_arrays(cls, *, name: str = "", family: str = "", **arrays: ArrayLike) -> Graph:
+        """Build a graph from array-likes: dtypes coerced, shapes checked, arrays frozen.
+
+        Defaults for what is left out: kernel 0, stride and dilation 1, no padding, no bias, ids 0..n-1.
+        Raises ``GraphError`` for a wrong shape, an unknown op code or an edge to a missing node.
+        """
+        n = len(np.asarray(arrays["op"]))
+        defaults: dict[str, Any] = {
+            "kernel": np.zeros((n, 2)),
+            "stride": np.ones((n, 2)),
+            "dilation": np.ones((n, 2)),
+            "padding": np.zeros(n),
+            "pads": np.zeros((n, 4)),
+            "bias": np.zeros(n),
+            "ids": np.arange(n),
+        }
+        coerced = {
+            field: _coerce(field, arrays.get(field, defaults.get(field)), n) for field in ARRAY_FIELDS
+        }
+        _check_structure(coerced, name)
+        return cls(**coerced, name=name, family=family)
+
+    # --- structure -----------------------------------------------------------------------------------------------
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes."""
+        return len(self.op)
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges."""
+        return len(self.in_src)
+
+    @cached_property
+    def in_degree(self) -> NDArray[np.int32]:
+        """(n,) number of incoming edges."""
+        return np.diff(self.in_ptr)
+
+    @cached_property
+    def edge_dst(self) -> NDArray[np.int32]:
+        """(m,) target of each edge, aligned with ``in_src``."""
+        return np.repeat(np.arange(self.n_nodes, dtype=np.int32), self.in_degree)
+
+    @cached_property
+    def edges(self) -> NDArray[np.int32]:
+        """(m, 2) source and target of each edge, by target, then operand."""
+        return np.stack([self.in_src, self.edge_dst], axis=1)
+
+    @cached_property
+    def out_degree(self) -> NDArray[np.int64]:
+        """(n,) number of outgoing edges."""
+        return np.bincount(self.in_src, minlength=self.n_nodes)
+
+    @cached_property
+    def out_ptr(self) -> NDArray[np.int64]:
+        """(n + 1,) start of each node's successors in ``out_dst``."""
+        return np.concatenate([[0], np.cumsum(self.out_degree)])
+
+    @cached_property
+    def out_dst(self) -> NDArray[np.int32]:
+        """(m,) successors of each node, ascending within a node."""
+        return self.edge_dst[np.argsort(self.in_src, kind="stable")]
+
+    @cached_property
+    def sources(self) -> NDArray[np.int64]:
+        """Nodes without predecessors, ascending."""
+        return np.flatnonzero(self.in_degree == 0)
+
+    @cached_property
+    def sinks(self) -> NDArray[np.int64]:
+        """Nodes without successors, ascending."""
+        return np.flatnonzero(self.out_degree == 0)
+
+    @cached_property
+    def order(self) -> NDArray[np.int32]:
+        """(n,) topological order by generations; raises ``GraphError`` on a cycle."""
+        return generation_order(self)
+
+    @cached_property
+    def is_weighted(self) -> NDArray[np.bool_]:
+        """(n,) whether a node is a convolution or matmul (AutoGO spec 1.2)."""
+        return OPS.table("weighted")[self.op].astype(np.bool_)
+
+    @cached_property
+    def hash(self) -> str:
+        """Canonical content hash, 32 hex digits, stable under renumbering (see ``archloom.graph.hashing``)."""
+        return graph_hash(self)
+
+    def predecessors(self, node: int) -> NDArray[np.int32]:
+        """Return the predecessors of ``node`` in operand order."""
+        return self.in_src[self.in_ptr[node] : self.in_ptr[node + 1]]
+
+    # --- names ---------------------------------------------------------------------------------------------------
+
+    def op_name(self, node: int) -> str:
+        """Return the registry name of the operation at ``node``."""
+        return OPS.name(int(self.op[node]))
+
+    def describe(self, node: int) -> str:
+        """Return how messages speak of ``node``: graph, index and operation."""
+        where = f"graph {self.name!r}: " if self.name else ""
+        return f"{where}node {node} ({self.op_name(node)})"
+
+    def __repr__(self) -> str:
+        title = f" {self.name!r}" if self.name else ""
+        return f"<Graph{title}: {self.n_nodes} nodes, {self.n_edges} edges>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave derived arrays out when a graph travels to another process."""
+        kept = (*ARRAY_FIELDS, "name", "family")
+        return {field: self.__dict__[field] for field in kept}
+
+    # --- new graphs ----------------------------------------------------------------------------------------------
+
+    def replace(self, **changes: Any) -> Graph:
+        """Return a graph with some fields replaced; unchanged arrays are shared, nothing is re-checked."""
+        for field, value in changes.items():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+        return replace(self, **changes)
+
+    def take(self, nodes: Sequence[int] | NDArray[np.integer]) -> dict[str, NDArray[Any]]:
+        """Return the per-node arrays restricted to ``nodes``, in that order."""
+        index = np.asarray(nodes)
+        return {field: getattr(self, field)[index] for field in NODE_FIELDS}
+
+    def subgraph(self, nodes: Sequence[int] | NDArray[np.integer], name: str = "") -> Graph:
+        """Return the node-induced subgraph; node i of the result is ``nodes[i]`` of this graph.
+
+        Ids and stored resolutions are kept, name and family are not: a segment carries no graph attributes
+        (AutoGO spec 8.1, B6).
+        """
+        index = np.asarray(nodes, dtype=np.int64)
+        position = np.full(self.n_nodes, -1, dtype=np.int32)
+        position[index] = np.arange(len(index), dtype=np.int32)
+        source, target = position[self.in_src], position[self.edge_dst]
+        kept = (source >= 0) & (target >= 0)
+        return assemble(self.take(index), source[kept], target[kept], name=name)
+
+
+def assemble(
+    node_arrays: dict[str, NDArray[Any]],
+    source: NDArray[np.integer],
+    target: NDArray[np.integer],
+    *,
+    name: str = "",
+    family: str = "",
+) -> Graph:
+    """Return the graph of per-node arrays and an edge list whose order gives the operand order of each target."""
+    n = len(node_arrays["op"])
+    by_target = np.argsort(target, kind="stable")
+    in_ptr = np.zeros(n + 1, dtype=np.int32)
+    np.cumsum(np.bincount(target, minlength=n), out=in_ptr[1:])
+    arrays = {**node_arrays, "in_ptr": in_ptr, "in_src": source[by_target].astype(np.int32)}
+    for array in arrays.values():
+        array.setflags(write=False)
+    return Graph(**arrays, name=name, family=family)
+
+
+def _coerce(field: str, value: Any, n: int) -> NDArray[Any]:
+    """Return ``value`` as a frozen array of the field's dtype and shape, or raise ``GraphError``."""
+    dtype, columns = ARRAY_FIELDS[field]
+    if value is None:
+        raise GraphError(f"a graph needs the array {field!r}: give it, or use GraphBuilder.")
+    wide = np.asarray(value)
+    if wide.size == 0:
+        wide = wide.reshape((0, columns) if columns else (0,))
+    if wide.dtype.kind not in "iubf" or (wide.dtype.kind == "f" and (wide != np.trunc(wide)).any()):
+        raise GraphError(f"graph array {field!r} holds {wide.dtype} values: whole numbers are wanted.")
+    array = wide.astype(dtype)
+    if dtype is not np.bool_ and not np.array_equal(array, wide):
+        raise GraphError(f"graph array {field!r} holds values outside {np.dtype(dtype).name}: check the file.")
+    rows = {"in_ptr": n + 1, "in_src": len(array)}.get(field, n)
+    wanted = (rows, columns) if columns else (rows,)
+    if array.shape != wanted:
+        raise GraphError(f"graph array {field!r} has shape {array.shape}, {wanted} is wanted.")
+    array.setflags(write=False)
+    return array
+
+
+def _check_structure(arrays: dict[str, NDArray[Any]], name: str) -> None:
+    """Raise ``GraphError`` unless op codes are known and the edge arrays are consistent."""
+    n, pointer, source = len(arrays["op"]), arrays["in_ptr"], arrays["in_src"]
+    where = f"graph {name!r}" if name else "graph"
+    if n and (arrays["op"].min() < 0 or arrays["op"].max() >= len(OPS)):
+        bad = int(np.flatnonzero((arrays["op"] < 0) | (arrays["op"] >= len(OPS)))[0])
+        raise GraphError(
+            f"{where}: node {bad} has op code {arrays['op'][bad]}, known are 0 to {len(OPS) - 1}: the file is damaged "
+            "or needs a newer archloom."
+        )
+    if pointer[0] != 0 or pointer[-1] != len(source) or (np.diff(pointer) < 0).any():
+        raise GraphError(f"{where}: in_ptr does not partition the {len(source)} edges: the file is damaged.")
+    if len(source) and (source.min() < 0 or source.max() >= n):
+        raise GraphError(f"{where}: an edge starts at node {int(source.max())}, there are {n} nodes.")
+    if len(np.unique(arrays["ids"])) != n:
+        raise GraphError(f"{where}: node ids are not unique, weights could not be told apart.")
+
+
+def merge_rule(graph: Graph) -> NDArray[np.int8]:
+    """Return ``(n,)`` int8 of ``Merge``: how each node joins several operands."""
+    return OPS.table("merge")[graph.op]
+
+
+__all__ = ["ARRAY_FIELDS", "NODE_FIELDS", "Graph", "Merge", "assemble", "merge_rule"]

@@ -1,0 +1,176 @@
+"""Shape propagation through a graph with fixed attributes: window arithmetic and shape inference.
+
+SAME padding follows TensorFlow: total pad = max((ceil(in / s) - 1) * s + (k - 1) * d + 1 - in, 0), the smaller half
+first (AutoGO spec 1.7). Channels of conv and matmul are attributes of the node, all else follows from the input.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archloom.errors import GraphError
+from archloom.graph.graph import Graph
+from archloom.graph.ops import OPS, Merge, Padding, ShapeRule
+
+H_IN, H_OUT, W_IN, W_OUT, C_IN, C_OUT = range(6)
+"""Columns of ``Graph.resolution``."""
+
+INPUT_COLUMNS = [H_IN, W_IN, C_IN]
+OUTPUT_COLUMNS = [H_OUT, W_OUT, C_OUT]
+
+
+def input_shapes(graph: Graph) -> NDArray[np.int32]:
+    """Return ``(n, 3)``: stored input H, W, C of each node."""
+    return graph.resolution[:, INPUT_COLUMNS]
+
+
+def output_shapes(graph: Graph) -> NDArray[np.int32]:
+    """Return ``(n, 3)``: stored output H, W, C of each node."""
+    return graph.resolution[:, OUTPUT_COLUMNS]
+
+
+def same_pads(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """Return TensorFlow's SAME padding (before, after) of one axis."""
+    total = max((-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
+def window_pads(graph: Graph, node: int) -> tuple[int, int, int, int]:
+    """Return the padding (top, left, bottom, right) that ``node`` applies to its stored input size."""
+    code = graph.padding[node]
+    if code == Padding.EXPLICIT:
+        top, left, bottom, right = graph.pads[node].tolist()
+        return top, left, bottom, right
+    if code != Padding.SAME:
+        return 0, 0, 0, 0
+    sizes = graph.resolution[node, [H_IN, W_IN]].tolist()
+    (top, bottom), (left, right) = (
+        same_pads(size, kernel, stride, dilation)
+        for size, kernel, stride, dilation in zip(
+            sizes,
+            graph.kernel[node].tolist(),
+            graph.stride[node].tolist(),
+            graph.dilation[node].tolist(),
+            strict=True,
+        )
+    )
+    return top, left, bottom, right
+
+
+def expected_outputs(graph: Graph, inputs: NDArray[np.integer] | None = None) -> NDArray[np.int64]:
+    """Return ``(n, 3)``: output H, W, C that follow from ``inputs`` ((n, 3), default: the stored ones).
+
+    Channels of conv and matmul, and outputs of ops without a shape rule, are taken from the stored resolution. A
+    concat passes its stored channel sum on: the sum over its operands is the caller's to check.
+    """
+    given = input_shapes(graph) if inputs is None else inputs
+    result = np.array(given, dtype=np.int64)
+    rule = OPS.table("shape")[graph.op]
+    window = (rule == ShapeRule.WINDOW) | (rule == ShapeRule.WINDOW_CHANNELS)
+    if window.any():
+        result[window, :2] = _window_outputs(graph, window, result[window, :2])
+    result[rule == ShapeRule.GLOBAL, :2] = 1
+    own_channels = np.isin(rule, (ShapeRule.WINDOW_CHANNELS, ShapeRule.CHANNELS, ShapeRule.CONCAT))
+    result[own_channels, 2] = graph.resolution[own_channels, C_OUT]
+    pad = rule == ShapeRule.PAD
+    if pad.any():
+        result[pad, :2] += (graph.pads[pad, :2] + graph.pads[pad, 2:]).astype(np.int64)
+    stored = rule == ShapeRule.GIVEN
+    result[stored] = output_shapes(graph)[stored]
+    return result
+
+
+def _window_outputs(
+    graph: Graph, window: NDArray[np.bool_], size: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return ``(k, 2)``: output H, W of the k window nodes for input sizes ``size``."""
+    stride = graph.stride[window].astype(np.int64)
+    extent = (graph.kernel[window].astype(np.int64) - 1) * graph.dilation[window] + 1
+    pads = graph.pads[window].astype(np.int64)
+    explicit = (graph.padding[window] == Padding.EXPLICIT)[:, None]
+    padded = size + np.where(explicit, pads[:, :2] + pads[:, 2:], 0)
+    same = (graph.padding[window] == Padding.SAME)[:, None]
+    return np.where(same, -(-size // stride), (padded - extent) // stride + 1)
+
+
+def merged_inputs(graph: Graph, outputs: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return ``(n, 3)``: input H, W, C of each node for given outputs; sources keep their stored input.
+
+    H and W come from the first operand; channels are summed by concat and are the smallest operand's elsewhere
+    (operands are sliced to it, AutoGO spec 6.1).
+    """
+    result = input_shapes(graph).astype(np.int64)
+    fed = np.flatnonzero(graph.in_degree)
+    if not len(fed):
+        return result
+    start = graph.in_ptr[fed]
+    result[fed, :2] = outputs[graph.in_src[start], :2]
+    channels = outputs[graph.in_src, 2].astype(np.int64)
+    concat = OPS.table("merge")[graph.op[fed]] == Merge.CONCAT
+    result[fed, 2] = np.where(concat, np.add.reduceat(channels, start), np.minimum.reduceat(channels, start))
+    return result
+
+
+def infer_shapes(graph: Graph, input_shape: tuple[int, int, int] | None = None) -> Graph:
+    """Return ``graph`` with ``resolution`` computed anew from its sources.
+
+    ``input_shape`` (H, W, C) replaces the stored shape of every source. Kernel, stride, padding and the channels of
+    conv and matmul are kept, channels of everything else follow. Raises ``GraphError`` where a size becomes less
+    than one or a depthwise or window cannot be applied.
+    """
+    inputs = input_shapes(graph).astype(np.int64)
+    if input_shape is not None:
+        inputs[graph.sources] = input_shape
+    outputs = np.zeros_like(inputs)
+    for level in _levels(graph):
+        part = _without_edges(graph, level)
+        inputs[level] = np.where(
+            (graph.in_degree[level] > 0)[:, None], _merge_level(graph, level, outputs), inputs[level]
+        )
+        concat = OPS.table("merge")[graph.op[level]] == Merge.CONCAT
+        outputs[level] = expected_outputs(part, inputs[level])
+        outputs[level[concat], 2] = inputs[level[concat], 2]
+        if (outputs[level] < 1).any():
+            node = int(level[np.flatnonzero((outputs[level] < 1).any(axis=1))[0]])
+            raise GraphError(
+                f"{graph.describe(node)} turns an input of {tuple(inputs[node].tolist())} (H, W, C) into "
+                f"{tuple(outputs[node].tolist())}: use a larger input, a smaller kernel or stride, or SAME padding."
+            )
+    resolution = np.empty_like(graph.resolution)
+    resolution[:, INPUT_COLUMNS] = inputs
+    resolution[:, OUTPUT_COLUMNS] = outputs
+    return graph.replace(resolution=resolution)
+
+
+def _levels(graph: Graph) -> list[NDArray[np.int64]]:
+    """Return the nodes grouped by longest distance from a source, ascending."""
+    depth = np.zeros(graph.n_nodes, dtype=np.int64)
+    pointer, source = graph.in_ptr.tolist(), graph.in_src.tolist()
+    levels = depth.tolist()
+    for node in graph.order.tolist():
+        above = [levels[other] for other in source[pointer[node] : pointer[node + 1]]]
+        levels[node] = max(above) + 1 if above else 0
+    depth = np.array(levels, dtype=np.int64)
+    return [np.flatnonzero(depth == level) for level in range(int(depth.max(initial=-1)) + 1)]
+
+
+def _without_edges(graph: Graph, nodes: NDArray[np.int64]) -> Graph:
+    """Return ``nodes`` of ``graph`` as a graph without edges."""
+    no_edges = np.zeros(len(nodes) + 1, dtype=np.int32), np.zeros(0, dtype=np.int32)
+    return Graph(**graph.take(nodes), in_ptr=no_edges[0], in_src=no_edges[1])
+
+
+def _merge_level(
+    graph: Graph, level: NDArray[np.int64], outputs: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return ``(k, 3)``: joined operand shapes of the nodes of one level (zeros for sources)."""
+    rows = np.zeros((len(level), 3), dtype=np.int64)
+    for row, node in enumerate(level.tolist()):
+        before = graph.predecessors(node)
+        if not len(before):
+            continue
+        channels = outputs[before, 2]
+        concat = OPS.by_code(int(graph.op[node])).merge == Merge.CONCAT
+        rows[row] = (*outputs[before[0], :2], channels.sum() if concat else channels.min())
+    return rows

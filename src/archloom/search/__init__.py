@@ -1,0 +1,1 @@
+"""archloom.search."""
