@@ -1,1 +1,1 @@
-"""archloom.data."""
+"""Image datasets, label tables, splits, and retrieval of external files with checksums."""
