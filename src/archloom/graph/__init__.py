@@ -4,11 +4,12 @@ from archloom.graph.builder import GraphBuilder
 from archloom.graph.check import check, is_valid
 from archloom.graph.counters import flops, node_flops, node_parameters, parameters
 from archloom.graph.graph import Graph, assemble
-from archloom.graph.hashing import graph_hash, node_colours
+from archloom.graph.hashing import graph_hash, graph_hashes, node_colours
 from archloom.graph.isomorphism import is_isomorphic
 from archloom.graph.ops import OPS, Cost, Merge, Op, Padding, ShapeRule
 from archloom.graph.order import autogo_order, generation_order
 from archloom.graph.shapes import infer_shapes, input_shapes, output_shapes, window_pads
+from archloom.graph.union import disjoint_union
 
 __all__ = [
     "OPS",
@@ -24,7 +25,9 @@ __all__ = [
     "check",
     "flops",
     "generation_order",
+    "disjoint_union",
     "graph_hash",
+    "graph_hashes",
     "infer_shapes",
     "input_shapes",
     "is_isomorphic",

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from archloom.errors import GraphError
 from archloom.graph.hashing import graph_hash
 from archloom.graph.ops import OPS, Merge
-from archloom.graph.order import generation_order
+from archloom.graph.order import depth_levels, generation_order
 
 ARRAY_FIELDS: dict[str, tuple[type, int]] = {
     "op": (np.int16, 0),
@@ -148,6 +148,11 @@ class Graph:
     def order(self) -> NDArray[np.int32]:
         """(n,) topological order by generations; raises ``GraphError`` on a cycle."""
         return generation_order(self)
+
+    @cached_property
+    def levels(self) -> list[NDArray[np.int64]]:
+        """Nodes grouped by longest distance from a source, ascending; raises ``GraphError`` on a cycle."""
+        return depth_levels(self)
 
     @cached_property
     def is_weighted(self) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ of three rounds. Operands are collected as a multiset, so the hash does not see 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 Level = Literal["instance", "topology"]
 
-_MASK = (1 << 64) - 1
 _FACTOR = 0x9E3779B97F4A7C15
 _FACTOR_2 = 0xBF58476D1CE4E5B9
 
@@ -58,43 +57,67 @@ def graph_hash(graph: Graph, level: Level = "instance") -> str:
 
     A cyclic graph raises ``GraphError``.
     """
-    colours = np.sort(node_colours(graph, level))
-    digest = blake2b(digest_size=16)
-    digest.update(np.array([graph.n_nodes, graph.n_edges], dtype="<i8").tobytes())
-    digest.update(colours.astype("<u8").tobytes())
-    return digest.hexdigest()
+    return _digest(graph.n_edges, node_colours(graph, level))
+
+
+def graph_hashes(graphs: Sequence[Graph], level: Level = "instance") -> list[str]:
+    """Return ``graph_hash`` of every graph, computed on their disjoint union: far faster than one by one."""
+    from archloom.graph.union import disjoint_union
+
+    if not graphs:
+        return []
+    union, bounds = disjoint_union(graphs)
+    colours = node_colours(union, level)
+    parts = np.split(colours, bounds[1:-1])
+    return [_digest(graph.n_edges, part) for graph, part in zip(graphs, parts, strict=True)]
 
 
 def node_colours(graph: Graph, level: Level = "instance") -> NDArray[np.uint64]:
     """Return ``(n,)`` uint64: colours that tell nodes apart by all that lies above and below them."""
     labels = node_labels(graph, level)
-    order = graph.order.tolist()
-    above_lists = _rows(graph.in_ptr, graph.in_src)
-    below_lists = _rows(graph.out_ptr, graph.out_dst)
-    above = _sweep(labels, order, above_lists)
-    below = _sweep(labels, reversed(order), below_lists)
-    return _sweep(_mix(above * np.uint64(_FACTOR) + below), order, above_lists)
+    depths = graph.levels
+    down = _plan(depths, graph.in_ptr, graph.in_src)
+    above = _sweep(labels, down)
+    below = _sweep(labels, _plan(depths[::-1], graph.out_ptr, graph.out_dst))
+    return _sweep(_mix(above * np.uint64(_FACTOR) + below), down)
 
 
-def _rows(pointer: NDArray[np.integer], values: NDArray[np.integer]) -> list[list[int]]:
-    """Return the rows of a CSR structure as lists."""
-    bounds, flat = pointer.tolist(), values.tolist()
-    return [flat[start:stop] for start, stop in zip(bounds, bounds[1:], strict=False)]
+def _digest(n_edges: int, colours: NDArray[np.uint64]) -> str:
+    digest = blake2b(digest_size=16)
+    digest.update(np.array([len(colours), n_edges], dtype="<i8").tobytes())
+    digest.update(np.sort(colours).astype("<u8").tobytes())
+    return digest.hexdigest()
 
 
-def _sweep(
-    labels: NDArray[np.uint64], order: Iterable[int], neighbours: Sequence[Sequence[int]]
-) -> NDArray[np.uint64]:
-    """Return colours: each node's label mixed with the multiset of colours of its ``neighbours``."""
-    colours = labels.tolist()
-    for node in order:
-        value = colours[node]
-        for other in neighbours[node]:
-            value += colours[other] * _FACTOR_2
-        value &= _MASK
-        value = ((value ^ (value >> 31)) * _FACTOR) & _MASK
-        colours[node] = value ^ (value >> 29)
-    return np.array(colours, dtype=np.uint64)
+Plan = list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.integer], NDArray[np.int64]]]
+"""Per level: its nodes, those with neighbours, the flat neighbours, and where each one's neighbours start."""
+
+
+def _plan(
+    levels: Sequence[NDArray[np.int64]], pointer: NDArray[np.integer], values: NDArray[np.integer]
+) -> Plan:
+    """Return the gather plan of a sweep that visits ``levels`` in turn over the CSR rows (pointer, values)."""
+    plan: Plan = []
+    for nodes in levels:
+        start, count = pointer[nodes], pointer[nodes + 1] - pointer[nodes]
+        fed = count > 0
+        fed_count = count[fed]
+        first = np.cumsum(fed_count) - fed_count
+        flat = np.repeat(start[fed] - first, fed_count) + np.arange(int(fed_count.sum()))
+        plan.append((nodes, nodes[fed], values[flat], first))
+    return plan
+
+
+def _sweep(labels: NDArray[np.uint64], plan: Plan) -> NDArray[np.uint64]:
+    """Return colours: each node's label mixed with the multiset of its neighbours' colours, level by level."""
+    colours = labels.copy()
+    for nodes, fed, neighbours, first in plan:
+        if len(fed):
+            colours[fed] += np.add.reduceat(colours[neighbours], first) * np.uint64(_FACTOR_2)
+        value = colours[nodes]
+        value = (value ^ (value >> np.uint64(31))) * np.uint64(_FACTOR)
+        colours[nodes] = value ^ (value >> np.uint64(29))
+    return colours
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -33,12 +33,33 @@ def generation_order(graph: Graph, rank: NDArray[np.integer] | None = None) -> N
             if not waiting[child]:
                 queue.append(child)
     if len(queue) != graph.n_nodes:
-        stuck = next(node for node, left in enumerate(waiting) if left > 0)
-        raise GraphError(
-            f"{graph.describe(stuck)} is on or behind a cycle: a compute graph must be acyclic, remove the edge that "
-            "leads back."
-        )
+        raise cycle_error(graph, next(node for node, left in enumerate(waiting) if left > 0))
     return np.array(queue, dtype=np.int32)
+
+
+def depth_levels(graph: Graph) -> list[NDArray[np.int64]]:
+    """Return the nodes grouped by longest distance from a source, ascending; a cycle raises ``GraphError``."""
+    waiting = graph.in_degree.astype(np.int64)
+    frontier, levels, seen = graph.sources, [], 0
+    while len(frontier):
+        levels.append(frontier)
+        seen += len(frontier)
+        start, count = graph.out_ptr[frontier], graph.out_degree[frontier]
+        first = np.cumsum(count) - count
+        children = graph.out_dst[np.repeat(start - first, count) + np.arange(int(count.sum()))]
+        np.subtract.at(waiting, children, 1)
+        frontier = np.unique(children[waiting[children] == 0]).astype(np.int64)
+    if seen != graph.n_nodes:
+        raise cycle_error(graph, int(np.flatnonzero(waiting > 0)[0]))
+    return levels
+
+
+def cycle_error(graph: Graph, node: int) -> GraphError:
+    """Return the error for ``node``, which is on or behind a cycle."""
+    return GraphError(
+        f"{graph.describe(node)} is on or behind a cycle: a compute graph must be acyclic, remove the edge that leads "
+        "back."
+    )
 
 
 def weighted_first_rank(graph: Graph) -> NDArray[np.int64]:

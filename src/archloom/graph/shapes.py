@@ -123,7 +123,7 @@ def infer_shapes(graph: Graph, input_shape: tuple[int, int, int] | None = None) 
     if input_shape is not None:
         inputs[graph.sources] = input_shape
     outputs = np.zeros_like(inputs)
-    for level in _levels(graph):
+    for level in graph.levels:
         part = _without_edges(graph, level)
         inputs[level] = np.where(
             (graph.in_degree[level] > 0)[:, None], _merge_level(graph, level, outputs), inputs[level]
@@ -141,18 +141,6 @@ def infer_shapes(graph: Graph, input_shape: tuple[int, int, int] | None = None) 
     resolution[:, INPUT_COLUMNS] = inputs
     resolution[:, OUTPUT_COLUMNS] = outputs
     return graph.replace(resolution=resolution)
-
-
-def _levels(graph: Graph) -> list[NDArray[np.int64]]:
-    """Return the nodes grouped by longest distance from a source, ascending."""
-    depth = np.zeros(graph.n_nodes, dtype=np.int64)
-    pointer, source = graph.in_ptr.tolist(), graph.in_src.tolist()
-    levels = depth.tolist()
-    for node in graph.order.tolist():
-        above = [levels[other] for other in source[pointer[node] : pointer[node + 1]]]
-        levels[node] = max(above) + 1 if above else 0
-    depth = np.array(levels, dtype=np.int64)
-    return [np.flatnonzero(depth == level) for level in range(int(depth.max(initial=-1)) + 1)]
 
 
 def _without_edges(graph: Graph, nodes: NDArray[np.int64]) -> Graph:
