@@ -1,1 +1,11 @@
-"""archloom.spaces."""
+"""Architecture families: from a compact architecture string to a graph."""
+
+from __future__ import annotations
+
+from archloom.spaces import hiaml, nb201, two_path
+from archloom.spaces.common import VARIANTS, Skeleton, Variant, architecture_of
+
+FAMILIES = {"nb201": nb201, "hiaml": hiaml, "two_path": two_path}
+"""The families by name."""
+
+__all__ = ["FAMILIES", "VARIANTS", "Skeleton", "Variant", "architecture_of"]

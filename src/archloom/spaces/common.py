@@ -1,0 +1,120 @@
+"""What the architecture families share: skeletons, names, and the pieces every network is made of.
+
+A family turns an architecture (a compact string) into a graph on a *skeleton*: the input size, channels and repeats
+around the searched cells or blocks. Each family has a ``full`` skeleton, that of the papers, and a ``reduced`` one for
+8x8 grey images, on which a network trains in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+
+from archloom.errors import ConfigError, GraphError
+from archloom.graph import Graph, GraphBuilder
+
+Variant = Literal["benchmark", "upstream"]
+"""``benchmark``: the network that is trained; ``upstream``: the reference's compute graph of it, for cache parity."""
+
+VARIANTS: tuple[Variant, ...] = ("benchmark", "upstream")
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Everything of a network that its architecture string does not say.
+
+    shape       (H, W, C) of the input
+    widths      channels per stage
+    repeats     cells or blocks per stage
+    stem        channels of the stem, stem_stride its stride
+    head        channels of a last convolution (0: the family has none)
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    widths: tuple[int, ...]
+    stem: int
+    stem_stride: int = 1
+    repeats: int = 1
+    head: int = 0
+    classes: int = 10
+
+
+def graph_name(architecture: str, skeleton: Skeleton, variant: Variant) -> str:
+    """Return the architecture with whatever differs from the default: ``<architecture>[@reduced][@upstream]``."""
+    if variant not in VARIANTS:
+        raise ConfigError(f"variant {variant!r} is not known: use one of {', '.join(VARIANTS)}.")
+    suffixes = [word for word in (skeleton.name, variant) if word not in ("full", "benchmark")]
+    return "@".join([architecture, *suffixes])
+
+
+def architecture_of(graph: Graph) -> str:
+    """Return the architecture string in the name of a graph that a family built."""
+    return graph.name.partition("@")[0]
+
+
+def need_known(words: Iterable[str], known: Sequence[str], architecture: str) -> None:
+    """Raise ``GraphError`` for the first word that is not one of ``known``."""
+    for word in words:
+        if word not in known:
+            raise GraphError(
+                f"architecture {architecture!r}: {word!r} is not an operation of this family, use one of "
+                f"{', '.join(known)}."
+            )
+
+
+def take(graphs: Iterator[Graph], count: int, available: int | None = None) -> list[Graph]:
+    """Return the first ``count`` graphs; asking for more than ``available`` raises ``ConfigError``."""
+    if count < 0 or (available is not None and count > available):
+        limit = "" if available is None else f", the family has {available}"
+        raise ConfigError(f"{count} graphs were asked for{limit}: choose a count in that range.")
+    return list(islice(graphs, count))
+
+
+def distinct(graphs: Iterable[Graph]) -> Iterator[Graph]:
+    """Yield the graphs whose hash has not come before."""
+    seen: set[str] = set()
+    for graph in graphs:
+        if graph.hash not in seen:
+            seen.add(graph.hash)
+            yield graph
+
+
+def shuffled(size: int, seed: int) -> Iterator[int]:
+    """Yield 0..size-1 in an order that ``seed`` decides."""
+    return iter(np.random.default_rng(seed).permutation(size).tolist())
+
+
+def conv_bn(
+    b: GraphBuilder,
+    x: int,
+    channels: int,
+    kernel: int | tuple[int, int] = 3,
+    stride: int = 1,
+    activation: str = "",
+) -> int:
+    """Add a convolution, batch norm and, where named, an activation."""
+    y = b.unary("batchnorm", b.conv(x, channels, kernel, stride))
+    return b.unary(activation, y) if activation else y
+
+
+def inception_s(b: GraphBuilder, x: int, channels: int, size: int = 3, stride: int = 1) -> int:
+    """Add a separable pair: 1 x size with the stride on both axes, then size x 1, each with batch norm and ReLU6."""
+    y = conv_bn(b, x, channels, (1, size), stride, "relu6")
+    return conv_bn(b, y, channels, (size, 1), 1, "relu6")
+
+
+def classifier(b: GraphBuilder, x: int, classes: int, *, dropout: bool = False) -> Graph:
+    """Finish the network: mean over H and W, dense layer, output. ``dropout`` leaves the reference's identity node."""
+    y = b.unary("mean", x)
+    if dropout:
+        y = b.unary("identity", y)
+    b.output(b.matmul(y, classes))
+    return b.build()
+
+
+Builder = Callable[[str, Skeleton, Variant], Graph]
