@@ -1,8 +1,8 @@
 """What the architecture families share: skeletons, names, and the pieces every network is made of.
 
-A family turns an architecture (a compact string) into a graph on a *skeleton*: the input size, channels and repeats
-around the searched cells or blocks. Each family has a ``full`` skeleton, that of the papers, and a ``reduced`` one for
-8x8 grey images, on which a network trains in seconds.
+A family turns an architecture (a compact string) into a graph on a *skeleton*: the input size,
+channels and repeats around the searched cells or blocks. Each family has a ``full`` skeleton, that
+of the papers, and a ``reduced`` one for 8x8 grey images, on which a network trains in seconds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from archloom.errors import ConfigError, GraphError
 from archloom.graph import Graph, GraphBuilder
 
 Variant = Literal["benchmark", "upstream"]
-"""``benchmark``: the network that is trained; ``upstream``: the reference's compute graph of it, for cache parity."""
+"""``benchmark``: the network that is trained; ``upstream``: the reference's compute graph of it."""
 
 VARIANTS: tuple[Variant, ...] = ("benchmark", "upstream")
 
@@ -45,7 +45,7 @@ class Skeleton:
 
 
 def graph_name(architecture: str, skeleton: Skeleton, variant: Variant) -> str:
-    """Return the architecture with whatever differs from the default: ``<architecture>[@reduced][@upstream]``."""
+    """Return the name of a graph: ``<architecture>[@reduced][@upstream]``."""
     if variant not in VARIANTS:
         raise ConfigError(f"variant {variant!r} is not known: use one of {', '.join(VARIANTS)}.")
     suffixes = [word for word in (skeleton.name, variant) if word not in ("full", "benchmark")]
@@ -62,13 +62,13 @@ def need_known(words: Iterable[str], known: Sequence[str], architecture: str) ->
     for word in words:
         if word not in known:
             raise GraphError(
-                f"architecture {architecture!r}: {word!r} is not an operation of this family, use one of "
-                f"{', '.join(known)}."
+                f"architecture {architecture!r}: {word!r} is not an operation of this family, use "
+                f"one of {', '.join(known)}."
             )
 
 
 def take(graphs: Iterator[Graph], count: int, available: int | None = None) -> list[Graph]:
-    """Return the first ``count`` graphs; asking for more than ``available`` raises ``ConfigError``."""
+    """Return the first ``count`` graphs; more than ``available`` raises ``ConfigError``."""
     if count < 0 or (available is not None and count > available):
         limit = "" if available is None else f", the family has {available}"
         raise ConfigError(f"{count} graphs were asked for{limit}: choose a count in that range.")
@@ -103,13 +103,16 @@ def conv_bn(
 
 
 def inception_s(b: GraphBuilder, x: int, channels: int, size: int = 3, stride: int = 1) -> int:
-    """Add a separable pair: 1 x size with the stride on both axes, then size x 1, each with batch norm and ReLU6."""
+    """Add 1 x size with the stride on both axes, then size x 1, each with batch norm and ReLU6."""
     y = conv_bn(b, x, channels, (1, size), stride, "relu6")
     return conv_bn(b, y, channels, (size, 1), 1, "relu6")
 
 
 def classifier(b: GraphBuilder, x: int, classes: int, *, dropout: bool = False) -> Graph:
-    """Finish the network: mean over H and W, dense layer, output. ``dropout`` leaves the reference's identity node."""
+    """Finish the network: mean over H and W, dense layer, output.
+
+    ``dropout`` puts in the identity node that dropout leaves in the reference's graphs.
+    """
     y = b.unary("mean", x)
     if dropout:
         y = b.unary("identity", y)

@@ -1,8 +1,9 @@
 """HiAML (GENNAPE spec 2.7): four stages, each repeats one of 14 blocks; 14^4 = 38,416 networks.
 
-An architecture is the four block names, ``z-a22-b23-l20``. A stage whose width differs from the one before starts with a
-block of stride 2. Variant ``benchmark`` has ReLU6 behind the blocks' own convolutions, as the PyTorch networks, ``upstream``
-has ReLU there, as the reference's TensorFlow graphs.
+An architecture is the four block names, ``z-a22-b23-l20``. A stage whose width differs from the one
+before starts with a block of stride 2. Variant ``benchmark`` has ReLU6 behind the blocks' own
+convolutions, as the reference's PyTorch networks; ``upstream`` has ReLU there, as its TensorFlow
+graphs.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ REDUCED = Skeleton("reduced", (8, 8, 1), widths=(16, 32, 32, 64), stem=16)
 
 @dataclass(frozen=True)
 class _Block:
-    """The primitives of one block instance with input ``x``, ``width`` output channels and ``stride``."""
+    """The primitives of one block with input ``x``, ``width`` output channels and ``stride``."""
 
     b: GraphBuilder
     x: int
@@ -63,7 +64,7 @@ class _Block:
         return inception_s(self.b, node, self.width, 3, stride)
 
     def projection(self) -> int:
-        """The block input, through a 1x1 convolution where its shape changes; every use has its own."""
+        """The block input, through a 1x1 convolution of its own where the shape changes."""
         if self.stride == 1 and self.b.shape(self.x)[2] == self.width:
             return self.x
         return self.plain(1, self.x, self.stride)
@@ -166,7 +167,7 @@ def parse(architecture: str) -> tuple[str, ...]:
     need_known(blocks, BLOCKS, architecture)
     if len(blocks) != STAGES:
         raise GraphError(
-            f"{architecture!r} names {len(blocks)} blocks: HiAML wants {STAGES}, such as z-a22-b23-l20."
+            f"{architecture!r} names {len(blocks)} blocks: give {STAGES}, such as z-a22-b23-l20."
         )
     return blocks
 

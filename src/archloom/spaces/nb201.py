@@ -1,12 +1,13 @@
 """NAS-Bench-201 (GENNAPE spec 2.2): six edges between four states, 5^6 = 15,625 cells.
 
-An architecture is the benchmark's cell string ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``; edge i leads from state
-``SOURCES[i]`` to state ``TARGETS[i]``. A ``none`` edge becomes a ``zero`` node (x * 0) and a skip an ``identity`` node, so
-every cell is a connected network and all cells have different graphs.
+An architecture is the benchmark's cell string ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``; edge i leads
+from state ``SOURCES[i]`` to state ``TARGETS[i]``. A ``none`` edge becomes a ``zero`` node (x * 0) and
+a skip an ``identity`` node, so every cell is a connected network and all cells have different graphs.
 
-Variants: ``benchmark`` is the network whose accuracies the benchmark lists (PyTorch padding); ``upstream`` has the
-deviations of the reference's TensorFlow graphs (SAME padding, batch norm behind average pools, a reduction without batch
-norm, head without batch norm and ReLU, dropout left as an identity).
+Variants: ``benchmark`` is the network whose accuracies the benchmark lists (PyTorch padding);
+``upstream`` has the deviations of the reference's TensorFlow graphs (SAME padding, batch norm
+behind average pools, a reduction without batch norm, a head without batch norm and ReLU, dropout
+left as an identity).
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def parse(architecture: str) -> tuple[str, ...]:
     need_known(operations, OPERATIONS, architecture)
     if len(operations) != len(SOURCES) or format_cell(operations) != architecture:
         raise GraphError(
-            f"{architecture!r} is not an NB-201 cell: write six operations as |op~0|+|op~0|op~1|+|op~0|op~1|op~2|."
+            f"{architecture!r} is not an NB-201 cell: write six operations as "
+            "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|."
         )
     return operations
 
@@ -69,9 +71,10 @@ def sample(
     variant: Variant = "benchmark",
     operations: Sequence[str] = OPERATIONS,
 ) -> list[Graph]:
-    """Return ``count`` different random cells over ``operations``; the first k do not depend on ``count``.
+    """Return ``count`` different random cells; the first k do not depend on ``count``.
 
-    The reference's caches hold the 4,096 cells without ``none`` (GENNAPE spec 2): pass ``OPERATIONS[1:]`` for those.
+    ``operations`` limits the cells: the reference's caches hold the 4,096 without ``none`` (GENNAPE
+    spec 2), which are those over ``OPERATIONS[1:]``.
     """
     need_known(operations, OPERATIONS, "sample")
     cells = list(product(operations, repeat=len(SOURCES)))
@@ -85,7 +88,7 @@ def enumerate_all() -> Iterator[str]:
 
 
 def _cell(b: GraphBuilder, x: int, operations: Sequence[str], variant: Variant) -> int:
-    """Add one cell; a state is the sum of its edges, added pairwise from the last edge as the reference does."""
+    """Add one cell; a state sums its edges in pairs, from the last one on as in the reference."""
     states = [x]
     for state in (1, 2, 3):
         edges = [

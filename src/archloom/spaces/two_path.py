@@ -1,11 +1,13 @@
 """Two-Path (GENNAPE spec 2.9): two independent paths of 2 to 4 blocks, concatenated.
 
-An architecture reads ``conv5x5/2,conv5x5/2|double3x3+bottleneck-e2-k3,conv1x1+conv3x3/2,conv3x3/2``: paths are separated
-by ``|``, blocks by ``,``, operations by ``+``; ``/2`` marks the two reduction blocks of a path. A block's first conv
-operation takes stride and channel change; a block that changes neither has an identity residual.
+An architecture reads ``conv5x5/2,conv5x5/2|double3x3+conv3x3,conv1x1+conv3x3/2,conv3x3/2``: paths
+are separated by ``|``, blocks by ``,``, operations by ``+``; ``/2`` marks the two reduction blocks of
+a path. A block's first conv operation takes stride and channel change; a block that changes neither
+has an identity residual.
 
-Variant ``benchmark`` has ReLU6 behind both convolutions of a bottleneck, as the PyTorch networks; ``upstream`` has
-none there and keeps the dropout's identity node, as the reference's TensorFlow graphs.
+Variant ``benchmark`` has ReLU6 behind both convolutions of a bottleneck, as the reference's PyTorch
+networks; ``upstream`` has none there and keeps the identity node of dropout, as its TensorFlow
+graphs.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ Block = tuple[tuple[str, ...], bool]
 
 
 def parse(architecture: str) -> tuple[tuple[Block, ...], ...]:
-    """Return the blocks of the two paths; raises ``GraphError`` where the string is damaged or outside the space."""
+    """Return the blocks of the two paths; raises ``GraphError`` for a string outside the space."""
     paths = tuple(
         tuple(
             (tuple(block.removesuffix("/2").split("+")), block.endswith("/2"))
@@ -72,11 +74,12 @@ def parse(architecture: str) -> tuple[tuple[Block, ...], ...]:
             need_known(operations, OPERATIONS, architecture)
             if not set(operations) & set(CONV_OPERATIONS):
                 raise GraphError(
-                    f"architecture {architecture!r}: block {'+'.join(operations)} has no conv operation."
+                    f"architecture {architecture!r}: block {'+'.join(operations)} needs one "
+                    f"of {', '.join(CONV_OPERATIONS)}."
                 )
         if sum(reduces for _, reduces in path) != REDUCTIONS:
             raise GraphError(
-                f"architecture {architecture!r}: each path needs exactly {REDUCTIONS} blocks marked /2."
+                f"architecture {architecture!r}: mark exactly {REDUCTIONS} blocks of a path with /2."
             )
     if len(paths) != 2:
         raise GraphError(
@@ -107,7 +110,7 @@ def build(architecture: str, skeleton: Skeleton = FULL, variant: Variant = "benc
 def sample(
     count: int, seed: int, skeleton: Skeleton = FULL, variant: Variant = "benchmark"
 ) -> list[Graph]:
-    """Return ``count`` random networks with different hashes; the first k do not depend on ``count``."""
+    """Return ``count`` different random networks; the first k do not depend on ``count``."""
     return take_first(distinct(build(a, skeleton, variant) for a in architectures(seed)), count)
 
 
@@ -126,7 +129,7 @@ def _sample_path(rng: np.random.Generator) -> list[Block]:
 
 
 def _sample_operations(rng: np.random.Generator) -> tuple[str, ...]:
-    """Return one guaranteed conv operation and up to two more, at most one of them supplementary, shuffled."""
+    """Return one conv operation and up to two more, at most one supplementary, shuffled."""
     low, high = OPERATIONS_PER_BLOCK
     operations = [_choice(rng, CONV_OPERATIONS)]
     supplementary = False
