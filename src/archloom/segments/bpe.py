@@ -48,7 +48,7 @@ class MergeTable:
 
     def _index_pairs(self) -> dict[int, int]:
         """Return rank by ``left id * size + right id`` for every split of every merge."""
-        piece_id = {(symbol,): symbol for symbol in range(1, self._base)}
+        piece_id: dict[tuple[int, ...], int] = {(s,): s for s in range(1, self._base)}
         for rank, merge in enumerate(self.merges):
             _check_merge(merge, rank, self.n_symbols)
             if piece_id.setdefault(merge, self._base + rank) != self._base + rank:
@@ -142,9 +142,7 @@ class MergeTable:
             at = following[at]
         return lengths
 
-    def _split(
-        self, piece: int, formed_by: dict[int, tuple[int, int]], lengths: list[int]
-    ) -> None:
+    def _split(self, piece: int, formed_by: dict[int, tuple[int, int]], lengths: list[int]) -> None:
         """Append the length of ``piece``, or those of its two parts when it is disabled."""
         parts = formed_by.get(piece)
         if parts is not None:

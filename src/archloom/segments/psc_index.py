@@ -1,0 +1,171 @@
+"""Index of P/S/C instances: which position ranges of which graphs a PSC predictor learns from.
+
+An instance splits a graph's AutoGO node order into predecessors P = [0, start), segment
+S = [start, end) and successors C = [end, n) (AutoGO spec 4.1), so that two integers say it all.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from archloom.errors import FormatError
+from archloom.graph import Graph
+from archloom.io.files import replacing
+from archloom.segments.tables import (
+    FORMAT_KEY,
+    VOCABULARY_KEY,
+    lists,
+    metadata,
+    read_table,
+    unlisted,
+)
+from archloom.segments.tokeniser import Segmentation, Tokeniser
+
+logger = logging.getLogger(__name__)
+
+FORMAT = "archloom-psc-index/1"
+_GRAPHS_PER_ROW_GROUP = 4096
+
+Positions = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class PscIndex:
+    """Instances of many graphs.
+
+    graphs     : (g,) graph hashes
+    n_nodes    : (g,) number of nodes of each graph
+    first      : (g + 1,) instances of graph k are ``first[k]`` to ``first[k + 1] - 1``
+    start, end : (i,) position range of the segment in the graph's AutoGO node order
+    vocabulary : digest of the vocabulary that cut the graphs
+    """
+
+    graphs: tuple[str, ...]
+    n_nodes: Positions
+    first: NDArray[np.int64]
+    start: Positions
+    end: Positions
+    vocabulary: str
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @cached_property
+    def graph_of(self) -> Positions:
+        """(i,) number of the graph that each instance belongs to."""
+        return np.repeat(np.arange(len(self.graphs), dtype=np.int32), np.diff(self.first))
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """Number of a graph by its hash."""
+        return {graph: row for row, graph in enumerate(self.graphs)}
+
+    def of(self, graph: str) -> tuple[Positions, Positions]:
+        """Return start and end of the instances of a graph by hash; ``KeyError`` if unknown."""
+        row = self.row_of[graph]
+        rows = slice(self.first[row], self.first[row + 1])
+        return self.start[rows], self.end[rows]
+
+
+def psc_ranges(segmentation: Segmentation) -> tuple[Positions, Positions, Positions]:
+    """Return group number, start and end of the instances of one segmented graph.
+
+    One per group, except that the first node of the graph always belongs to P and the last to C;
+    groups that this leaves empty yield no instance.
+    """
+    start, end = segmentation.starts[:-1].copy(), segmentation.starts[1:].copy()
+    start[0], end[-1] = start[0] + 1, end[-1] - 1
+    group = np.flatnonzero(end > start).astype(np.int32)
+    return group, start[group], end[group]
+
+
+def write_psc_index(graphs: Iterable[Graph], tokeniser: Tokeniser, path: str | Path) -> int:
+    """Write the instances of all ``graphs`` under the full vocabulary; return how many.
+
+    One Parquet row per graph, streamed and written atomically. Of graphs with equal hashes the
+    first counts.
+    """
+    total = 0
+    schema = _SCHEMA.with_metadata(
+        {FORMAT_KEY: FORMAT, VOCABULARY_KEY: tokeniser.vocabulary.digest}
+    )
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as file,
+    ):
+        stream = _rows(graphs, tokeniser)
+        while rows := list(islice(stream, _GRAPHS_PER_ROW_GROUP)):
+            file.write_table(_table(rows, schema))
+            total += sum(len(start) for _, _, start, _ in rows)
+    logger.info("psc index %s instances %d", path, total)
+    return total
+
+
+def read_psc_index(path: str | Path) -> PscIndex:
+    """Return the index in ``path``; raises ``DataError`` or ``FormatError``."""
+    table = read_table(Path(path), FORMAT)
+    start, first = unlisted(table, "start")
+    end, end_first = unlisted(table, "end")
+    n_nodes = table.column("n_nodes").to_numpy()
+    index = PscIndex(
+        graphs=tuple(table.column("graph").to_pylist()),
+        n_nodes=n_nodes,
+        first=first,
+        start=start,
+        end=end,
+        vocabulary=metadata(table, VOCABULARY_KEY),
+    )
+    if (
+        not np.array_equal(first, end_first)
+        or ((start < 1) | (end <= start) | (end >= n_nodes[index.graph_of])).any()
+    ):
+        raise FormatError(
+            f"{path} holds ranges that are no segments of their graphs: make it again."
+        )
+    return index
+
+
+_SCHEMA = pa.schema(
+    [
+        ("graph", pa.string()),
+        ("n_nodes", pa.int32()),
+        ("start", pa.list_(pa.int32())),
+        ("end", pa.list_(pa.int32())),
+    ]
+)
+
+_Row = tuple[str, int, Positions, Positions]
+
+
+def _rows(graphs: Iterable[Graph], tokeniser: Tokeniser) -> Iterator[_Row]:
+    """Yield hash, node count, starts and ends of every graph that is new."""
+    seen: set[str] = set()
+    for graph in graphs:
+        if graph.hash in seen:
+            continue
+        seen.add(graph.hash)
+        _, start, end = psc_ranges(tokeniser.segment(graph))
+        yield graph.hash, graph.n_nodes, start, end
+
+
+def _table(rows: list[_Row], schema: pa.Schema) -> pa.Table:
+    """Return rows as an Arrow table."""
+    hashes, n_nodes, starts, ends = zip(*rows, strict=True)
+    bounds = np.concatenate([[0], np.cumsum([len(start) for start in starts])])
+    columns = [
+        pa.array(hashes, pa.string()),
+        pa.array(n_nodes, pa.int32()),
+        lists(np.concatenate(starts), bounds),
+        lists(np.concatenate(ends), bounds),
+    ]
+    return pa.table(columns, schema=schema)
