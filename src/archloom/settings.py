@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -293,3 +294,13 @@ def _render_value(name: str, value: object, indent: str) -> list[str]:
         return [f"{indent}{name}:", *(line for lines in inner for line in lines)]
     text = yaml.safe_dump(value, default_flow_style=True, width=1000).splitlines()[0]
     return [f"{indent}{name}: {text}"]
+
+
+def write_generated(folder: str | Path) -> None:
+    """Write ``default.yaml`` and ``schema.json`` into the configuration folder."""
+    Path(folder, "default.yaml").write_text(default_text(), encoding="utf-8")
+    Path(folder, "schema.json").write_text(schema_text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_generated(sys.argv[1])

@@ -1,0 +1,70 @@
+# make demo | test | test-slow | lint | format | bench | schema. Each sets up .venv by itself.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := $(CURDIR)/.venv/bin
+STAMP := .venv/.installed
+JOBS ?= 2
+TARGET ?= results/autogo/nb201
+PYTHON_CODE := src tests benchmarks workflow/scripts
+SNAKEMAKE_CODE := Snakefile rules
+
+export PATH := $(BIN):$(PATH)
+test test-slow bench: export OMP_NUM_THREADS = 1
+
+.PHONY: help environment browser demo test test-slow lint format bench schema
+
+help:
+	@sed -n 's/^# make/make/p; s/^\([a-z-]*\):.*## /\1: /p' Makefile
+
+environment: $(STAMP) ## set up .venv
+
+# torch goes first and alone: any package that depends on it would bring CUDA packages along.
+$(STAMP): pyproject.toml constraints.txt
+	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo 'archloom needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; }
+	[ -x "$(BIN)/python" ] || "$(PYTHON)" -m venv .venv
+	pip=("$(BIN)/python" -m pip --disable-pip-version-check install --quiet)
+	"$${pip[@]}" torch==2.13.0
+	"$${pip[@]}" -c constraints.txt -e '.[dev]'
+	touch $(STAMP)
+
+# The report's browser test needs chromium; without it that test skips.
+browser:
+	@if command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then exit 0; fi
+	if command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null \
+	        || echo 'chromium could not be installed: the browser test of the report will skip.'
+	else
+	    echo 'chromium is missing: the browser test of the report will skip.'
+	fi
+
+demo: $(STAMP) ## make TARGET (results/autogo/nb201) at default scale and say where the report is
+	@snakemake --profile profiles/local --quiet rules -- $(TARGET)
+	echo "The report: $(CURDIR)/$(TARGET)/report.html"
+
+test: lint browser ## lint, then all tests but the slow ones
+	python -m pytest -n $(JOBS) -m "not slow"
+
+test-slow: $(STAMP) browser ## only the slow tests
+	python -m pytest -n $(JOBS) -m slow
+
+lint: $(STAMP) ## ruff, snakefmt, mypy
+	ruff check $(wildcard $(PYTHON_CODE))
+	ruff format --check $(wildcard $(PYTHON_CODE))
+	snakefmt --check $(SNAKEMAKE_CODE)
+	mypy
+
+format: $(STAMP) ## rewrite the code in the project's layout
+	ruff check --fix $(wildcard $(PYTHON_CODE))
+	ruff format $(wildcard $(PYTHON_CODE))
+	snakefmt $(SNAKEMAKE_CODE)
+
+bench: $(STAMP) ## speed and quality suites; results go to benchmarks/results/
+	@for script in benchmarks/bench_*.py; do python "$$script"; done
+
+schema: $(STAMP) ## regenerate config/default.yaml and config/schema.json from the settings' model
+	python -m archloom.settings config

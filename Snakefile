@@ -1,0 +1,22 @@
+# Contents page of the workflow. `snakemake results/autogo/nb201` makes one result; see docs/ for all targets.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/default.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/graphs.smk"
+include: "rules/labels.smk"
+include: "rules/autogo.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    input:
+        autogo_targets(),
+    message:
+        "Everything in {SETTINGS.models}"

@@ -1,0 +1,231 @@
+# AutoGO: vocabulary, segments, predictor, search, and training of the winners.
+
+
+if SETTINGS.vocabulary.source == "trained":
+
+    rule build_vocabulary:
+        input:
+            graphs=per_family("graphs", "vocabulary"),
+        output:
+            vocabulary="<resources>/vocabulary.json",
+        log:
+            "<logs>/build_vocabulary/vocabulary.log",
+        benchmark:
+            "<benchmarks>/build_vocabulary/vocabulary.tsv"
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            settings=settings("vocabulary", without=["source"]),
+            seed=SETTINGS.seed,
+            code=code_of("build_vocabulary"),
+        message:
+            "Find the vocabulary of the families"
+        shell:
+            command("build_vocabulary", "graphs", "vocabulary")
+
+else:
+
+    rule import_vocabulary:
+        input:
+            encoder="resources/data/autogo_vocab/encoder.json",
+            pieces="resources/data/autogo_vocab/bpe_pieces.json",
+        output:
+            vocabulary="<resources>/vocabulary.json",
+        log:
+            "<logs>/import_vocabulary/vocabulary.log",
+        benchmark:
+            "<benchmarks>/import_vocabulary/vocabulary.tsv"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            settings=facts(source="published"),
+            seed=SETTINGS.seed,
+            code=code_of("import_vocabulary"),
+        message:
+            "Take over the published vocabulary"
+        shell:
+            command("import_vocabulary", "encoder pieces", "vocabulary")
+
+
+rule build_segments:
+    input:
+        graphs=per_family("graphs", "segments"),
+        shipped=shipped_graphs(),
+        vocabulary="<resources>/vocabulary.json",
+    output:
+        segments=directory("<resources>/segments"),
+    log:
+        "<logs>/build_segments/segments.log",
+    benchmark:
+        "<benchmarks>/build_segments/segments.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=settings("segments"),
+        seed=SETTINGS.seed,
+        code=code_of("build_segments"),
+    message:
+        "Cut the graphs into segments and store the distinct ones"
+    shell:
+        command("build_segments", "graphs shipped vocabulary", "segments")
+
+
+rule build_psc_index:
+    input:
+        graphs="<resources>/graphs/{family}.parquet",
+        vocabulary="<resources>/vocabulary.json",
+    output:
+        index="<resources>/psc_index/{family}.parquet",
+    log:
+        "<logs>/build_psc_index/{family}.log",
+    benchmark:
+        "<benchmarks>/build_psc_index/{family}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=facts(),
+        seed=SETTINGS.seed,
+        code=code_of("build_psc_index"),
+    message:
+        "Index the P/S/C instances of {wildcards.family}"
+    shell:
+        command("build_psc_index", "graphs vocabulary", "index", "family")
+
+
+if not SETTINGS.predictor.weights:
+
+    rule train_predictor:
+        input:
+            graphs=per_family("graphs", "predictor"),
+            labels=per_family("labels", "predictor"),
+            splits=per_family("splits", "predictor", "json"),
+            index=training_index,
+        output:
+            weights="<resources>/predictors/{kind}.safetensors",
+            card="<resources>/predictors/{kind}.json",
+        log:
+            "<logs>/train_predictor/{kind}.log",
+        benchmark:
+            "<benchmarks>/train_predictor/{kind}.tsv"
+        threads: 2
+        resources:
+            mem_mb=6000,
+            runtime=720,
+        params:
+            settings=settings("predictor", without=["kind", "weights"]),
+            seed=SETTINGS.seed,
+            code=code_of("train_predictor"),
+        message:
+            "Train the {wildcards.kind} predictor"
+        shell:
+            command(
+                "train_predictor",
+                "graphs labels splits index",
+                "weights card",
+                "kind",
+                "{wildcards.kind}",
+            )
+
+else:
+
+    rule import_predictor:
+        input:
+            weights=file_of(SETTINGS.predictor.weights),
+        output:
+            weights="<resources>/predictors/{kind}.safetensors",
+            card="<resources>/predictors/{kind}.json",
+        log:
+            "<logs>/import_predictor/{kind}.log",
+        benchmark:
+            "<benchmarks>/import_predictor/{kind}.tsv"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            settings=facts(origin=SETTINGS.predictor.weights),
+            seed=SETTINGS.seed,
+            code=code_of("import_predictor"),
+        message:
+            "Take over finished weights of the {wildcards.kind} predictor"
+        shell:
+            command("import_predictor", "weights", "weights card", "kind")
+
+
+rule search_graphs:
+    input:
+        graph="<resources>/models/{model}.json",
+        vocabulary="<resources>/vocabulary.json",
+        segments="<resources>/segments",
+        weights=predictor_file("safetensors"),
+        card=predictor_file("json"),
+    output:
+        front="<resources>/search/{model}/front.parquet",
+        visited="<resources>/search/{model}/visited.parquet",
+        stats="<resources>/search/{model}/stats.json",
+    log:
+        "<logs>/search_graphs/{model}.log",
+    benchmark:
+        "<benchmarks>/search_graphs/{model}.tsv"
+    threads: SETTINGS.search.n_jobs
+    resources:
+        mem_mb=2000,
+        runtime=720,
+    params:
+        settings=settings("search", without=["n_jobs"], family=model_family),
+        seed=SETTINGS.seed,
+        code=code_of("search_graphs"),
+    message:
+        "Evolve {wildcards.model}"
+    shell:
+        command(
+            "search_graphs",
+            "graph vocabulary segments weights card",
+            "front visited stats",
+            "model",
+            "{wildcards.model}",
+        )
+
+
+rule train_front:
+    input:
+        graph="<resources>/models/{model}.json",
+        front="<resources>/search/{model}/front.parquet",
+        images=images_of(FRONT_RECIPE),
+    output:
+        labels="<resources>/front/{model}/labels.parquet",
+        weights=directory("<resources>/front/{model}/weights"),
+    log:
+        "<logs>/train_front/{model}.log",
+    benchmark:
+        "<benchmarks>/train_front/{model}.tsv"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=1440,
+    params:
+        settings=settings(
+            "front_training",
+            without=["recipe"],
+            recipe=FRONT_RECIPE.model_dump(mode="json"),
+        ),
+        seed=SETTINGS.seed,
+        code=code_of("train_front"),
+    message:
+        "Train {wildcards.model} and the winners"
+    shell:
+        command(
+            "train_front",
+            "graph front images",
+            "labels weights",
+            "model",
+            "{wildcards.model}",
+        )

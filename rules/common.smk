@@ -1,0 +1,197 @@
+# Helpers of all rules: checked settings, paths, code digests, command lines, input functions.
+#
+# Paths. `run.cache` (or else `run.name`) and `run.name` give a second run folders of its own:
+#   <resources>  resources/ or resources/CACHE/   inputs and intermediate files, made by rules
+#   <results>    results/ or results/NAME/        what people came for
+#   <logs>       logs/ or logs/CACHE/             one log and one benchmark per job
+#   resources/data/ holds copies of external datasets and is shared by all runs.
+import json
+import os
+import sys
+from pathlib import Path
+
+from archloom.data.registry import ENVIRONMENT_VARIABLE, dataset_named
+from archloom.errors import ArchloomError
+from archloom.settings import DATA_PREFIX, check_config, model_named, read_models
+from archloom.workflow import source_digest
+
+try:
+    SETTINGS = check_config(config, workflow.configfiles)
+    read_models(SETTINGS.models)
+except ArchloomError as error:
+    raise WorkflowError(f"\n{error}")
+
+# Jobs run in the environment that Snakemake runs in, activated or not. The command line of a rule
+# names no place, since Snakemake compares its text to see what has changed.
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
+if SETTINGS.data.mirror:
+    os.environ[ENVIRONMENT_VARIABLE] = SETTINGS.data.mirror
+
+
+def in_folder(folder, name):
+    return f"{folder}/{name}" if name else folder
+
+
+RUN = SETTINGS.run
+RESOURCES = in_folder("resources", RUN.cache or RUN.name)
+
+
+pathvars:
+    resources=RESOURCES,
+    results=in_folder("results", RUN.name),
+    logs=in_folder("logs", RUN.cache or RUN.name),
+    benchmarks=in_folder("logs", RUN.cache or RUN.name),
+
+
+wildcard_constraints:
+    dataset="[a-z0-9_]+",
+    file="[^/]+",
+    family="|".join(SETTINGS.families),
+    model="[A-Za-z0-9_.-]+",
+    kind="psc|gnn",
+
+
+def facts(**values):
+    """Return a params function: the values as JSON; a value may be a function of the wildcards."""
+
+    def as_json(wildcards):
+        found = {k: v(wildcards) if callable(v) else v for k, v in values.items()}
+        return json.dumps(found, sort_keys=True)
+
+    return as_json
+
+
+def settings(section, without=(), **extra):
+    """Return a params function: a section as JSON, such as settings("families.{family}").
+
+    Only what a rule declares here makes it run again. `extra` adds values as in `facts`.
+    """
+
+    def as_json(wildcards):
+        values = SETTINGS.model_dump(mode="json")
+        for key in section.format(**wildcards).split("."):
+            values = values[key]
+        values = {key: value for key, value in values.items() if key not in without}
+        return facts(**values, **extra)(wildcards)
+
+    return as_json
+
+
+def code_of(script):
+    """Return the digest of the code of a rule's script and of all library modules it depends on."""
+    return source_digest(f"workflow/scripts/{script}.py")
+
+
+def command(script, inputs="", outputs="", wildcards="", resume=""):
+    """Return the shell command of a rule; names are separated by blanks, as declared in the rule.
+
+    `resume` is a folder for checkpoints, which lie outside the outputs so that a killed job
+    can continue.
+    """
+    parts = [f"python workflow/scripts/{script}.py"]
+    parts += [f"--input {name} {{input.{name}:q}}" for name in inputs.split()]
+    parts += [f"--output {name} {{output.{name}:q}}" for name in outputs.split()]
+    parts += [f"--wildcard {name} {{wildcards.{name}:q}}" for name in wildcards.split()]
+    parts += [
+        "--settings {params.settings:q} --seed {params.seed} --code {params.code}"
+    ]
+    parts += [f"--resume {RESOURCES}/resume/{script}/{resume}"] if resume else []
+    parts += ["--threads {threads} --log {log:q}"]
+    return " ".join(parts)
+
+
+def file_of(reference):
+    """Return the path of data:DATASET/FILE (made by retrieve_file) or of an ordinary file."""
+    if reference.startswith(DATA_PREFIX):
+        return f"resources/data/{reference.removeprefix(DATA_PREFIX)}"
+    return reference
+
+
+def dataset_files(name):
+    return [f"resources/data/{name}/{file}" for file in dataset_named(name).files]
+
+
+def images_of(recipe):
+    """Return the image files of a training recipe; scikit-learn brings its digits with it."""
+    return [] if recipe.dataset == "digits" else dataset_files(recipe.dataset)
+
+
+def label_source(name):
+    """Return a wildcard pattern of the families whose labels have this source."""
+    families = [
+        family for family, source in SETTINGS.labels.source.items() if source == name
+    ]
+    return "|".join(families) or "(?!)"
+
+
+def per_family(folder, section, suffix="parquet"):
+    """Return one file per family of a section, in the order of the settings."""
+    families = getattr(SETTINGS, section).families
+    return [f"{RESOURCES}/{folder}/{family}.{suffix}" for family in families]
+
+
+def shipped_graphs():
+    return dataset_files("autogo_cgs") if SETTINGS.segments.shipped else []
+
+
+def training_index(wildcards):
+    """Return the P/S/C instances that a predictor of this kind is trained on; a GNN needs none."""
+    return per_family("psc_index", "predictor") if wildcards.kind == "psc" else []
+
+
+def predictor_file(suffix):
+    return f"<resources>/predictors/{SETTINGS.predictor.kind}.{suffix}"
+
+
+FRONT_RECIPE = SETTINGS.front_training.recipe or SETTINGS.labels.recipe
+
+
+def trained_front(name):
+    """Return a file of the trained winners; none when no training is wanted."""
+    return (
+        f"<resources>/front/{{model}}/{name}" if SETTINGS.front_training.members else []
+    )
+
+
+def known_labels(wildcards):
+    """Return the committed table of labels measured before, where there is one."""
+    table = f"labels/{SETTINGS.labels.recipe.dataset}/{wildcards.family}.parquet"
+    return [table] if Path(table).is_file() else []
+
+
+def model_row(wildcards):
+    return model_named(wildcards.model, SETTINGS.models)
+
+
+def model_files(wildcards):
+    """Return the file a model is read from; none for an architecture string of a family."""
+    row = model_row(wildcards)
+    return [file_of(row.source)] if row.is_file else []
+
+
+def model_facts(wildcards):
+    """Return what reading a model depends on: its row and, for a string, the skeleton."""
+    row = model_row(wildcards)
+    facts = {"family": row.family, "source": row.source, "input": row.input}
+    if not row.is_file:
+        facts["options"] = SETTINGS.families[row.family].model_dump(
+            mode="json", exclude={"count"}
+        )
+    return facts
+
+
+def registered_checksum(wildcards):
+    entry = dataset_named(wildcards.dataset).files.get(wildcards.file)
+    return entry.sha256 if entry else None
+
+
+def model_family(wildcards):
+    return model_row(wildcards).family
+
+
+def autogo_targets():
+    """Return one result per row of the table of models."""
+    results = in_folder("results", RUN.name)
+    return [f"{results}/autogo/{model}" for model in read_models(SETTINGS.models)]

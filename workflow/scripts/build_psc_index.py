@@ -1,0 +1,11 @@
+"""Index the P/S/C instances of a family."""
+
+from archloom.io.store import read_graphs
+from archloom.segments.psc_index import write_psc_index
+from archloom.segments.tokeniser import Tokeniser
+from archloom.segments.vocabulary import Vocabulary
+from archloom.workflow import job
+
+with job() as run:
+    tokeniser = Tokeniser(Vocabulary.load(run.input("vocabulary")))
+    write_psc_index(read_graphs(run.input("graphs")), tokeniser, run.output["index"])

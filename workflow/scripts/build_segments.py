@@ -1,0 +1,17 @@
+"""Cut graphs into segments and store the distinct ones."""
+
+from itertools import chain
+
+from archloom.io import read
+from archloom.io.store import read_graphs
+from archloom.segments.database import build_database
+from archloom.segments.tables import write_database
+from archloom.segments.tokeniser import Tokeniser
+from archloom.segments.vocabulary import Vocabulary
+from archloom.workflow import job
+
+with job() as run:
+    graphs = chain.from_iterable(read_graphs(path) for path in run.inputs["graphs"])
+    shipped = (read(path) for path in run.inputs["shipped"])
+    tokeniser = Tokeniser(Vocabulary.load(run.input("vocabulary")))
+    write_database(build_database(chain(shipped, graphs), tokeniser), run.output["segments"])
