@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from archloom.errors import GraphError
 from archloom.graph.graph import Graph
@@ -14,21 +17,20 @@ PaddingLike = str | int | tuple[int, int, int, int]
 Shape = tuple[int, int, int]
 
 _NO_PADS = (0, 0, 0, 0)
+_FIELDS = ("op", "resolution", "kernel", "stride", "dilation", "padding", "pads", "bias")
 
 
 class GraphBuilder:
     """Collects nodes and edges; every method returns the index of the new node.
 
-    Shapes are (H, W, C). Padding is "same" (TensorFlow), "valid", a number of pixels on every side, or
-    (top, left, bottom, right).
+    Shapes are (H, W, C). Padding is "same" (TensorFlow), "valid", a number of pixels on every side,
+    or (top, left, bottom, right).
     """
 
     def __init__(self, name: str = "", family: str = "") -> None:
         self.name, self.family = name, family
-        self._columns: dict[str, list[Any]] = {
-            field: []
-            for field in ("op", "resolution", "kernel", "stride", "dilation", "padding", "pads", "bias")
-        }
+        self._rows: dict[tuple[Any, ...], int] = {}  # networks repeat few different nodes
+        self._row_of: list[int] = []
         self._operands: list[Sequence[int]] = []
         self._outputs: list[Shape] = []
 
@@ -46,7 +48,7 @@ class GraphBuilder:
         return self.unary("output", node)
 
     def unary(self, op: str, node: int) -> int:
-        """Add an op without a window that takes one operand: relu, batchnorm, identity, zero, mean, ..."""
+        """Add an op without a window that takes one operand: relu, batchnorm, identity, mean, ..."""
         height, width, channels = self._outputs[node]
         pooled = OPS.get(op).shape == ShapeRule.GLOBAL
         after = (1, 1, channels) if pooled else (height, width, channels)
@@ -123,12 +125,15 @@ class GraphBuilder:
 
     def build(self) -> Graph:
         """Return the graph; node i is the i-th node added."""
-        pointer, sources = [0], []
+        pointer: list[int] = [0]
+        sources: list[int] = []
         for operands in self._operands:
             sources.extend(operands)
             pointer.append(len(sources))
+        columns = zip(_FIELDS, zip(*self._rows, strict=True), strict=False)
+        arrays = {field: np.asarray(values)[self._row_of] for field, values in columns}
         return Graph.from_arrays(
-            name=self.name, family=self.family, in_ptr=pointer, in_src=sources, **self._columns
+            name=self.name, family=self.family, in_ptr=pointer, in_src=sources, **arrays
         )
 
     def _window(
@@ -142,28 +147,24 @@ class GraphBuilder:
         bias: bool,
         dilation: Pair,
     ) -> int:
-        kernels, strides, dilations = _pair(kernel), _pair(stride), _pair(dilation)
-        code, pads = _padding(padding)
         before = self._outputs[node]
-        sizes = [
-            -(-size // s) if code == Padding.SAME else (size + pads[a] + pads[a + 2] - (k - 1) * d - 1) // s + 1
-            for a, (size, k, s, d) in enumerate(zip(before[:2], kernels, strides, dilations, strict=True))
-        ]
-        if min(sizes) < 1:
+        window = _geometry(before[:2], kernel, stride, dilation, padding)
+        if min(window.size) < 1:
             raise GraphError(
-                f"graph {self.name!r}: {op} with window {kernels} and stride {strides} does not fit the input "
-                f"{before} (H, W, C) of node {node}: enlarge the input or use SAME padding."
+                f"graph {self.name!r}: {op} with window {window.kernel} and stride {window.stride} does "
+                f"not fit the input {before} (H, W, C) of node {node}: enlarge the input or use SAME "
+                "padding."
             )
         return self._add(
             op,
             (node,),
             before,
-            (sizes[0], sizes[1], channels),
-            kernel=kernels,
-            stride=strides,
-            dilation=dilations,
-            padding=code,
-            pads=pads,
+            (*window.size, channels),
+            kernel=window.kernel,
+            stride=window.stride,
+            dilation=window.dilation,
+            padding=window.padding,
+            pads=window.pads,
             bias=bias,
         )
 
@@ -183,11 +184,39 @@ class GraphBuilder:
     ) -> int:
         resolution = (before[0], after[0], before[1], after[1], before[2], after[2])
         row = (OPS.code(op), resolution, kernel, stride, dilation, padding, pads, bias)
-        for column, value in zip(self._columns.values(), row, strict=True):
-            column.append(value)
+        self._row_of.append(self._rows.setdefault(row, len(self._rows)))
         self._operands.append(operands)
         self._outputs.append(after)
         return len(self._outputs) - 1
+
+
+class _Window(NamedTuple):
+    """A window in full, with the (H, W) that it gives."""
+
+    size: tuple[int, int]
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: int
+    pads: tuple[int, int, int, int]
+
+
+@lru_cache(maxsize=4096)
+def _geometry(
+    before: tuple[int, int], kernel: Pair, stride: Pair, dilation: Pair, padding: PaddingLike
+) -> _Window:
+    """Return the window over an input of (H, W) ``before``; a size below one means that it does not fit."""
+    kernels, strides, dilations = _pair(kernel), _pair(stride), _pair(dilation)
+    code, pads = _padding(padding)
+    size = [
+        -(-size // s)
+        if code == Padding.SAME
+        else (size + pads[axis] + pads[axis + 2] - (k - 1) * d - 1) // s + 1
+        for axis, (size, k, s, d) in enumerate(
+            zip(before, kernels, strides, dilations, strict=True)
+        )
+    ]
+    return _Window((size[0], size[1]), kernels, strides, dilations, code, pads)
 
 
 def _pair(value: Pair) -> tuple[int, int]:
@@ -202,5 +231,7 @@ def _padding(value: PaddingLike) -> tuple[int, tuple[int, int, int, int]]:
         return (Padding.EXPLICIT, value) if any(value) else (Padding.VALID, _NO_PADS)
     codes = {"same": Padding.SAME, "valid": Padding.VALID}
     if value not in codes:
-        raise GraphError(f'padding {value!r} is not known: use "same", "valid", pixels, or four numbers.')
+        raise GraphError(
+            f'padding {value!r} is not known: use "same", "valid", pixels, or four numbers.'
+        )
     return codes[value], _NO_PADS
