@@ -1,8 +1,9 @@
 """NAS-Bench-201 (GENNAPE spec 2.2): six edges between four states, 5^6 = 15,625 cells.
 
 An architecture is the benchmark's cell string ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``; edge i leads
-from state ``SOURCES[i]`` to state ``TARGETS[i]``. A ``none`` edge becomes a ``zero`` node (x * 0) and
-a skip an ``identity`` node, so every cell is a connected network and all cells have different graphs.
+from state ``SOURCES[i]`` to state ``TARGETS[i]``. A ``none`` edge becomes a ``zero`` node (x * 0)
+and a skip an ``identity`` node, so every cell is a connected network and all cells have different
+graphs.
 
 Variants: ``benchmark`` is the network whose accuracies the benchmark lists (PyTorch padding);
 ``upstream`` has the deviations of the reference's TensorFlow graphs (SAME padding, batch norm

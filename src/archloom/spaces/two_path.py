@@ -1,9 +1,9 @@
 """Two-Path (GENNAPE spec 2.9): two independent paths of 2 to 4 blocks, concatenated.
 
 An architecture reads ``conv5x5/2,conv5x5/2|double3x3+conv3x3,conv1x1+conv3x3/2,conv3x3/2``: paths
-are separated by ``|``, blocks by ``,``, operations by ``+``; ``/2`` marks the two reduction blocks of
-a path. A block's first conv operation takes stride and channel change; a block that changes neither
-has an identity residual.
+are separated by ``|``, blocks by ``,``, operations by ``+``; ``/2`` marks the two reduction blocks
+of a path. A block's first conv operation takes stride and channel change; a block that changes
+neither has an identity residual.
 
 Variant ``benchmark`` has ReLU6 behind both convolutions of a bottleneck, as the reference's PyTorch
 networks; ``upstream`` has none there and keeps the identity node of dropout, as its TensorFlow
@@ -79,7 +79,7 @@ def parse(architecture: str) -> tuple[tuple[Block, ...], ...]:
                 )
         if sum(reduces for _, reduces in path) != REDUCTIONS:
             raise GraphError(
-                f"architecture {architecture!r}: mark exactly {REDUCTIONS} blocks of a path with /2."
+                f"architecture {architecture!r}: mark exactly {REDUCTIONS} blocks per path with /2."
             )
     if len(paths) != 2:
         raise GraphError(
