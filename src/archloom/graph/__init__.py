@@ -4,7 +4,7 @@ from archloom.graph.builder import GraphBuilder
 from archloom.graph.check import check, is_valid
 from archloom.graph.counters import flops, node_flops, node_parameters, parameters
 from archloom.graph.graph import Graph, assemble
-from archloom.graph.hashing import graph_hash, graph_hashes, node_colours
+from archloom.graph.hashing import graph_hash, graph_hashes, node_colours, union_hashes
 from archloom.graph.isomorphism import is_isomorphic
 from archloom.graph.ops import OPS, Cost, Merge, Op, Padding, ShapeRule
 from archloom.graph.order import autogo_order, generation_order
@@ -37,5 +37,6 @@ __all__ = [
     "node_parameters",
     "output_shapes",
     "parameters",
+    "union_hashes",
     "window_pads",
 ]

@@ -41,6 +41,7 @@ def depth_levels(graph: Graph) -> list[NDArray[np.int64]]:
     """Return the nodes grouped by longest distance from a source, ascending; a cycle raises ``GraphError``."""
     waiting = graph.in_degree.astype(np.int64)
     frontier, levels, seen = graph.sources, [], 0
+    place = np.empty(graph.n_nodes, dtype=np.int64)
     while len(frontier):
         levels.append(frontier)
         seen += len(frontier)
@@ -48,7 +49,10 @@ def depth_levels(graph: Graph) -> list[NDArray[np.int64]]:
         first = np.cumsum(count) - count
         children = graph.out_dst[np.repeat(start - first, count) + np.arange(int(count.sum()))]
         np.subtract.at(waiting, children, 1)
-        frontier = np.unique(children[waiting[children] == 0]).astype(np.int64)
+        ready = children[waiting[children] == 0]
+        turn = np.arange(len(ready))
+        place[ready] = turn
+        frontier = ready[place[ready] == turn].astype(np.int64)  # each node once
     if seen != graph.n_nodes:
         raise cycle_error(graph, int(np.flatnonzero(waiting > 0)[0]))
     return levels

@@ -1,0 +1,132 @@
+"""Replacement candidates for a region: exact fits from the database, and others made to fit (AutoGO spec 5.4)."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archloom.graph import Graph
+from archloom.search.propagation import Propagator
+from archloom.search.regions import Region
+from archloom.search.stitching import Closure, Wiring
+from archloom.segments.database import SegmentDatabase
+
+Preference = Callable[[Sequence[Graph]], NDArray[np.float64] | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Replacement:
+    """A segment whose shapes fit a region, its closure and its wiring."""
+
+    segment: Graph
+    closure: Closure
+    wiring: Wiring
+
+
+class ReplacementFinder:
+    """Finds replacements in a segment database; remembers closures between calls.
+
+    permitted   (len(OPS),) by op code: operations that may come in
+    unit        "segment", or "op": single nodes that fit exactly
+    """
+
+    def __init__(
+        self,
+        database: SegmentDatabase,
+        propagator: Propagator,
+        permitted: NDArray[np.bool_],
+        unit: str = "segment",
+    ) -> None:
+        self.database, self.propagator, self.permitted, self.unit = database, propagator, permitted, unit
+        self._closures: dict[int, Closure] = {}
+
+    def find(
+        self,
+        region: Region,
+        limit: int,
+        preference: Preference,
+        rng: np.random.Generator,
+        rejected: Counter[str],
+    ) -> Iterator[Replacement]:
+        """Yield at most ``limit`` replacements: up to half of them exact fits, the others made to fit.
+
+        Of the segments with the right numbers of inputs and outputs, those that ``preference`` rates best are tried (a
+        random choice when it has none). Segments that cannot be made to fit are counted in ``rejected`` by reason.
+        """
+        inputs, outputs = region.interface
+        exact = self.database.exact(inputs, outputs, unit=self.unit, permitted=self.permitted)
+        exact = rng.permutation(exact)[: limit if self.unit == "op" else limit // 2]
+        for instance in exact.tolist():
+            segment = self.database.graph(instance)
+            wiring = _match(region, segment, rng)
+            yield Replacement(segment, self._closure(instance), wiring)
+        if self.unit == "segment":
+            yield from self._adapted(region, limit - len(exact), exact, preference, rng, rejected)
+
+    def _adapted(
+        self,
+        region: Region,
+        limit: int,
+        exact: NDArray[np.int32],
+        preference: Preference,
+        rng: np.random.Generator,
+        rejected: Counter[str],
+    ) -> Iterator[Replacement]:
+        for instance in self._by_count(region, limit, exact, preference, rng):
+            segment = self.database.graph(instance)
+            wiring = Wiring(rng.permutation(len(region.inputs)), rng.permutation(len(region.outputs)))
+            leaving = np.empty_like(region.outputs)
+            leaving[wiring.outputs] = region.outputs
+            fitted = self.propagator(segment, region.inputs[wiring.inputs], leaving)
+            if fitted.succeeded:
+                yield Replacement(fitted.apply(segment), self._closure(instance), wiring)
+            else:
+                rejected[f"shapes: {fitted.status}"] += 1
+
+    def _by_count(
+        self,
+        region: Region,
+        limit: int,
+        exact: NDArray[np.int32],
+        preference: Preference,
+        rng: np.random.Generator,
+    ) -> list[int]:
+        """Return representatives of the topologies to try: the preferred ones, best first."""
+        database = self.database
+        topologies = database.by_count(
+            len(region.inputs), len(region.outputs), unit=self.unit, permitted=self.permitted
+        )
+        large = (database.n_nodes[topologies] > 1) & (database.n_edges[topologies] > 1)
+        new = ~np.isin(topologies, database.topology_of[exact])
+        instances = database.representative[topologies[large & new]]
+        ratings = preference([database.graph(instance) for instance in instances.tolist()])
+        order = rng.permutation(len(instances)) if ratings is None else np.argsort(-ratings, kind="stable")
+        return [int(instance) for instance in instances[order[:limit]]]
+
+    def _closure(self, instance: int) -> Closure:
+        """Return the closure of an instance; instances of one topology share it."""
+        topology = int(self.database.topology_of[instance])
+        if topology not in self._closures:
+            self._closures[topology] = Closure(self.database.graph(instance))
+        return self._closures[topology]
+
+
+def _match(region: Region, segment: Graph, rng: np.random.Generator) -> Wiring:
+    """Return a random wiring in which every shape meets its equal."""
+    entering = segment.resolution[segment.sources][:, [0, 2, 4]]
+    leaving = segment.resolution[segment.sinks][:, [1, 3, 5]]
+    return Wiring(_pair(entering, region.inputs, rng), _pair(region.outputs, leaving, rng))
+
+
+def _pair(
+    wanted: NDArray[np.int32], offered: NDArray[np.int32], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return for each row of ``wanted`` a different row of ``offered`` with equal values, at random."""
+    stock: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for row in rng.permutation(len(offered)).tolist():
+        stock[tuple(offered[row].tolist())].append(row)
+    return np.array([stock[tuple(row)].pop() for row in wanted.tolist()], dtype=np.int64)
