@@ -1,0 +1,61 @@
+"""AutoGO node features: what a predictor sees of a node (AutoGO spec 4.3).
+
+Features stay whole numbers here; a predictor divides the sizes by the normalisers of its own model
+card, never by attributes of a graph (AutoGO spec 8.1, B7).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archloom.errors import GraphError
+from archloom.graph import OPS, Graph
+
+OP, SIZES, KERNEL, BIAS = 0, slice(1, 7), slice(7, 9), 9
+"""Columns of a feature row: op index, (H_in, H_out, W_in, W_out, C_in, C_out), (k_h, k_w), bias."""
+N_COLUMNS = 10
+VOCABULARY_SIZE = 32
+"""Number of op indices of the AutoGO vocabulary; operations behind it count as unknown, index 0."""
+MAX_KERNEL = 7
+
+
+class Normalisers(NamedTuple):
+    """Sizes that count as 1: constants of a predictor, saved with it."""
+
+    height: int = 256
+    width: int = 256
+    channels: int = 512
+
+    @property
+    def divisors(self) -> NDArray[np.float32]:
+        """(6,) divisor of each entry of a resolution."""
+        return np.repeat(np.array(self, dtype=np.float32), 2)
+
+
+def node_features(graph: Graph) -> NDArray[np.int32]:
+    """Return ``(n, 10)`` feature rows by node index.
+
+    Kernel and bias are 0 where a node is not weighted. A weighted node with a kernel above 7, which
+    no embedding table holds, raises ``GraphError``.
+    """
+    rows = np.zeros((graph.n_nodes, N_COLUMNS), dtype=np.int32)
+    rows[:, OP] = np.where(graph.op < VOCABULARY_SIZE, graph.op, 0)
+    rows[:, SIZES] = graph.resolution
+    weighted = weighted_rows(rows)[:, None]
+    rows[:, KERNEL] = np.where(weighted, graph.kernel, 0)
+    rows[:, BIAS] = weighted[:, 0] & graph.bias
+    if rows[:, KERNEL].max(initial=0) > MAX_KERNEL:
+        node = int(rows[:, KERNEL].max(axis=1).argmax())
+        raise GraphError(
+            f"{graph.describe(node)} has a {'x'.join(map(str, graph.kernel[node]))} kernel: AutoGO's "
+            f"predictors know kernels up to {MAX_KERNEL}, score this graph with another predictor."
+        )
+    return rows
+
+
+def weighted_rows(rows: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return ``(n,)``: which feature rows describe a weighted node (conv, depthwise, matmul)."""
+    return OPS.table("weighted")[rows[:, OP]].astype(np.bool_)
