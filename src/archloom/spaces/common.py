@@ -7,7 +7,7 @@ of the papers, and a ``reduced`` one for 8x8 grey images, on which a network tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -67,11 +67,10 @@ def need_known(words: Iterable[str], known: Sequence[str], architecture: str) ->
             )
 
 
-def take(graphs: Iterator[Graph], count: int, available: int | None = None) -> list[Graph]:
-    """Return the first ``count`` graphs; more than ``available`` raises ``ConfigError``."""
-    if count < 0 or (available is not None and count > available):
-        limit = "" if available is None else f", the family has {available}"
-        raise ConfigError(f"{count} graphs were asked for{limit}: choose a count in that range.")
+def take(graphs: Iterator[Graph], count: int) -> list[Graph]:
+    """Return the first ``count`` graphs, fewer where the space ends."""
+    if count < 0:
+        raise ConfigError(f"{count} graphs were asked for: choose 0 or more.")
     return list(islice(graphs, count))
 
 
@@ -118,6 +117,3 @@ def classifier(b: GraphBuilder, x: int, classes: int, *, dropout: bool = False) 
         y = b.unary("identity", y)
     b.output(b.matmul(y, classes))
     return b.build()
-
-
-Builder = Callable[[str, Skeleton, Variant], Graph]

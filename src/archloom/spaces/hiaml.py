@@ -188,12 +188,12 @@ def build(architecture: str, skeleton: Skeleton = FULL, variant: Variant = "benc
 def sample(
     count: int, seed: int, skeleton: Skeleton = FULL, variant: Variant = "benchmark"
 ) -> list[Graph]:
-    """Return ``count`` different random networks; the first k do not depend on ``count``."""
+    """Return ``count`` different random networks (at most all), the first k for any ``count``."""
     architectures = list(enumerate_all())
     graphs = (
         build(architectures[i], skeleton, variant) for i in shuffled(len(architectures), seed)
     )
-    return take_first(graphs, count, len(architectures))
+    return take_first(graphs, count)
 
 
 def enumerate_all() -> list[str]:

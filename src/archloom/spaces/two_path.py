@@ -110,7 +110,7 @@ def build(architecture: str, skeleton: Skeleton = FULL, variant: Variant = "benc
 def sample(
     count: int, seed: int, skeleton: Skeleton = FULL, variant: Variant = "benchmark"
 ) -> list[Graph]:
-    """Return ``count`` different random networks; the first k do not depend on ``count``."""
+    """Return ``count`` different random networks, the first k for any ``count``."""
     return take_first(distinct(build(a, skeleton, variant) for a in architectures(seed)), count)
 
 
