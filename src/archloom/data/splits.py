@@ -72,8 +72,8 @@ def split_classes(
 
     ``dev`` and ``test`` are the shares held out. Classes are ordered by a digest of ``seed`` and
     their name, so the result does not depend on the order of the graphs. A class joins dev or test
-    only while it fits in the share: one that is larger trains. Raises ``DataError`` when a part with
-    a share gets nothing.
+    only while it fits in the share: one that is larger trains. Raises ``DataError`` when a part
+    with a share gets nothing.
     """
     members: dict[str, list[str]] = {}
     for graph_hash, name in sorted(set(zip(hashes, classes, strict=True))):

@@ -48,7 +48,7 @@ class GraphBuilder:
         return self.unary("output", node)
 
     def unary(self, op: str, node: int) -> int:
-        """Add an op without a window that takes one operand: relu, batchnorm, identity, mean, ..."""
+        """Add an op without a window that takes one operand: relu, batchnorm, mean, ..."""
         height, width, channels = self._outputs[node]
         pooled = OPS.get(op).shape == ShapeRule.GLOBAL
         after = (1, 1, channels) if pooled else (height, width, channels)
@@ -102,8 +102,9 @@ class GraphBuilder:
         compared = [shape[:2] for shape in shapes] if concat else shapes
         if not nodes or len(set(compared)) != 1:
             raise GraphError(
-                f"graph {self.name!r}: {op} of operands {list(nodes)} with shapes {shapes} (H, W, C): "
-                f"{'H and W' if concat else 'shapes'} must be equal, add a stride or a 1x1 conv."
+                f"graph {self.name!r}: {op} of operands {list(nodes)} with shapes {shapes} (H, "
+                f"W, C): {'H and W' if concat else 'shapes'} must be equal, add a stride or a 1x1 "
+                "conv."
             )
         height, width, channels = shapes[0]
         if concat:
@@ -151,9 +152,9 @@ class GraphBuilder:
         window = _geometry(before[:2], kernel, stride, dilation, padding)
         if min(window.size) < 1:
             raise GraphError(
-                f"graph {self.name!r}: {op} with window {window.kernel} and stride {window.stride} does "
-                f"not fit the input {before} (H, W, C) of node {node}: enlarge the input or use SAME "
-                "padding."
+                f"graph {self.name!r}: {op} with window {window.kernel} and stride {window.stride} "
+                f"does not fit the input {before} (H, W, C) of node {node}: enlarge the input or "
+                "use SAME padding."
             )
         return self._add(
             op,
@@ -205,7 +206,7 @@ class _Window(NamedTuple):
 def _geometry(
     before: tuple[int, int], kernel: Pair, stride: Pair, dilation: Pair, padding: PaddingLike
 ) -> _Window:
-    """Return the window over an input of (H, W) ``before``; a size below one means that it does not fit."""
+    """Return the window over an input of (H, W) ``before``; sizes below one do not fit."""
     kernels, strides, dilations = _pair(kernel), _pair(stride), _pair(dilation)
     code, pads = _padding(padding)
     size = [
