@@ -1,7 +1,9 @@
-"""Reader and writer of the ``autogo-cg/1`` JSON schema and of the reference's JSON state-dict (AutoGO spec 1.6).
+"""Reader and writer of the ``autogo-cg/1`` JSON schema and of the reference's JSON state-dict
+(AutoGO spec 1.6).
 
-Both describe nodes with labels, weighted nodes first, and edges as index pairs. Channels are taken from the
-resolution, kernels from ``shape[2:4]``: the channel entries of ``shape`` are unreliable (AutoGO spec 1.2).
+Both describe nodes with labels, weighted nodes first, and edges as index pairs. Channels are taken
+from the resolution, kernels from ``shape[2:4]``: the channel entries of ``shape`` are unreliable
+(AutoGO spec 1.2).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from archloom.errors import FormatError
-from archloom.graph import OPS, Graph, Padding
+from archloom.graph import OPS, Graph, Padding, window_pads
 
 CG_SCHEMA = "autogo-cg/1"
 
@@ -21,21 +23,29 @@ _WINDOWS = ("conv", "depthwise", "maxpool", "avgpool")
 
 
 def from_cg_json(document: Mapping[str, Any]) -> Graph:
-    """Return the graph of an ``autogo-cg/1`` document; raises ``FormatError`` when an entry is missing or foreign."""
+    """Return the graph of an ``autogo-cg/1`` document; raises ``FormatError`` when an entry is
+    missing or foreign.
+    """
     return _from_nodes(
-        document, "nodes", document.get("edges", []), str(document.get("family") or ""), str(document.get("name") or "")
+        document,
+        "nodes",
+        document.get("edges", []),
+        str(document.get("family") or ""),
+        str(document.get("name") or ""),
     )
 
 
 def from_state_dict(document: Mapping[str, Any], family: str = "") -> Graph:
-    """Return the graph of a reference JSON state-dict; node index = position in weighted + regular nodes."""
+    """Return the graph of a reference JSON state-dict; node index = position in weighted + regular
+    nodes.
+    """
     try:
         nodes = [*document["weighted_nodes"], *document["regular_nodes"]]
         edges = sorted((int(source), int(target)) for source, target in document["edge_pairs"])
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(
-            f"this is not a compute-graph state-dict ({_reason(error)}): it needs weighted_nodes, regular_nodes and "
-            "edge_pairs."
+            f"this is not a compute-graph state-dict ({_reason(error)}): it needs weighted_nodes, "
+            "regular_nodes and edge_pairs."
         ) from error
     return _from_nodes({"nodes": nodes}, "nodes", edges, family, str(document.get("name") or ""))
 
@@ -43,8 +53,9 @@ def from_state_dict(document: Mapping[str, Any], family: str = "") -> Graph:
 def to_state_dict(graph: Graph) -> dict[str, Any]:
     """Return ``graph`` as a reference JSON state-dict, weighted nodes first.
 
-    Operand order of concat becomes ascending node index, as the reference has it; explicit pads become ``same``
-    where the sizes agree and raise ``FormatError`` elsewhere (the format cannot say them).
+    Operand order of concat becomes ascending node index, as the reference has it, and node ids are
+    renumbered by a reader. Explicit pads that equal SAME padding become ``same``, others raise
+    ``FormatError``: the format cannot say them.
     """
     order = np.argsort(~graph.is_weighted, kind="stable")
     position = np.empty(graph.n_nodes, dtype=np.int64)
@@ -77,12 +88,24 @@ def to_cg_json(graph: Graph) -> dict[str, Any]:
         if op.weighted:
             node["kernel"] = entry["shape"][2:]
         nodes.append(node)
-    head = {key: state[key] for key in state if key not in ("edge_pairs", "regular_nodes", "weighted_nodes")}
-    return {"schema": CG_SCHEMA, "family": graph.family, **head, "nodes": nodes, "edges": state["edge_pairs"]}
+    head = {
+        key: state[key]
+        for key in state
+        if key not in ("edge_pairs", "regular_nodes", "weighted_nodes")
+    }
+    return {
+        "schema": CG_SCHEMA,
+        "family": graph.family,
+        **head,
+        "nodes": nodes,
+        "edges": state["edge_pairs"],
+    }
 
 
 def op_code_of_label(label: str) -> int:
-    """Return the op code of a reference label: exact base name, else the longest base name inside it, else 0."""
+    """Return the op code of a reference label: exact base name, else the longest base name inside
+    it, else 0.
+    """
     name = label.lower()
     if name in OPS:
         return OPS.code(name)
@@ -100,20 +123,24 @@ def _from_nodes(
     try:
         rows = [_node_row(entry) for entry in document[key]]
         pairs = np.asarray(edges, dtype=np.int64).reshape(-1, 2)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError(
-            f"graph {name!r}: a node or edge entry is damaged ({_reason(error)}): get the file again."
+            f"graph {name!r}: a node or edge entry is damaged ({_reason(error)}): get the file "
+            "again."
         ) from error
     if not rows:
         raise FormatError(f"graph {name!r} has no nodes: get the file again.")
     if len(pairs) and (pairs.min() < 0 or pairs.max() >= len(rows)):
         raise FormatError(
-            f"graph {name!r}: an edge names node {int(pairs.max())}, there are {len(rows)}: get the file again."
+            f"graph {name!r}: an edge names node {int(pairs.max())}, there are {len(rows)}: get "
+            "the file again."
         )
     columns = dict(zip(rows[0], zip(*(row.values() for row in rows), strict=True), strict=True))
     by_target = np.lexsort((pairs[:, 0], pairs[:, 1]))
     pointer = np.concatenate([[0], np.cumsum(np.bincount(pairs[:, 1], minlength=len(rows)))])
-    return Graph.from_arrays(name=name, family=family, in_ptr=pointer, in_src=pairs[by_target, 0], **columns)
+    return Graph.from_arrays(
+        name=name, family=family, in_ptr=pointer, in_src=pairs[by_target, 0], **columns
+    )
 
 
 def _node_row(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,7 +149,8 @@ def _node_row(entry: Mapping[str, Any]) -> dict[str, Any]:
     code = op_code_of_label(label)
     op, metadata = OPS.name(code), entry.get("metadata") or {}
     strides = entry.get("strides") or (1, 1, 1, 1)
-    dilations = metadata.get("dilations") or (1, 1, 1, 1)
+    rate = metadata.get("dil_rate")  # what the reference executes, whatever dilations says
+    dilations = (1, rate, rate, 1) if rate else metadata.get("dilations") or (1, 1, 1, 1)
     shape, ksize = entry.get("shape"), metadata.get("ksize")
     if not shape and OPS.get(op).weighted:
         raise FormatError(f"weighted node {label!r} has no shape")
@@ -186,15 +214,17 @@ _LABELS = {"conv": "conv2d", "batchnorm": "fusedbatchnorm"}
 
 def _padding_word(graph: Graph, node: int) -> str:
     """Return "same" or "valid" for a window node."""
-    if graph.padding[node] == Padding.VALID:
-        return "valid"
-    sizes = graph.resolution[node]
-    stride = graph.stride[node]
-    if graph.padding[node] == Padding.SAME or (
-        sizes[1] == -(-sizes[0] // stride[0]) and sizes[3] == -(-sizes[2] // stride[1])
-    ):
+    pads = window_pads(graph, node)
+    if graph.padding[node] == Padding.SAME or (any(pads) and pads == _same_pads(graph, node)):
         return "same"
+    if not any(pads):
+        return "valid"
     raise FormatError(
-        f"{graph.describe(node)} has explicit pads {graph.pads[node].tolist()}, which this format cannot say: write "
-        "archloom's own JSON or ONNX instead."
+        f"{graph.describe(node)} has explicit pads {list(pads)}, which this format cannot say: "
+        "write archloom's own JSON or ONNX instead."
     )
+
+
+def _same_pads(graph: Graph, node: int) -> tuple[int, int, int, int]:
+    same = graph.replace(padding=np.full(graph.n_nodes, Padding.SAME, dtype=np.int8))
+    return window_pads(same, node)

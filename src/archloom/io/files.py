@@ -1,22 +1,27 @@
-"""Atomic writes: a file appears whole or not at all."""
+"""Reading and writing of files: writes are atomic, and system errors become messages with
+advice.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-from archloom.errors import DataError
+from archloom.errors import ArchloomError, DataError, FormatError
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; it replaces ``path`` when the block ends without an error.
+    """Yield a temporary path beside ``path``; it replaces ``path`` when the block ends without an
+    error.
 
-    Missing parent folders are made. On any error, Ctrl-C included, the temporary file is removed and ``path`` stays as
-    it was. An unwritable folder or a full disk raises ``DataError``.
+    Missing parent folders are made. On any error, Ctrl-C included, the temporary file is removed
+    and ``path`` stays as it was. An unwritable folder or a full disk raises ``DataError``.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{uuid4().hex[:8]}.part")
@@ -25,15 +30,59 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, target)
     except OSError as error:
-        raise DataError(
-            f"{target} could not be written ({error.strerror or error}): free space or choose a writable folder. "
-            "Nothing was changed."
-        ) from error
+        raise unwritable(target, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def unwritable(target: Path, error: OSError) -> DataError:
+    """Return the error that says that ``target`` could not be written."""
+    return DataError(
+        f"{target} could not be written ({error.strerror or error}): free space or choose a "
+        "writable folder. Nothing was changed."
+    )
 
 
 def write_text(path: str | Path, text: str) -> None:
     """Write ``text`` (UTF-8) to ``path`` atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Turn system errors of the block (missing file, folder, no permission) into ``DataError``."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{path} could not be read ({error.strerror or error}): check the path and its "
+            "permissions."
+        ) from error
+
+
+@contextmanager
+def naming(where: str | Path) -> Iterator[None]:
+    """Put ``where`` (a file, or an entry of one) in front of the message of an
+    ``ArchloomError``.
+    """
+    try:
+        yield
+    except ArchloomError as error:
+        raise type(error)(f"{where}: {error}") from error
+
+
+def read_json(path: str | Path) -> Any:
+    """Return the JSON document at ``path``; raises ``FormatError`` when it is truncated or no
+    JSON.
+    """
+    with reading(path):
+        content = Path(path).read_bytes()
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise FormatError(
+            f"{path} is not a complete JSON file ({error}): it is truncated, damaged or of another "
+            "kind, get it again."
+        ) from error

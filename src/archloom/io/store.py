@@ -1,0 +1,329 @@
+"""The Parquet graph store ``archloom-store/1``: one row per graph, written and read by row group.
+
+A row holds hash, family and name, and one flat list per array of ``Graph`` (row-major where the
+array has columns). Hashes may repeat: two rows may be the same architecture under different names,
+so that a table of labels can refer to either; ``find`` returns the first. Page checksums let a
+reader notice damaged bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from archloom.errors import DataError, FormatError
+from archloom.graph import OPS, Graph, graph_hashes
+from archloom.graph.graph import ARRAY_FIELDS
+from archloom.io.files import reading, replacing, unwritable
+
+FORMAT = "archloom-store/1"
+ROW_GROUP = 512
+"""Graphs per row group: what is held in memory while a store is written or read."""
+
+_TEXT_COLUMNS = ("hash", "family", "name")
+_STORED_TYPES: dict[str, type] = {
+    field: np.uint8 if dtype is np.bool_ else dtype for field, (dtype, _) in ARRAY_FIELDS.items()
+}
+_LIST_TYPES = {
+    field: pa.list_(pa.field("element", pa.from_numpy_dtype(dtype), nullable=False))
+    for field, dtype in _STORED_TYPES.items()
+}
+_SCHEMA = pa.schema(
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in _TEXT_COLUMNS),
+        *(pa.field(field, kind, nullable=False) for field, kind in _LIST_TYPES.items()),
+    ],
+    metadata={"format": FORMAT},
+)
+
+
+class StoreWriter:
+    """Writes a store graph by graph, in constant memory; use it in a ``with`` block.
+
+    The file appears under ``path`` when the block ends without an error, and replaces what was
+    there; otherwise nothing changes. An unwritable folder or a full disk raises ``DataError``.
+    """
+
+    def __init__(self, path: str | Path, *, row_group: int = ROW_GROUP) -> None:
+        self.path = Path(path)
+        self._row_group = row_group
+        self._waiting: list[Graph] = []
+        self._stack = ExitStack()
+        self._writer: Any = None
+
+    def __enter__(self) -> Self:
+        temporary = self._stack.enter_context(replacing(self.path))
+        try:
+            with self._writing():
+                self._writer = pq.ParquetWriter(
+                    temporary,
+                    _SCHEMA,
+                    compression="zstd",
+                    write_statistics=False,
+                    write_page_checksum=True,
+                )
+        except BaseException:
+            self._abandon()
+            raise
+        return self
+
+    def add(self, graph: Graph) -> None:
+        """Append one graph."""
+        self._waiting.append(graph)
+        if len(self._waiting) == self._row_group:
+            self._flush()
+
+    def add_all(self, graphs: Iterable[Graph]) -> None:
+        """Append graphs, taken one by one."""
+        for graph in graphs:
+            self.add(graph)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            try:
+                self._flush()
+                with self._writing():
+                    self._writer.close()
+            except BaseException:
+                self._abandon()
+                raise
+            self._stack.close()
+        else:
+            self._abandon()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            batch = _to_batch(self._waiting)
+            self._waiting = []
+            with self._writing():
+                self._writer.write_batch(batch, row_group_size=self._row_group)
+
+    def _abandon(self) -> None:
+        """Close and remove the temporary file; the error under way stays the one that is raised."""
+        with suppress(OSError):
+            if self._writer is not None:
+                self._writer.close()
+        abandoned = _AbandonedError()
+        self._stack.__exit__(type(abandoned), abandoned, None)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+
+class _AbandonedError(Exception):
+    """Tells ``replacing`` that its block did not end well."""
+
+
+class GraphStore:
+    """Reads a store; opening it reads the metadata only.
+
+    Iteration streams one row group at a time; ``store[i]`` reads the row group of row ``i`` and
+    remembers it. The graphs are independent copies and know their hash already. Raises
+    ``FormatError`` when the file is truncated, damaged, foreign or of another version.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        with reading(path):
+            self.path.open("rb").close()
+        with self._reading():
+            self._file = pq.ParquetFile(self.path, page_checksum_verification=True)
+        self._check_schema()
+        metadata = self._file.metadata
+        rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+        self._starts = np.concatenate([[0], np.cumsum(rows, dtype=np.int64)])
+        self._current: tuple[int, _RowGroup] | None = None
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __iter__(self) -> Iterator[Graph]:
+        for group in range(len(self._starts) - 1):
+            yield from self._read_group(group)
+
+    def __getitem__(self, row: int) -> Graph:
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"{self.path} has {len(self)} graphs, there is no row {row}.")
+        row %= len(self)
+        group = int(np.searchsorted(self._starts, row, side="right")) - 1
+        if self._current is None or self._current[0] != group:
+            self._current = group, self._read_group(group)
+        return self._current[1].graph(row - int(self._starts[group]))
+
+    def __repr__(self) -> str:
+        return f"<GraphStore {str(self.path)!r}: {len(self)} graphs>"
+
+    def names(self) -> list[str]:
+        """Return the names of all graphs in row order, reading that column only."""
+        return self._column("name").to_pylist()  # type: ignore[no-any-return]
+
+    def hashes(self) -> list[str]:
+        """Return the hashes of all graphs in row order, reading that column only."""
+        return self._column("hash").to_pylist()  # type: ignore[no-any-return]
+
+    def families(self) -> list[str]:
+        """Return the families of all graphs in row order, reading that column only."""
+        return self._column("family").to_pylist()  # type: ignore[no-any-return]
+
+    def find(self, graph_hash: str) -> Graph:
+        """Return the first graph with this hash; raises ``DataError`` when there is none."""
+        row = pc.index(self._column("hash"), graph_hash).as_py()
+        if row < 0:
+            raise DataError(
+                f"{self.path} holds no graph with the hash {graph_hash!r}: check that labels and "
+                "graphs belong together."
+            )
+        return self[row]
+
+    def _column(self, name: str) -> Any:
+        with self._reading():
+            return self._file.read(columns=[name]).column(0)
+
+    def _read_group(self, group: int) -> _RowGroup:
+        with self._reading():
+            table = self._file.read_row_group(group)
+            return _RowGroup(table)
+
+    def _check_schema(self) -> None:
+        found = (
+            (self._file.schema_arrow.metadata or {}).get(b"format", b"").decode(errors="replace")
+        )
+        if found != FORMAT:
+            what = f"of the format {found!r}" if found else "a Parquet file of something else"
+            raise FormatError(
+                f"{self.path} is {what}, this version reads {FORMAT!r}: give a graph store, or the "
+                "archloom that wrote it."
+            )
+        if not self._file.schema_arrow.equals(_SCHEMA):
+            raise FormatError(
+                f"{self.path} calls itself {FORMAT!r} but has other columns: it was altered, write "
+                "it again."
+            )
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError, _InconsistentError) as error:
+            raise FormatError(
+                f"{self.path} cannot be read as a graph store ({error}): it is truncated, damaged "
+                "or of another kind, get or write it again."
+            ) from error
+
+
+class _InconsistentError(Exception):
+    """The columns of a row group do not fit together."""
+
+
+class _RowGroup:
+    """The graphs of one row group as flat arrays with row offsets."""
+
+    def __init__(self, table: Any) -> None:
+        self._texts = [table.column(name).to_pylist() for name in _TEXT_COLUMNS]
+        self._arrays = {field: _flat(table.column(field)) for field in ARRAY_FIELDS}
+        _check_lengths({field: np.diff(offsets) for field, (offsets, _) in self._arrays.items()})
+        _check_codes(self._arrays["op"][1], self._arrays["padding"][1])
+        _check_edges(self._arrays["in_ptr"], self._arrays["in_src"], np.diff(self._arrays["op"][0]))
+        self._bounds = {field: offsets.tolist() for field, (offsets, _) in self._arrays.items()}
+
+    def __iter__(self) -> Iterator[Graph]:
+        return (self.graph(row) for row in range(len(self._texts[0])))
+
+    def graph(self, row: int) -> Graph:
+        """Return the graph at ``row`` of the group."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for field, (dtype, columns) in ARRAY_FIELDS.items():
+            bounds = self._bounds[field]
+            flat = self._arrays[field][1][bounds[row] : bounds[row + 1]].astype(dtype)
+            arrays[field] = flat.reshape(-1, columns) if columns else flat
+            arrays[field].setflags(write=False)
+        graph_hash, family, name = (texts[row] for texts in self._texts)
+        graph = Graph(**arrays, name=name, family=family)
+        vars(graph)["hash"] = graph_hash  # fills the cached property
+        return graph
+
+
+def write_store(graphs: Iterable[Graph], path: str | Path) -> None:
+    """Write ``graphs`` to a store at ``path``, streamed and atomically."""
+    with StoreWriter(path) as writer:
+        writer.add_all(graphs)
+
+
+def _to_batch(graphs: list[Graph]) -> Any:
+    """Return ``graphs`` as an Arrow record batch of the store's schema."""
+    columns = [
+        pa.array(graph_hashes(graphs)),
+        pa.array([graph.family for graph in graphs]),
+        pa.array([graph.name for graph in graphs]),
+    ]
+    for field, dtype in _STORED_TYPES.items():
+        rows = [getattr(graph, field).reshape(-1) for graph in graphs]
+        offsets = np.zeros(len(rows) + 1, dtype=np.int32)
+        np.cumsum([len(row) for row in rows], out=offsets[1:])
+        values: NDArray[Any] = np.concatenate(rows).astype(dtype, copy=False)
+        columns.append(pa.ListArray.from_arrays(offsets, values, type=_LIST_TYPES[field]))
+    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
+
+
+def _flat(column: Any) -> tuple[NDArray[np.integer], NDArray[Any]]:
+    """Return row offsets (k + 1,) and the flat values of a list column."""
+    array = column.combine_chunks()
+    if array.null_count or array.values.null_count:
+        raise _InconsistentError("a value is missing")
+    offsets = array.offsets.to_numpy()
+    return offsets, array.values.to_numpy()
+
+
+def _check_lengths(lengths: Mapping[str, NDArray[np.integer]]) -> None:
+    n = lengths["op"]
+    for field, (_, columns) in ARRAY_FIELDS.items():
+        wanted = {"in_ptr": n + 1, "in_src": lengths["in_src"]}.get(field, n * max(columns, 1))
+        if not np.array_equal(lengths[field], wanted):
+            raise _InconsistentError(f"the column {field} does not have one entry per node")
+
+
+def _check_codes(op: NDArray[np.integer], padding: NDArray[np.integer]) -> None:
+    if len(op) and not (op.min() >= 0 and op.max() < len(OPS)):
+        raise _InconsistentError(f"op codes reach {op.max()}, known are 0 to {len(OPS) - 1}")
+    if len(padding) and not (padding.min() >= 0 and padding.max() <= 3):
+        raise _InconsistentError(f"padding codes reach {padding.max()}, known are 0 to 3")
+
+
+def _check_edges(
+    pointer: tuple[NDArray[np.integer], NDArray[np.integer]],
+    source: tuple[NDArray[np.integer], NDArray[np.integer]],
+    n: NDArray[np.integer],
+) -> None:
+    """Raise unless every row's pointers ascend from 0 to its number of edges and its edges name
+    nodes of the row.
+    """
+    (starts, values), (edge_starts, sources) = pointer, source
+    steps = np.diff(values)
+    steps[starts[1:-1] - 1] = 0  # between two rows the pointer falls back to 0
+    counts = np.diff(edge_starts)
+    if (
+        (values[starts[:-1]] != 0).any()
+        or (values[starts[1:] - 1] != counts).any()
+        or (steps < 0).any()
+    ):
+        raise _InconsistentError("in_ptr does not partition the edges")
+    if (sources < 0).any() or (sources >= np.repeat(n, counts)).any():
+        raise _InconsistentError("an edge names a node that is not there")
