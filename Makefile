@@ -43,14 +43,14 @@ browser:
 	fi
 
 demo: $(STAMP) ## make TARGET (results/autogo/nb201) at default scale and say where the report is
-	@snakemake --profile profiles/local --quiet rules -- $(TARGET)
+	@snakemake --profile profiles/local -- $(TARGET)
 	echo "The report: $(CURDIR)/$(TARGET)/report.html"
 
 test: lint browser ## lint, then all tests but the slow ones
-	python -m pytest -n $(JOBS) -m "not slow"
+	python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 test-slow: $(STAMP) browser ## only the slow tests
-	python -m pytest -n $(JOBS) -m slow
+	python -m pytest -n $(JOBS) --dist loadfile -m slow
 
 lint: $(STAMP) ## ruff, snakefmt, mypy
 	ruff check $(wildcard $(PYTHON_CODE))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -154,7 +153,7 @@ def _missing(entry: Dataset, file: str, folders: Sequence[Path]) -> str:
 
 @lru_cache(maxsize=1024)
 def _check_bytes(path: Path, expected: DataFile, size: int, modified_ns: int) -> None:
-    """Compare a file with its registered size and checksum; cached until size or time stamp change."""
+    """Compare a file with its registered size and checksum; cached until it changes."""
     if size != expected.size:
         found = f"{size} bytes instead of {expected.size}"
     else:
@@ -164,15 +163,3 @@ def _check_bytes(path: Path, expected: DataFile, size: int, modified_ns: int) ->
             return
         found = f"SHA-256 {digest} instead of {expected.sha256}"
     raise DataError(f"{path} has {found}: it is incomplete or another version. Fetch it again.")
-
-
-def retrieve(dataset: str, folder: str | Path, mirror: str | Path | None = None) -> list[Path]:
-    """Copy all files of a dataset into ``folder`` (made when missing), checked; return the copies
-    in table order.
-
-    Raises ``DataError`` as ``find`` does, before anything is copied.
-    """
-    sources = [find(dataset, file, mirror) for file in dataset_named(dataset).files]
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
-    return [Path(shutil.copyfile(source, target / source.name)) for source in sources]
