@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -107,10 +106,6 @@ class PropagationStats:
         self.seconds += other.seconds
 
 
-Interface = Sequence[int] | NDArray[np.integer] | None
-"""Nodes of the rows of an interface; None stands for all sources or all sinks."""
-
-
 class Propagator:
     """Solves propagation problems and remembers the last ``memory`` outcomes and segments.
 
@@ -137,30 +132,22 @@ class Propagator:
         self._outcomes: OrderedDict[tuple[bytes, ...], Propagation] = OrderedDict()
 
     def __call__(
-        self,
-        segment: Graph,
-        source_shapes: ArrayLike,
-        sink_shapes: ArrayLike,
-        *,
-        entries: Interface = None,
-        exits: Interface = None,
+        self, segment: Graph, source_shapes: ArrayLike, sink_shapes: ArrayLike
     ) -> Propagation:
-        """Fit ``segment`` between ``source_shapes`` and ``sink_shapes``, (k, 3) H, W, C.
+        """Fit ``segment`` between ``source_shapes`` and ``sink_shapes``, both (k, 3): H, W, C.
 
-        Row i enters the i-th source and must leave the i-th sink, in ascending node order.
-        ``entries`` and ``exits`` name the node of every row instead: inner nodes may have outside
-        operands, and several rows may enter one node. Shapes that do not match the segment raise
-        ``SearchError``.
+        Row i enters the i-th source and must leave the i-th sink, in ascending node order. Shapes
+        that do not match the segment raise ``SearchError``.
         """
         given = np.ascontiguousarray(source_shapes, dtype=np.int64)
         wanted = np.ascontiguousarray(sink_shapes, dtype=np.int64)
         name = segment_key(segment)
-        key = (name, given.tobytes(), wanted.tobytes(), _bytes(entries), _bytes(exits))
+        key = (name, given.tobytes(), wanted.tobytes())
         self.stats.calls += 1
         outcome = self._outcomes.get(key)
         if outcome is None:
             start = time.perf_counter()
-            problem = self._pose(segment, name, (given, entries), (wanted, exits))
+            problem = self._pose(segment, name, given, wanted)
             if isinstance(problem, Rejection):
                 outcome = Propagation(problem.status, reason=problem.reason)
             else:
@@ -176,11 +163,7 @@ class Propagator:
         return outcome
 
     def _pose(
-        self,
-        segment: Graph,
-        name: bytes,
-        given: tuple[NDArray[np.int64], Interface],
-        wanted: tuple[NDArray[np.int64], Interface],
+        self, segment: Graph, name: bytes, given: NDArray[np.int64], wanted: NDArray[np.int64]
     ) -> ShapeProblem | Rejection:
         """Return the problem; the part that depends on the segment alone is remembered."""
         plan = self._plans.get(name)
@@ -190,8 +173,8 @@ class Propagator:
                 self._plans.popitem(last=False)
         if isinstance(plan, Rejection):
             return plan
-        entries = _interface(*given, plan.sources, plan, "source")
-        return pose(plan, self.rules, entries, _interface(*wanted, plan.sinks, plan, "sink"))
+        entries = _interface(given, plan.sources, plan, "source")
+        return pose(plan, self.rules, entries, _interface(wanted, plan.sinks, plan, "sink"))
 
     def _solve(self, problem: ShapeProblem) -> Propagation:
         """Solve one problem and check the shapes against every constraint."""
@@ -249,32 +232,18 @@ def segment_key(segment: Graph) -> bytes:
     return b"".join([array.tobytes() for array in arrays])
 
 
-def _bytes(nodes: Interface) -> bytes:
-    """Return the nodes of an interface as part of a key."""
-    return b"" if nodes is None else np.asarray(nodes, dtype=np.int64).tobytes()
-
-
 def _interface(
-    shapes: NDArray[np.int64], nodes: Interface, ends: list[int], plan: Plan, end: str
+    shapes: NDArray[np.int64], ends: list[int], plan: Plan, end: str
 ) -> list[list[Shape]]:
-    """Return the outside shapes of every node; all ``ends`` (sources or sinks) must have one."""
-    targets = ends if nodes is None else [int(node) for node in nodes]
-    if shapes.shape != (len(targets), 3) or (shapes < 1).any():
+    """Return the outside shapes of every node: one for each of ``ends``, the sources or sinks."""
+    if shapes.shape != (len(ends), 3) or (shapes < 1).any():
         raise SearchError(
             f"{end} shapes {shapes.tolist()} do not fit the segment: give one row (H, W, C) of "
-            f"positive numbers for each of its {len(targets)} {end}s."
+            f"positive numbers for each of its {len(ends)} {end}s."
         )
     by_node: list[list[Shape]] = [[] for _ in plan.order]
-    for node, shape in zip(targets, shapes.tolist(), strict=True):
-        if not 0 <= node < len(by_node):
-            raise SearchError(f"{end} node {node} is not in the segment of {len(by_node)} nodes.")
+    for node, shape in zip(ends, shapes.tolist(), strict=True):
         by_node[node].append(tuple(shape))
-    for node in ends:
-        if not by_node[node]:
-            raise SearchError(
-                f"node {node} ({plan.names[node]}) is a {end} of the segment but has no shape: "
-                f"give one row for every {end}."
-            )
     return by_node
 
 

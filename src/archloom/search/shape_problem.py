@@ -66,7 +66,8 @@ class Plan:
 class ShapeProblem:
     """A segment, its wanted interface and the choices of its mutable nodes.
 
-    entries   per node, shapes that arrive from outside;  exits: shapes that must leave
+    entries   per node, shapes that arrive from outside (sources: one, others: none)
+    exits     per node, shapes that must leave (sinks: one, others: none)
     forward   output shape of each node in the forward pass, the centre of its choices
     choices   per axis of ``rules.axes`` and node: permitted outputs, None if not chosen
     """

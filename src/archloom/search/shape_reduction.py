@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import product
 from math import prod
 from typing import NamedTuple
@@ -30,7 +31,7 @@ LARGEST_SUM_TABLE = 256
 
 
 class Infeasible(Exception):
-    """A class without a possible value; internal, becomes the status "infeasible"."""
+    """A class has no possible value left; becomes the status "infeasible"."""
 
 
 class Relation(NamedTuple):
@@ -393,9 +394,5 @@ def _deviation(value: Shape, centre: Shape, only_below: bool) -> int:
     )
 
 
-def _window(size_in: Shape, size_out: Shape) -> bool:
-    return window_permits(size_in, size_out, legacy=False)
-
-
-def _legacy_window(size_in: Shape, size_out: Shape) -> bool:
-    return window_permits(size_in, size_out, legacy=True)
+_window = partial(window_permits, legacy=False)
+_legacy_window = partial(window_permits, legacy=True)
