@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import TypeVar
 
 import numpy as np
@@ -49,6 +50,16 @@ class SegmentDatabase:
     def n_instances(self) -> int:
         """Number of instances r."""
         return len(self.instances)
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits over everything that the database holds."""
+        digest = sha256(self.vocabulary.encode())
+        for entry in self.topologies:
+            facts = (entry.unit, entry.hash, entry.example, sorted(entry.tokens))
+            counts = (sorted(entry.frequency.items()), sorted(entry.instances.items()))
+            digest.update(repr((facts, entry.nodes, entry.edges, counts)).encode())
+        return digest.hexdigest()[:16]
 
     @cached_property
     def instances(self) -> tuple[bytes, ...]:
@@ -214,10 +225,11 @@ def build_database(
     collector, n_graphs = SegmentCollector(), 0
     for graph in graphs:
         n_graphs += 1
+        segmentation = tokeniser.segment(graph)
         if "segment" in units:
-            collector.add(graph, tokeniser.segment(graph), "segment")
+            collector.add(graph, segmentation, "segment")
         if "op" in units:
-            collector.add(graph, tokeniser.single_nodes(graph), "op")
+            collector.add(graph, segmentation.by_node(), "op")
     if not n_graphs:
         raise DataError("no graphs to take segments from: check that the graph store is not empty.")
     database = SegmentDatabase(tuple(collector.topologies()), tokeniser.vocabulary.digest)

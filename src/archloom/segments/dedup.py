@@ -80,15 +80,14 @@ class SegmentCollector:
 
     def add(self, graph: Graph, segmentation: Segmentation, unit: str) -> None:
         """Count every group of ``segmentation`` of ``graph`` as a segment of kind ``unit``."""
-        starts = segmentation.starts.tolist()
-        for k, pattern in enumerate(cut(graph, segmentation)):
+        occurrences = Counter(zip(cut(graph, segmentation), segmentation.tokens(), strict=True))
+        for (pattern, token), count in occurrences.items():
             tally = self._tallies.get((unit, pattern))
             if tally is None:
                 tally = Topology(unit, pattern.nodes, pattern.edges)
                 self._tallies[unit, pattern] = tally
-            tally.frequency[graph.family] += 1
+            tally.frequency[graph.family] += count
             tally.example = _first(tally.example, graph.hash)
-            token = segmentation.symbols[starts[k] : starts[k + 1]]
             if min(token) > 0:
                 tally.tokens.add(token)
 

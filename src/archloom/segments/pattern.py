@@ -7,8 +7,9 @@ its *states* are what varies between instances of one topology: resolutions and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,8 +91,8 @@ def sorted_edges(edges: NDArray[np.int32]) -> NDArray[np.int32]:
     return edges[np.lexsort((edges[:, 0], edges[:, 1]))]
 
 
-def cut(graph: Graph, segmentation: Segmentation) -> Iterator[Pattern]:
-    """Yield the node-induced subgraph of every group, nodes in AutoGO order.
+def cut(graph: Graph, segmentation: Segmentation) -> list[Pattern]:
+    """Return the node-induced subgraph of every group, nodes in AutoGO order.
 
     C_in of a concat is set to its C_out: the reference stores the sum or the first operand there.
     """
@@ -101,13 +102,15 @@ def cut(graph: Graph, segmentation: Segmentation) -> Iterator[Pattern]:
     concat = OPS.table("merge")[nodes["op"]] == Merge.CONCAT
     states["resolution"][concat, 4] = states["resolution"][concat, 5]
     edges, edge_starts = _inner_edges(graph, order, starts)
-    parts = (
-        (nodes.tobytes(), (starts * NODE.itemsize).tolist()),
-        (edges.tobytes(), (edge_starts * EDGE.itemsize).tolist()),
-        (states.tobytes(), (starts * STATE.itemsize).tolist()),
-    )
-    for k in range(segmentation.n_groups):
-        yield Pattern(*(data[bounds[k] : bounds[k + 1]] for data, bounds in parts))
+    parts = (_slices(nodes, starts), _slices(edges, edge_starts), _slices(states, starts))
+    return list(map(Pattern, *parts))
+
+
+def _slices(records: NDArray[Any], starts: NDArray[np.integer]) -> list[bytes]:
+    """Return the bytes of the rows of ``records`` from each start to the next."""
+    data = records.tobytes()
+    width = len(data) // len(records) if len(records) else 0
+    return [data[start:stop] for start, stop in pairwise((starts * width).tolist())]
 
 
 def _records(graph: Graph, dtype: np.dtype[np.void], order: NDArray[np.int32]) -> NDArray[np.void]:

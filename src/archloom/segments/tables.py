@@ -8,7 +8,6 @@ pair from different runs is noticed.
 from __future__ import annotations
 
 from collections import Counter
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ _TOKENS = pa.list_(pa.list_(pa.int32()))
 
 def write_database(database: SegmentDatabase, folder: str | Path) -> None:
     """Write both tables into ``folder``, each atomically."""
-    digest = _digest(database)
+    digest = database.digest
     for name, fmt, table in (
         (INSTANCE_FILE, INSTANCE_FORMAT, _instance_table(database)),
         (TOPOLOGY_FILE, TOPOLOGY_FORMAT, _topology_table(database)),
@@ -61,7 +60,7 @@ def read_database(folder: str | Path) -> SegmentDatabase:
     except (KeyError, ValueError, IndexError, TypeError) as error:
         raise _damaged(paths[0].parent, str(error)) from error
     database = SegmentDatabase(tuple(entries), metadata(topologies, VOCABULARY_KEY))
-    digest = _digest(database)
+    digest = database.digest
     if any(metadata(table, _DATABASE_KEY) != digest for table in (topologies, instances)):
         raise _damaged(paths[0].parent, "the two tables do not belong together or were changed")
     return database
@@ -223,16 +222,6 @@ def _record_bytes(table: pa.Table, dtype: np.dtype[np.void]) -> list[bytes]:
     return [
         data[start * item : stop * item] for start, stop in zip(bounds, bounds[1:], strict=False)
     ]
-
-
-def _digest(database: SegmentDatabase) -> str:
-    """Return 16 hex digits over everything that both tables hold."""
-    digest = sha256(database.vocabulary.encode())
-    for entry in database.topologies:
-        facts = (entry.unit, entry.hash, entry.example, sorted(entry.tokens))
-        counts = (sorted(entry.frequency.items()), sorted(entry.instances.items()))
-        digest.update(repr((facts, entry.nodes, entry.edges, counts)).encode())
-    return digest.hexdigest()[:16]
 
 
 def metadata(table: pa.Table, key: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,15 @@ class Segmentation:
         """Return the nodes of groups ``first`` to ``first + count - 1``, in order."""
         return self.order[self.starts[first] : self.starts[first + count]]
 
+    def tokens(self) -> list[tuple[int, ...]]:
+        """Return the symbols of every group."""
+        return [self.symbols[start:stop] for start, stop in pairwise(self.starts.tolist())]
+
+    def by_node(self) -> Segmentation:
+        """Return the segmentation with every node its own group (the search's op unit)."""
+        starts = np.arange(len(self.order) + 1, dtype=np.int32)
+        return Segmentation(self.order, starts, self.symbols)
+
 
 class Tokeniser:
     """Segments graphs with a vocabulary, whole or thinned out at random."""
@@ -76,9 +85,3 @@ class Tokeniser:
         lengths = self.vocabulary.table.piece_lengths(symbols, disabled)
         starts = np.fromiter(accumulate(lengths, initial=0), dtype=np.int32, count=len(lengths) + 1)
         return Segmentation(order, starts, tuple(symbols))
-
-    def single_nodes(self, graph: Graph) -> Segmentation:
-        """Return the segmentation with every node its own group (the search's op unit)."""
-        order = autogo_order(graph)
-        starts = np.arange(len(order) + 1, dtype=np.int32)
-        return Segmentation(order, starts, tuple(self.vocabulary.encode(graph, order)))

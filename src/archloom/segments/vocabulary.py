@@ -55,6 +55,11 @@ class Vocabulary:
         return {label: position + 1 for position, label in enumerate(self.labels)}
 
     @cached_property
+    def _symbol_of_key(self) -> dict[bytes, int]:
+        """Symbol by label key, for the keys met so far: spares spelling out known labels."""
+        return {}
+
+    @cached_property
     def table(self) -> MergeTable:
         """Pair table of the merges; raises ``FormatError`` when a merge is damaged or repeated."""
         return MergeTable(self.merges, self.n_symbols)
@@ -73,14 +78,18 @@ class Vocabulary:
         """
         order = autogo_order(graph) if order is None else order
         keys = label_keys(graph, self.encoding)
-        unknown: dict[str, int] = {}
+        known, unknown = self._symbol_of_key, dict[str, int]()
         symbols = []
         for node in order.tolist():
-            label = label_text(keys[node], self.encoding)
-            symbol = self.symbol_of.get(label)
-            symbols.append(
-                unknown.setdefault(label, -len(unknown) - 1) if symbol is None else symbol
-            )
+            symbol = known.get(keys[node])
+            if symbol is None:
+                label = label_text(keys[node], self.encoding)
+                symbol = self.symbol_of.get(label)
+                if symbol is None:
+                    symbol = unknown.setdefault(label, -len(unknown) - 1)
+                else:
+                    known[keys[node]] = symbol
+            symbols.append(symbol)
         return symbols
 
     def unknown_labels(self, graph: Graph) -> list[str]:
