@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,23 +19,13 @@ from archloom.graph.check import faulty_nodes
 from archloom.search.propagation import Propagator
 from archloom.search.regions import Region, find_regions, single_node_regions
 from archloom.search.replacements import Replacement, ReplacementFinder
+from archloom.search.shape_rules import CORRECTED, LEGACY
+from archloom.search.settings import SearchSettings
 from archloom.search.scoring import ParentScoring, Proposal, Scoring
 from archloom.search.stitching import Opening
 from archloom.segments.database import SegmentDatabase
 from archloom.segments.interface import permitted_ops
 from archloom.segments.tokeniser import Segmentation, Tokeniser
-
-
-@dataclass(frozen=True)
-class MutationSettings:
-    """How a parent is mutated; see ``archloom.config.Search`` for the meaning of each value."""
-
-    unit: Literal["segment", "op"] = "segment"
-    model_family: str = "generic"
-    max_sources: int = 10
-    max_targets: int = 100
-    consecutive: int = 3
-    sparsity: float = 0.5
 
 
 @dataclass(eq=False)
@@ -60,19 +49,22 @@ class Brood:
 
 
 class Mutator:
-    """Mutates parents with one database, tokeniser, scoring and propagator."""
+    """Mutates parents with one database, tokeniser and scoring.
+
+    identity   digests of what it is made of, so that a resumed search can tell whether it is the same
+    """
 
     def __init__(
         self,
         database: SegmentDatabase,
         tokeniser: Tokeniser,
         scoring: Scoring,
-        settings: MutationSettings,
-        propagator: Propagator | None = None,
+        settings: SearchSettings,
     ) -> None:
         self.settings, self.tokeniser, self.scoring = settings, tokeniser, scoring
-        self.propagator = propagator or Propagator()
-        self._permitted = permitted_ops(settings.model_family) & permitted_ops("generic")
+        self.propagator = Propagator(LEGACY if settings.legacy else CORRECTED, solver=settings.solver)
+        self.identity = [scoring.identity, database.digest, tokeniser.vocabulary.digest]
+        self._permitted = permitted_ops(settings.family) & permitted_ops("generic")
         self._finder = ReplacementFinder(database, self.propagator, self._permitted, settings.unit)
 
     def baseline(self, graph: Graph, rng: np.random.Generator) -> float:
@@ -103,7 +95,7 @@ class Mutator:
 
     def _segment(self, graph: Graph, rng: np.random.Generator) -> Segmentation:
         if self.settings.unit == "op":
-            return self.tokeniser.single_nodes(graph)
+            return self.tokeniser.segment(graph).by_node()
         return self.tokeniser.segment(graph, 1 - self.settings.sparsity, rng)
 
     def _regions(

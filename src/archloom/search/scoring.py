@@ -43,7 +43,9 @@ class ParentScoring(Protocol):
 
 
 class Scoring(Protocol):
-    """What a search maximises."""
+    """What a search maximises; ``identity`` is a digest or name of it."""
+
+    identity: str
 
     def baseline(self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]) -> float:
         """Return the score of the input graph."""
@@ -59,6 +61,7 @@ class PscScoring:
 
     def __init__(self, predictor: PscPredictor) -> None:
         self.predictor = predictor
+        self.identity = predictor.digest
 
     def baseline(self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]) -> float:
         """Return the mean prediction over ``regions``, each with what it holds now (AutoGO spec 5.2)."""
@@ -93,6 +96,7 @@ class GnnScoring:
 
     def __init__(self, predictor: GnnPredictor) -> None:
         self._predict: Callable[[Sequence[Graph]], Vector] = predictor.predict
+        self.identity = predictor.digest
 
     def baseline(self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]) -> float:
         """Return the prediction for the whole graph."""

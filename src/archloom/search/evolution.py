@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from archloom.search.archive import Archive
 from archloom.search.front import choose_parents, pareto_front
 from archloom.search.mutation import Brood, Mutator
 from archloom.search.propagation import PropagationStats
+from archloom.search.settings import SearchSettings
 
 logger = logging.getLogger(__name__)
 
@@ -34,24 +35,6 @@ ID_BLOCK = 1 << 20
 
 Progress = Callable[[int, int, int, int], None]
 """Called with (iteration, iterations, parents done, parents)."""
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """How long and within which limits to search; see ``archloom.config.Search`` for the meaning of each value."""
-
-    iterations: int = 5
-    top_k: int = 10
-    min_flops_decrease: float = 0.0
-    max_flops_decrease: float = 20.0
-    max_visited: int | None = None
-    seed: int = 0
-
-    @property
-    def identity(self) -> dict[str, float]:
-        """What two runs must share to be one: everything but how long they last."""
-        lasting = ("iterations", "max_visited")
-        return {name: value for name, value in asdict(self).items() if name not in lasting}
 
 
 @dataclass(frozen=True)
@@ -89,11 +72,10 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """What a search found.
+    """What a search found in ``graph``, whose own ``score`` and ``flops`` are the baseline.
 
     members      the front without the input, by falling score; empty when nothing better was found
     statistics   one entry per iteration: parents, children, unique, accepted, rejected by reason, seconds
-    propagation  counts and seconds of the shape propagation
     visited      table of all scored graphs, see ``archloom.search.archive.VISITED_SCHEMA``
     """
 
@@ -103,6 +85,8 @@ class SearchResult:
     members: list[Member]
     statistics: list[dict[str, Any]]
     visited: Any
+    settings: SearchSettings
+    seed: int
 
     @property
     def rejected(self) -> Counter[str]:
@@ -125,8 +109,8 @@ class SearchResult:
 def evolve(
     graph: Graph,
     mutator: Mutator,
-    settings: SearchSettings,
     *,
+    seed: int = 0,
     folder: str | Path | None = None,
     n_jobs: int = 1,
     progress: Progress | None = None,
@@ -139,24 +123,25 @@ def evolve(
     Raises ``GraphError`` for an invalid input and ``SearchError`` for a folder in use or of other settings.
     """
     check(graph)
+    settings = mutator.settings
     home = nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="archloom-")
-    fingerprint = {"input": graph.hash, **settings.identity, **asdict(mutator.settings)}
+    fingerprint = {"input": graph.hash, "seed": seed, "made_of": mutator.identity, **settings.identity}
     with home as path, Archive(path, fingerprint) as archive:
         if not archive.n_iterations:
-            _start(archive, graph, mutator, settings)
+            _start(archive, graph, mutator, seed)
         with _workers(mutator, n_jobs) as mutate:
             while archive.n_iterations <= settings.iterations and not _spent(archive, settings):
-                _iterate(archive, graph, mutate, settings, progress)
-        return _result(archive, graph, settings)
+                _iterate(archive, graph, mutate, settings, seed, progress)
+        return _result(archive, graph, settings, seed)
 
 
 def _spent(archive: Archive, settings: SearchSettings) -> bool:
     return settings.max_visited is not None and len(archive.seen) >= settings.max_visited
 
 
-def _start(archive: Archive, graph: Graph, mutator: Mutator, settings: SearchSettings) -> None:
+def _start(archive: Archive, graph: Graph, mutator: Mutator, seed: int) -> None:
     """Record the input as iteration 0."""
-    score = mutator.baseline(graph, stream(settings.seed, 0, graph.hash))
+    score = mutator.baseline(graph, stream(seed, 0, graph.hash))
     row = (graph.hash, score, flops(graph), 0, True, "", "")
     archive.add_iteration(_rows([row]), [graph], _statistics(0, [], [], 0.0))
 
@@ -166,6 +151,7 @@ def _iterate(
     graph: Graph,
     mutate: Callable[[Sequence[Task]], Iterator[Outcome]],
     settings: SearchSettings,
+    seed: int,
     progress: Progress | None,
 ) -> None:
     """Run one iteration and write it to ``archive``."""
@@ -174,7 +160,7 @@ def _iterate(
         archive.score,
         archive.flops.astype(np.float64),
         settings.top_k,
-        stream(settings.seed, number, "parents"),
+        stream(seed, number, "parents"),
     )
     parents = [archive.graph(index) for index in chosen.tolist()]
     limits = Limits(
@@ -183,7 +169,7 @@ def _iterate(
         settings.min_flops_decrease,
         settings.max_flops_decrease,
     )
-    tasks = [Task(parent, settings.seed, number, limits) for parent in parents]
+    tasks = [Task(parent, seed, number, limits) for parent in parents]
     rows: list[tuple[Any, ...]] = []
     accepted: list[Graph] = []
     outcomes: list[Outcome] = []
@@ -242,13 +228,21 @@ def _statistics(
         "unique": len(rows),
         "accepted": sum(row[4] for row in rows),
         "rejected": {reason: n for reason, n in sorted(rejected.items()) if n},
-        "propagation": {**asdict(propagation), "outcomes": dict(sorted(propagation.outcomes.items()))},
+        "propagation": propagation_entry(propagation),
         "activity_seconds": {name: round(value, 3) for name, value in activity.items()},
         "seconds": round(seconds, 3),
     }
 
 
-def _result(archive: Archive, graph: Graph, settings: SearchSettings) -> SearchResult:
+def propagation_entry(stats: PropagationStats) -> dict[str, Any]:
+    """Return propagation counts as JSON values."""
+    outcomes = dict(sorted(stats.outcomes.items()))
+    return {"calls": stats.calls, "hits": stats.hits, "outcomes": outcomes, "seconds": stats.seconds}
+
+
+def _result(
+    archive: Archive, graph: Graph, settings: SearchSettings, seed: int
+) -> SearchResult:
     table = archive.visited()
     kept = table.filter(table["accepted"]).select(["hash", "parent"]).to_pylist()
     members = []
@@ -267,7 +261,14 @@ def _result(archive: Archive, graph: Graph, settings: SearchSettings) -> SearchR
             )
         )
     return SearchResult(
-        graph, float(archive.score[0]), int(archive.flops[0]), members, archive.statistics, table
+        graph=graph,
+        score=float(archive.score[0]),
+        flops=int(archive.flops[0]),
+        members=members,
+        statistics=archive.statistics,
+        visited=table,
+        settings=settings,
+        seed=seed,
     )
 
 

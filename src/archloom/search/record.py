@@ -1,0 +1,80 @@
+"""What a search leaves behind: front, visited graphs and statistics as files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from archloom.io.files import replacing, write_text
+from archloom.io.store import write_store
+from archloom.search.evolution import Member, SearchResult, propagation_entry
+
+FRONT_FORMAT = "archloom-front/1"
+STATS_FORMAT = "archloom-search-stats/1"
+
+
+def save_search(result: SearchResult, front: str | Path, visited: str | Path, stats: str | Path) -> None:
+    """Write a search result.
+
+    front     graph store of the members, best score first, named ``<input>-rank-1``, ...
+    visited   table of all scored graphs, see ``archloom.search.archive.VISITED_SCHEMA``
+    stats     JSON: the front's figures (``front_document``) and the search's statistics
+    """
+    named = (
+        member.graph.replace(name=f"{result.graph.name}-rank-{rank}")
+        for rank, member in enumerate(result.members, start=1)
+    )
+    write_store(named, front)
+    with replacing(visited) as temporary:
+        pq.write_table(result.visited, temporary, compression="zstd")
+    document = {**stats_document(result), "front": front_document(result)}
+    write_text(stats, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def front_document(result: SearchResult) -> dict[str, Any]:
+    """Return the figures of the front and of the input as JSON values."""
+    return {
+        "format": FRONT_FORMAT,
+        "model": result.graph.name,
+        "baseline": {
+            "score": result.score,
+            "flops": result.flops,
+            "hash": result.graph.hash,
+            "nodes": result.graph.n_nodes,
+        },
+        "members": [_entry(result, rank, member) for rank, member in enumerate(result.members, start=1)],
+    }
+
+
+def stats_document(result: SearchResult) -> dict[str, Any]:
+    """Return how the search went as JSON values."""
+    return {
+        "format": STATS_FORMAT,
+        "iterations": result.statistics,
+        "rejected": dict(sorted(result.rejected.items())),
+        "propagation": propagation_entry(result.propagation),
+        "visited": len(result.visited),
+        "seconds": round(sum(entry["seconds"] for entry in result.statistics), 3),
+        "settings": asdict(result.settings),
+        "seed": result.seed,
+    }
+
+
+def _entry(result: SearchResult, rank: int, member: Member) -> dict[str, Any]:
+    return {
+        "rank": rank,
+        "hash": member.graph.hash,
+        "score": member.score,
+        "flops": member.flops,
+        "iteration": member.iteration,
+        "parent": member.parent,
+        "nodes": member.graph.n_nodes,
+        "delta_score_percent": 100 * (member.score - result.score) / abs(result.score) if result.score else None,
+        "delta_flops_percent": 100 * (member.flops - result.flops) / result.flops,
+        "delta_nodes": member.graph.n_nodes - result.graph.n_nodes,
+        "steps": member.steps,
+    }

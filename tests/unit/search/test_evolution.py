@@ -1,0 +1,164 @@
+"""Mutation and the evolution loop: valid children, no repeats, resumable, the same for any number of processes."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from archloom.errors import ConfigError, GraphError, SearchError
+from archloom.graph import OPS, check, disjoint_union, flops, infer_shapes
+from archloom.io.store import GraphStore
+from archloom.search.evolution import ID_BLOCK, evolve, stream
+from archloom.search.mutation import Mutator, validate
+from archloom.search.record import save_search
+from archloom.search.settings import SearchSettings
+from search_world import ConvCount
+
+
+def front(result):
+    return [(member.graph.hash, member.score, member.flops) for member in result.members]
+
+
+@pytest.mark.parametrize("unit", ["segment", "op"])
+def test_children_are_valid_distinct_and_scored(database, tokeniser, settings, network, unit):
+    settings = SearchSettings(**{**settings.__dict__, "unit": unit, "max_targets": 30})
+    mutator = Mutator(database, tokeniser, ConvCount(), settings)
+    brood = mutator(network, stream(0, 1, network.hash), ID_BLOCK)
+    assert len(brood.hashes) > 10
+    assert len(set(brood.hashes)) == len(brood.hashes) == len(brood.scores) == len(brood.flops)
+    for child, digest, cost in zip(brood.graphs, brood.hashes, brood.flops, strict=True):
+        check(child)
+        assert child.hash == digest and flops(child) == cost
+        assert np.array_equal(infer_shapes(child).resolution, child.resolution)
+        new = np.setdiff1d(child.ids, network.ids)
+        assert (new >= ID_BLOCK).all()
+
+
+def test_the_front_beats_the_input_and_obeys_the_flops_limits(mutator, network):
+    result = evolve(network, mutator)
+    assert result.members
+    base = flops(network)
+    for member in result.members:
+        decrease = 100 * (base - member.flops) / base
+        assert member.score > result.score
+        assert mutator.settings.min_flops_decrease < decrease < mutator.settings.max_flops_decrease
+        assert [step["iteration"] for step in member.steps] == sorted(s["iteration"] for s in member.steps)
+        assert member.steps[-1]["iteration"] == member.iteration
+
+
+def test_no_graph_is_scored_twice_and_every_child_is_accounted_for(mutator, network):
+    result = evolve(network, mutator)
+    hashes = result.visited["hash"].to_pylist()
+    assert len(set(hashes)) == len(hashes)
+    for entry in result.statistics[1:]:
+        refused = Counter(entry["rejected"])
+        assert entry["children"] == entry["unique"] + refused["seen before"]
+        judged = sum(refused[r] for r in ("too many FLOPs", "too few FLOPs", "score not above the input's"))
+        assert entry["unique"] == entry["accepted"] + judged
+
+
+def test_the_same_seed_gives_the_same_front_for_any_number_of_processes(mutator, network):
+    alone, two = evolve(network, mutator, seed=3), evolve(network, mutator, seed=3, n_jobs=2)
+    assert front(alone) == front(two)
+    assert alone.visited.equals(two.visited)
+
+
+def test_another_seed_gives_another_search(mutator, network):
+    first, second = evolve(network, mutator, seed=0), evolve(network, mutator, seed=1)
+    assert first.visited["hash"].to_pylist() != second.visited["hash"].to_pylist()
+
+
+def test_a_search_that_was_stopped_continues_to_the_same_result(mutator, network, tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop(iteration, iterations, done, total):
+        if (iteration, done) == (2, 2):
+            raise Stop
+
+    whole = evolve(network, mutator)
+    with pytest.raises(Stop):
+        evolve(network, mutator, folder=tmp_path, progress=stop)
+    assert len(list(tmp_path.glob("iteration-*.json"))) == 2
+    again = evolve(network, mutator, folder=tmp_path)
+    assert front(again) == front(whole)
+
+
+def test_more_iterations_extend_a_finished_search(database, tokeniser, settings, network, tmp_path):
+    one = SearchSettings(**{**settings.__dict__, "iterations": 1})
+    evolve(network, Mutator(database, tokeniser, ConvCount(), one), folder=tmp_path)
+    longer = evolve(network, Mutator(database, tokeniser, ConvCount(), settings), folder=tmp_path)
+    assert front(longer) == front(evolve(network, Mutator(database, tokeniser, ConvCount(), settings)))
+
+
+def test_a_folder_of_another_search_is_refused(mutator, network, tmp_path):
+    evolve(network, mutator, folder=tmp_path)
+    with pytest.raises(SearchError, match="other settings .*seed"):
+        evolve(network, mutator, seed=1, folder=tmp_path)
+
+
+def test_two_searches_in_one_folder_are_refused(mutator, network, tmp_path):
+    def start_a_second_one(*_):
+        with pytest.raises(SearchError, match="another search is running"):
+            evolve(network, mutator, folder=tmp_path)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evolve(network, mutator, folder=tmp_path, progress=start_a_second_one)
+    assert evolve(network, mutator, folder=tmp_path).members  # the lock went with the run
+
+
+def test_a_budget_ends_the_search_after_its_iteration(database, tokeniser, settings, network):
+    small = SearchSettings(**{**settings.__dict__, "iterations": 50, "max_visited": 2})
+    result = evolve(network, Mutator(database, tokeniser, ConvCount(), small))
+    assert len(result.statistics) == 2
+
+
+def test_an_invalid_input_is_refused(mutator, network):
+    broken = network.replace(resolution=network.resolution + 1)
+    with pytest.raises(GraphError, match="node"):
+        evolve(broken, mutator)
+
+
+def test_children_that_break_a_rule_are_counted_by_reason(network):
+    wider = network.resolution.copy()
+    wider[5, 5] += 1
+    doubled = network.replace(
+        in_src=np.concatenate([network.in_src, network.in_src[-1:]]),
+        in_ptr=np.concatenate([network.in_ptr[:-1], network.in_ptr[-1:] + 1]),
+    )
+    torn = network.subgraph(np.flatnonzero(network.op != OPS.code("mean")))
+    members = [network, network.replace(resolution=wider), doubled, torn]
+    rejected: Counter[str] = Counter()
+    sound = validate(*disjoint_union(members), rejected)
+    assert sound.tolist() == [True, False, False, False]
+    assert {reason: n for reason, n in rejected.items() if n} == {
+        "shape rule broken": 1,
+        "repeated edge": 1,
+        "more than one source or sink": 1,
+    }
+
+
+def test_results_are_written_as_store_table_and_json(mutator, network, tmp_path):
+    result = evolve(network, mutator)
+    save_search(result, tmp_path / "front.parquet", tmp_path / "visited.parquet", tmp_path / "stats.json")
+    stored = list(GraphStore(tmp_path / "front.parquet"))
+    assert [graph.hash for graph in stored] == [member.graph.hash for member in result.members]
+    document = json.loads((tmp_path / "stats.json").read_text())
+    assert [m["flops"] for m in document["front"]["members"]] == [m.flops for m in result.members]
+    assert document["visited"] == len(result.visited)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"top_k": 0}, "search.top_k = 0"),
+        ({"sparsity": 1.5}, "search.sparsity = 1.5"),
+        ({"unit": "block"}, "segment or op"),
+        ({"min_flops_decrease": 30.0}, "lower the first"),
+    ],
+)
+def test_settings_out_of_range_say_what_to_write(change, message):
+    with pytest.raises(ConfigError, match=message):
+        SearchSettings(**change)
