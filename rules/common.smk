@@ -155,6 +155,12 @@ def trained_front(name):
     )
 
 
+def report_settings():
+    """Return all settings but those that only say where and how fast things run."""
+    places = {"run": True, "data": True, "search": {"n_jobs"}}
+    return SETTINGS.model_dump(mode="json", exclude=places)
+
+
 def known_labels(wildcards):
     """Return the committed table of labels measured before, where there is one."""
     table = f"labels/{SETTINGS.labels.recipe.dataset}/{wildcards.family}.parquet"

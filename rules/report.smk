@@ -22,7 +22,7 @@ rule build_autogo_report:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=facts(config=SETTINGS.model_dump(mode="json", exclude={"run", "data"})),
+        settings=facts(config=report_settings()),
         seed=SETTINGS.seed,
         code=code_of("build_autogo_report"),
     message:
