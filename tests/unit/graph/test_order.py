@@ -1,0 +1,67 @@
+"""Topological orders."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import networks, segments
+
+from archloom.errors import GraphError
+from archloom.graph import Graph, autogo_order, generation_order
+from archloom.graph.order import depth_levels, weighted_first_rank
+
+
+def diamond() -> Graph:
+    """0 -> 1, 2; 1 -> 3; 2, 3 -> 4."""
+    return Graph.from_arrays(
+        op=[1, 3, 6, 6, 9],
+        in_ptr=[0, 0, 1, 2, 3, 5],
+        in_src=[0, 0, 1, 2, 3],
+        resolution=np.ones((5, 6)),
+    )
+
+
+@given(segments())
+def test_an_order_lists_every_node_once_and_sources_before_targets(graph):
+    for order in (graph.order, autogo_order(graph)):
+        place = np.argsort(order)
+        assert sorted(order.tolist()) == list(range(graph.n_nodes))
+        assert (place[graph.in_src] < place[graph.edge_dst]).all()
+
+
+def test_a_node_enters_when_its_last_predecessor_is_processed():
+    assert diamond().order.tolist() == [0, 1, 2, 3, 4]
+    assert generation_order(diamond(), np.array([0, 2, 1, 3, 4])).tolist() == [0, 2, 1, 3, 4]
+
+
+def test_weighted_nodes_rank_first():
+    graph = diamond().subgraph([0, 2, 1, 3, 4])
+    assert weighted_first_rank(graph).tolist() == [1, 2, 0, 3, 4]
+    assert autogo_order(graph).tolist() == [0, 2, 1, 3, 4]
+
+
+def test_shipped_files_are_stored_in_rank_order(shipped):
+    for graph in shipped.values():
+        assert weighted_first_rank(graph).tolist() == list(range(graph.n_nodes))
+        np.testing.assert_array_equal(autogo_order(graph), graph.order)
+
+
+@given(networks(), st.data())
+def test_a_node_never_comes_before_a_shallower_generation_is_entered(graph, data):
+    levels = depth_levels(graph)
+    depth = np.empty(graph.n_nodes, dtype=int)
+    for number, level in enumerate(levels):
+        depth[level] = number
+    assert sorted(np.concatenate(levels).tolist()) == list(range(graph.n_nodes))
+    fed = graph.in_degree > 0
+    deepest = np.maximum.reduceat(depth[graph.in_src], graph.in_ptr[:-1][fed])
+    np.testing.assert_array_equal(depth[fed], deepest + 1)
+    assert (depth[graph.order] == np.sort(depth)).all()
+
+
+def test_a_cycle_is_named():
+    cyclic = diamond().replace(in_src=np.array([3, 0, 1, 2, 3], dtype=np.int32))
+    with pytest.raises(GraphError, match=r"node 1 \(conv\) is on or behind a cycle"):
+        _ = cyclic.order
+    with pytest.raises(GraphError, match="cycle"):
+        depth_levels(cyclic)
