@@ -2,10 +2,10 @@
 
 import pytest
 from hypothesis import given
-from strategies import networks, renumbered_networks
 
 from archloom.errors import GraphError
 from archloom.graph import GraphBuilder, flops, node_flops, node_parameters, parameters
+from strategies import networks, renumbered_networks
 
 
 def test_flops_and_parameters_of_every_shipped_graph(shipped, shipped_documents):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import assert_identical, networks, renumbered
 
 from archloom.errors import GraphError
 from archloom.graph import Graph, disjoint_union
 from archloom.graph.graph import ARRAY_FIELDS, NODE_FIELDS
+from strategies import assert_identical, networks, renumbered
 
 TWO_NODES = {
     "op": [1, 2],

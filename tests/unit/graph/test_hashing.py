@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import networks, renumbered_networks
 
 from archloom.errors import GraphError
 from archloom.graph import Graph, GraphBuilder, graph_hash, graph_hashes, node_colours
+from strategies import networks, renumbered_networks
 
 LEVELS = ("instance", "topology")
 

@@ -1,9 +1,9 @@
 """Exact isomorphism, and that the hash agrees with it."""
 
 from hypothesis import given
-from strategies import networks, renumbered_networks
 
 from archloom.graph import GraphBuilder, is_isomorphic
+from strategies import networks, renumbered_networks
 
 
 @given(renumbered_networks())

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import networks, segments
 
 from archloom.errors import GraphError
 from archloom.graph import Graph, autogo_order, generation_order
 from archloom.graph.order import depth_levels, weighted_first_rank
+from strategies import networks, segments
 
 
 def diamond() -> Graph:

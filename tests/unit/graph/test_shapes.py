@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import assert_identical, networks, segments
 
 from archloom.errors import GraphError
 from archloom.graph import GraphBuilder, Padding, check, infer_shapes, window_pads
 from archloom.graph.shapes import same_pads
+from strategies import assert_identical, networks, segments
 
 
 @given(networks())
