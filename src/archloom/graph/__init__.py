@@ -1,4 +1,6 @@
-"""Compute graphs: the one graph type, op registry, shapes, counters, hashing and checks (NumPy only)."""
+"""Compute graphs: the one graph type, op registry, shapes, counters, hashing and checks (NumPy
+only).
+"""
 
 from archloom.graph.builder import GraphBuilder
 from archloom.graph.check import check, is_valid

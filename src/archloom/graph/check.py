@@ -8,19 +8,28 @@ from numpy.typing import NDArray
 from archloom.errors import GraphError
 from archloom.graph.graph import Graph
 from archloom.graph.ops import OPS, Merge, ShapeRule
-from archloom.graph.shapes import C_IN, C_OUT, expected_outputs, input_shapes, merged_inputs, output_shapes
+from archloom.graph.shapes import (
+    C_IN,
+    C_OUT,
+    expected_outputs,
+    input_shapes,
+    merged_inputs,
+    output_shapes,
+)
 
 
 def check(graph: Graph, *, network: bool = True) -> None:
     """Raise ``GraphError`` at the first broken rule of ``graph``.
 
-    Rules: acyclic; sizes and channels at least one; strides and dilations at least one; window ops have a kernel;
-    operands agree in H and W and, apart from slicing, in channels; stored inputs equal the producers' outputs; stored
-    outputs equal what the op computes. ``network`` also wants one ``input`` source and one ``output`` sink (leave it
-    off for segments).
+    Rules: acyclic; sizes and channels at least one; strides and dilations at least one; window ops
+    have a kernel; operands agree in H and W and, apart from slicing, in channels; stored inputs
+    equal the producers' outputs; stored outputs equal what the op computes. ``network`` also wants
+    one ``input`` source and one ``output`` sink (leave it off for segments).
     """
     if graph.n_nodes == 0:
-        raise GraphError("the graph has no nodes: nothing can be computed, check where it was cut or read.")
+        raise GraphError(
+            "the graph has no nodes: nothing can be computed, check where it was cut or read."
+        )
     _ = graph.order  # raises on a cycle
     if network:
         _check_ends(graph)
@@ -40,9 +49,10 @@ def is_valid(graph: Graph, *, network: bool = True) -> bool:
 
 
 def faulty_nodes(graph: Graph) -> NDArray[np.bool_]:
-    """Return ``(n,)``: whether a node breaks a shape rule of ``check`` (one vectorised pass, made for disjoint unions)."""
+    """Return ``(n,)``: whether a node breaks a shape rule of ``check``, in one vectorised pass."""
     outputs, inputs = output_shapes(graph), input_shapes(graph)
-    faulty = (graph.resolution < 1).any(axis=1) | ((graph.stride < 1) | (graph.dilation < 1)).any(axis=1)
+    faulty = (graph.resolution < 1).any(axis=1)
+    faulty |= ((graph.stride < 1) | (graph.dilation < 1)).any(axis=1)
     faulty |= _lacks_window(graph)
     operand_differs = (outputs[graph.in_src, :2] != inputs[graph.edge_dst, :2]).any(axis=1)
     faulty[graph.edge_dst[operand_differs]] = True
@@ -71,14 +81,22 @@ def _check_ends(graph: Graph) -> None:
         if len(nodes) != 1:
             listed = ", ".join(f"{node} ({graph.op_name(node)})" for node in nodes[:5].tolist())
             raise GraphError(
-                f"graph {graph.name!r} has {len(nodes)} {what}s ({listed}): a network has exactly one, connect or remove "
-                "the others (a segment is checked with network=False)."
+                f"graph {graph.name!r} has {len(nodes)} {what}s ({listed}): a network has exactly "
+                f"one, connect or remove the others (a segment is checked with network=False)."
             )
         if graph.op_name(nodes[0]) != op:
-            raise GraphError(f"{graph.describe(int(nodes[0]))} is the {what}: it must be an {op} node.")
+            raise GraphError(
+                f"{graph.describe(int(nodes[0]))} is the {what}: it must be an {op} node."
+            )
 
 
-def _fail(graph: Graph, bad: NDArray[np.bool_], rule: str, remedy: str, **values: NDArray[np.generic]) -> None:
+def _fail(
+    graph: Graph,
+    bad: NDArray[np.bool_] | np.bool_,
+    rule: str,
+    remedy: str,
+    **values: NDArray[np.generic],
+) -> None:
     """Raise for the first node where ``bad`` holds; ``rule`` may use {name} of ``values``."""
     nodes = np.flatnonzero(bad)
     if len(nodes):
@@ -120,9 +138,9 @@ def _check_operands(graph: Graph) -> None:
         edge = int(np.flatnonzero(wrong)[0])
         source, node = int(graph.in_src[edge]), int(target[edge])
         raise GraphError(
-            f"{graph.describe(node)} takes {tuple(inputs[node, :2].tolist())} (H, W) but its operand "
-            f"{graph.describe(source)} gives {tuple(outputs[source, :2].tolist())}: operands must agree, change a stride "
-            "or run infer_shapes."
+            f"{graph.describe(node)} takes {tuple(inputs[node, :2].tolist())} (H, W) but its "
+            f"operand {graph.describe(source)} gives {tuple(outputs[source, :2].tolist())}: "
+            "operands must agree, change a stride or run infer_shapes."
         )
     merged, stored = _channels(graph)
     _fail(

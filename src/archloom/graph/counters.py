@@ -1,8 +1,9 @@
 """FLOPs and parameter counters.
 
-``autogo`` is the reference's counter, bit for bit (AutoGO spec 1.8): it multiplies every cost with the in-degree,
-always counts the bias of matmul, counts an addition once per operand and ignores window sizes of pools. ``mac`` is
-the usual count: two operations per multiply-accumulate of convolutions and matmuls, nothing else.
+``autogo`` is the reference's counter, bit for bit (AutoGO spec 1.8): it multiplies every cost with
+the in-degree, always counts the bias of matmul, counts an addition once per operand and ignores
+window sizes of pools. ``mac`` is the usual count: two operations per multiply-accumulate of
+convolutions and matmuls, nothing else.
 """
 
 from __future__ import annotations
@@ -34,11 +35,14 @@ def node_flops(graph: Graph, counter: Counter = "autogo") -> NDArray[np.int64]:
         return 2 * _autogo_macs(graph)
     if counter == "mac":
         return 2 * _macs(graph)
-    raise GraphError(f'counter {counter!r} is not known: use "autogo" (the reference) or "mac" (2 x MACs).')
+    raise GraphError(
+        f'counter {counter!r} is not known: use "autogo" (the reference) or "mac" (2 x MACs).'
+    )
 
 
 def parameters(graph: Graph) -> int:
-    """Return the number of trainable parameters (AutoGO spec 1.8): weights, biases, batch-norm scale and shift.
+    """Return the number of trainable parameters (AutoGO spec 1.8): weights, biases, batch-norm
+    scale and shift.
 
     A matmul always has a bias.
     """
@@ -50,12 +54,17 @@ def node_parameters(graph: Graph) -> NDArray[np.int64]:
     c_in, c_out, window, bias, cost = _columns(graph)
     return np.select(
         [cost == Cost.CONV, cost == Cost.DEPTHWISE, cost == Cost.MATMUL, cost == Cost.NORM],
-        [window * c_in * c_out + bias * c_out, (window + bias) * c_in, (c_in + 1) * c_out, 2 * c_in],
+        [
+            window * c_in * c_out + bias * c_out,
+            (window + bias) * c_in,
+            (c_in + 1) * c_out,
+            2 * c_in,
+        ],
         default=0,
     )
 
 
-def _columns(graph: Graph) -> tuple[NDArray[np.int64], ...]:
+def _columns(graph: Graph) -> tuple[NDArray[np.integer], ...]:
     """Return C_in, C_out, k_h * k_w, bias and cost class of each node."""
     resolution = graph.resolution.astype(np.int64)
     window = graph.kernel.astype(np.int64).prod(axis=1)
@@ -73,7 +82,10 @@ def _autogo_macs(graph: Graph) -> NDArray[np.int64]:
     c_in, c_out, window, bias, cost = _columns(graph)
     area_in, area_out = _areas(graph)
     per_edge = np.select(
-        [cost == kind for kind in (Cost.CONV, Cost.DEPTHWISE, Cost.MATMUL, Cost.NORM, Cost.ELEMENT)],
+        [
+            cost == kind
+            for kind in (Cost.CONV, Cost.DEPTHWISE, Cost.MATMUL, Cost.NORM, Cost.ELEMENT)
+        ],
         [
             (window * c_in + bias) * c_out * area_out,
             (window * c_in + bias * c_out) * area_out,

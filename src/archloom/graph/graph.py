@@ -51,8 +51,9 @@ class Graph:
     bias        (n,) bool
     ids         (n,) int64: stable node ids, kept by mutation; weights are keyed by them
 
-    Arrays are read-only. Build one with ``GraphBuilder`` or ``Graph.from_arrays``; the plain constructor trusts its
-    arguments. Two graphs are the same architecture when their ``hash`` is equal.
+    Arrays are read-only. Build one with ``GraphBuilder`` or ``Graph.from_arrays``; the plain
+    constructor trusts its arguments. Two graphs are the same architecture when their ``hash`` is
+    equal.
     """
 
     op: NDArray[np.int16]
@@ -73,8 +74,9 @@ class Graph:
     def from_arrays(cls, *, name: str = "", family: str = "", **arrays: ArrayLike) -> Graph:
         """Build a graph from array-likes: dtypes coerced, shapes checked, arrays frozen.
 
-        Defaults for what is left out: kernel 0, stride and dilation 1, no padding, no bias, ids 0..n-1.
-        Raises ``GraphError`` for a wrong shape, an unknown op code or an edge to a missing node.
+        Defaults for what is left out: kernel 0, stride and dilation 1, no padding, no bias, ids
+        0..n-1. Raises ``GraphError`` for a wrong shape, an unknown op code or an edge to a missing
+        node.
         """
         n = len(np.asarray(arrays["op"]))
         defaults: dict[str, Any] = {
@@ -87,12 +89,13 @@ class Graph:
             "ids": np.arange(n),
         }
         coerced = {
-            field: _coerce(field, arrays.get(field, defaults.get(field)), n) for field in ARRAY_FIELDS
+            field: _coerce(field, arrays.get(field, defaults.get(field)), n)
+            for field in ARRAY_FIELDS
         }
         _check_structure(coerced, name)
         return cls(**coerced, name=name, family=family)
 
-    # --- structure -----------------------------------------------------------------------------------------------
+    # --- structure ---
 
     @property
     def n_nodes(self) -> int:
@@ -151,7 +154,9 @@ class Graph:
 
     @cached_property
     def levels(self) -> list[NDArray[np.int64]]:
-        """Nodes grouped by longest distance from a source, ascending; raises ``GraphError`` on a cycle."""
+        """Nodes grouped by longest distance from a source, ascending; raises ``GraphError`` on a
+        cycle.
+        """
         return depth_levels(self)
 
     @cached_property
@@ -161,14 +166,16 @@ class Graph:
 
     @cached_property
     def hash(self) -> str:
-        """Canonical content hash, 32 hex digits, stable under renumbering (see ``archloom.graph.hashing``)."""
+        """Canonical content hash, 32 hex digits, stable under renumbering (see
+        ``archloom.graph.hashing``).
+        """
         return graph_hash(self)
 
     def predecessors(self, node: int) -> NDArray[np.int32]:
         """Return the predecessors of ``node`` in operand order."""
         return self.in_src[self.in_ptr[node] : self.in_ptr[node + 1]]
 
-    # --- names ---------------------------------------------------------------------------------------------------
+    # --- names ---
 
     def op_name(self, node: int) -> str:
         """Return the registry name of the operation at ``node``."""
@@ -188,11 +195,13 @@ class Graph:
         kept = (*ARRAY_FIELDS, "name", "family")
         return {field: self.__dict__[field] for field in kept}
 
-    # --- new graphs ----------------------------------------------------------------------------------------------
+    # --- new graphs ---
 
     def replace(self, **changes: Any) -> Graph:
-        """Return a graph with some fields replaced; unchanged arrays are shared, nothing is re-checked."""
-        for field, value in changes.items():
+        """Return a graph with some fields replaced; unchanged arrays are shared, nothing is
+        re-checked.
+        """
+        for value in changes.values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
         return replace(self, **changes)
@@ -205,8 +214,8 @@ class Graph:
     def subgraph(self, nodes: Sequence[int] | NDArray[np.integer], name: str = "") -> Graph:
         """Return the node-induced subgraph; node i of the result is ``nodes[i]`` of this graph.
 
-        Ids and stored resolutions are kept, name and family are not: a segment carries no graph attributes
-        (AutoGO spec 8.1, B6).
+        Ids and stored resolutions are kept, name and family are not: a segment carries no graph
+        attributes (AutoGO spec 8.1, B6).
         """
         index = np.asarray(nodes, dtype=np.int64)
         position = np.full(self.n_nodes, -1, dtype=np.int32)
@@ -224,19 +233,27 @@ def assemble(
     name: str = "",
     family: str = "",
 ) -> Graph:
-    """Return the graph of per-node arrays and an edge list whose order gives the operand order of each target."""
+    """Return the graph of per-node arrays and an edge list whose order gives the operand order of
+    each target.
+    """
     n = len(node_arrays["op"])
     by_target = np.argsort(target, kind="stable")
     in_ptr = np.zeros(n + 1, dtype=np.int32)
     np.cumsum(np.bincount(target, minlength=n), out=in_ptr[1:])
-    arrays = {**node_arrays, "in_ptr": in_ptr, "in_src": source[by_target].astype(np.int32)}
+    arrays: dict[str, Any] = {
+        **node_arrays,
+        "in_ptr": in_ptr,
+        "in_src": source[by_target].astype(np.int32),
+    }
     for array in arrays.values():
         array.setflags(write=False)
     return Graph(**arrays, name=name, family=family)
 
 
 def _coerce(field: str, value: Any, n: int) -> NDArray[Any]:
-    """Return ``value`` as a frozen array of the field's dtype and shape, or raise ``GraphError``."""
+    """Return ``value`` as a frozen array of the field's dtype and shape, or raise
+    ``GraphError``.
+    """
     dtype, columns = ARRAY_FIELDS[field]
     if value is None:
         raise GraphError(f"a graph needs the array {field!r}: give it, or use GraphBuilder.")
@@ -244,10 +261,14 @@ def _coerce(field: str, value: Any, n: int) -> NDArray[Any]:
     if wide.size == 0:
         wide = wide.reshape((0, columns) if columns else (0,))
     if wide.dtype.kind not in "iubf" or (wide.dtype.kind == "f" and (wide != np.trunc(wide)).any()):
-        raise GraphError(f"graph array {field!r} holds {wide.dtype} values: whole numbers are wanted.")
-    array = wide.astype(dtype)
+        raise GraphError(
+            f"graph array {field!r} holds {wide.dtype} values: whole numbers are wanted."
+        )
+    array: NDArray[Any] = wide.astype(dtype)
     if dtype is not np.bool_ and not np.array_equal(array, wide):
-        raise GraphError(f"graph array {field!r} holds values outside {np.dtype(dtype).name}: check the file.")
+        raise GraphError(
+            f"graph array {field!r} holds values outside {np.dtype(dtype).name}: check the file."
+        )
     rows = {"in_ptr": n + 1, "in_src": len(array)}.get(field, n)
     wanted = (rows, columns) if columns else (rows,)
     if array.shape != wanted:
@@ -263,13 +284,17 @@ def _check_structure(arrays: dict[str, NDArray[Any]], name: str) -> None:
     if n and (arrays["op"].min() < 0 or arrays["op"].max() >= len(OPS)):
         bad = int(np.flatnonzero((arrays["op"] < 0) | (arrays["op"] >= len(OPS)))[0])
         raise GraphError(
-            f"{where}: node {bad} has op code {arrays['op'][bad]}, known are 0 to {len(OPS) - 1}: the file is damaged "
-            "or needs a newer archloom."
+            f"{where}: node {bad} has op code {arrays['op'][bad]}, known are 0 to {len(OPS) - 1}: "
+            f"the file is damaged or needs a newer archloom."
         )
     if pointer[0] != 0 or pointer[-1] != len(source) or (np.diff(pointer) < 0).any():
-        raise GraphError(f"{where}: in_ptr does not partition the {len(source)} edges: the file is damaged.")
+        raise GraphError(
+            f"{where}: in_ptr does not partition the {len(source)} edges: the file is damaged."
+        )
     if len(source) and (source.min() < 0 or source.max() >= n):
-        raise GraphError(f"{where}: an edge starts at node {int(source.max())}, there are {n} nodes.")
+        raise GraphError(
+            f"{where}: an edge starts at node {int(source.max())}, there are {n} nodes."
+        )
     if len(np.unique(arrays["ids"])) != n:
         raise GraphError(f"{where}: node ids are not unique, weights could not be told apart.")
 

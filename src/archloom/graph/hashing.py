@@ -1,9 +1,10 @@
 """Canonical content hash of a graph, stable under renumbering of its nodes.
 
-A node's label mixes what the node computes. Three sweeps over the topological order turn labels into colours: one
-collects everything above a node, one everything below it, and a third repeats the first over both results. On a
-directed acyclic graph that equals Weisfeiler-Lehman refinement with as many rounds as the graph is deep, at the cost
-of three rounds. Operands are collected as a multiset, so the hash does not see their order.
+A node's label mixes what the node computes. Three sweeps over the topological order turn labels
+into colours: one collects everything above a node, one everything below it, and a third repeats
+the first over both results. On a directed acyclic graph that equals Weisfeiler-Lehman refinement
+with as many rounds as the graph is deep, at the cost of three rounds. Operands are collected as a
+multiset, so the hash does not see their order.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ _FACTOR_2 = 0xBF58476D1CE4E5B9
 def node_labels(graph: Graph, level: Level = "instance") -> NDArray[np.uint64]:
     """Return ``(n,)`` uint64: a label of what each node computes, without its neighbours.
 
-    ``instance`` covers op, kernel, stride, dilation, padding, bias and resolution; ``topology`` leaves the
-    resolution and the bias out.
+    ``instance`` covers op, kernel, stride, dilation, padding, bias and resolution; ``topology``
+    leaves the resolution and the bias out.
     """
-    columns = [
+    columns: list[NDArray[np.integer | np.bool_]] = [
         graph.op[:, None],
         graph.kernel,
         graph.stride,
@@ -64,14 +65,18 @@ def graph_hash(graph: Graph, level: Level = "instance") -> str:
 
 
 def graph_hashes(graphs: Sequence[Graph], level: Level = "instance") -> list[str]:
-    """Return ``graph_hash`` of every graph, computed on their disjoint union: far faster than one by one."""
+    """Return ``graph_hash`` of every graph, computed on their disjoint union: far faster than one
+    by one.
+    """
     from archloom.graph.union import disjoint_union
 
     return union_hashes(*disjoint_union(graphs), level) if graphs else []
 
 
 def union_hashes(union: Graph, bounds: NDArray[np.int64], level: Level = "instance") -> list[str]:
-    """Return ``graph_hash`` of every member of a disjoint union; ``bounds`` is (k + 1,), the first node of each."""
+    """Return ``graph_hash`` of every member of a disjoint union; ``bounds`` is (k + 1,), the first
+    node of each.
+    """
     colours = node_colours(union, level)
     return [
         _digest(int(union.in_ptr[stop] - union.in_ptr[start]), colours[start:stop])
@@ -80,7 +85,9 @@ def union_hashes(union: Graph, bounds: NDArray[np.int64], level: Level = "instan
 
 
 def node_colours(graph: Graph, level: Level = "instance") -> NDArray[np.uint64]:
-    """Return ``(n,)`` uint64: colours that tell nodes apart by all that lies above and below them."""
+    """Return ``(n,)`` uint64: colours that tell nodes apart by all that lies above and below
+    them.
+    """
     labels = node_labels(graph, level)
     depths = graph.levels
     down = _plan(depths, graph.in_ptr, graph.in_src)
@@ -97,13 +104,17 @@ def _digest(n_edges: int, colours: NDArray[np.uint64]) -> str:
 
 
 Plan = list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.integer], NDArray[np.int64]]]
-"""Per level: its nodes, those with neighbours, the flat neighbours, and where each one's neighbours start."""
+"""Per level: its nodes, those with neighbours, the flat neighbours, and where each one's
+neighbours start.
+"""
 
 
 def _plan(
     levels: Sequence[NDArray[np.int64]], pointer: NDArray[np.integer], values: NDArray[np.integer]
 ) -> Plan:
-    """Return the gather plan of a sweep that visits ``levels`` in turn over the CSR rows (pointer, values)."""
+    """Return the gather plan of a sweep that visits ``levels`` in turn over the CSR rows (pointer,
+    values).
+    """
     plan: Plan = []
     for nodes in levels:
         start, count = pointer[nodes], pointer[nodes + 1] - pointer[nodes]
@@ -116,7 +127,9 @@ def _plan(
 
 
 def _sweep(labels: NDArray[np.uint64], plan: Plan) -> NDArray[np.uint64]:
-    """Return colours: each node's label mixed with the multiset of its neighbours' colours, level by level."""
+    """Return colours: each node's label mixed with the multiset of its neighbours' colours, level
+    by level.
+    """
     colours = labels.copy()
     for nodes, fed, neighbours, first in plan:
         if len(fed):

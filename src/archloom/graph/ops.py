@@ -1,7 +1,7 @@
 """Registry of operations: what each op code means for shapes, costs and names.
 
-Codes 0..31 are the AutoGO op vocabulary (AutoGO reference, base op file): they are the embedding indices of the
-published predictors and must never change. Further operations register behind them.
+Codes 0..31 are the AutoGO op vocabulary (AutoGO reference, base op file): they are the embedding
+indices of the published predictors and must never change. Further operations register behind them.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class Merge(IntEnum):
 class Op:
     """One operation of the registry.
 
-    ``canonical`` is the name used in node labels and in the permitted-op lists of the search (AutoGO spec 1.4).
+    ``canonical`` is the name used in node labels and in the permitted-op lists of the search
+    (AutoGO spec 1.4).
     """
 
     name: str
@@ -85,8 +86,8 @@ class OpRegistry:
         """Add ``op``; a taken name or code raises ``GraphError``."""
         if op.name in self._by_name or op.code in self._by_code:
             raise GraphError(
-                f"operation {op.name!r} (code {op.code}) is registered already: choose another name and a code "
-                f"from {max(self._by_code) + 1} on."
+                f"operation {op.name!r} (code {op.code}) is registered already: choose another "
+                f"name and a code from {max(self._by_code) + 1} on."
             )
         self._by_name[op.name] = op
         self._by_code[op.code] = op
@@ -103,7 +104,9 @@ class OpRegistry:
         return name in self._by_name
 
     def get(self, name: str) -> Op:
-        """Return the operation called ``name``; an unknown one raises ``GraphError`` with the known names."""
+        """Return the operation called ``name``; an unknown one raises ``GraphError`` with the
+        known names.
+        """
         try:
             return self._by_name[name]
         except KeyError:
@@ -121,14 +124,18 @@ class OpRegistry:
         try:
             return self._by_code[code]
         except KeyError:
-            raise GraphError(f"unknown operation code {code}: known are 0 to {len(self) - 1}.") from None
+            raise GraphError(
+                f"unknown operation code {code}: known are 0 to {len(self) - 1}."
+            ) from None
 
     def name(self, code: int) -> str:
         """Return the name of the operation with ``code``."""
         return self.by_code(int(code)).name
 
     def table(self, field: str) -> NDArray[np.int8]:
-        """Return ``(len(self),)`` int8: attribute ``field`` (shape, cost, merge, weighted) by op code."""
+        """Return ``(len(self),)`` int8: attribute ``field`` (shape, cost, merge, weighted) by op
+        code.
+        """
         if field not in self._tables:
             table = np.zeros(len(self), dtype=np.int8)
             for op in self:
@@ -140,8 +147,8 @@ class OpRegistry:
 
 def _reference_ops() -> list[Op]:
     """Return the 32 operations of the AutoGO vocabulary (AutoGO spec 1.3)."""
-    element = {"cost": Cost.ELEMENT}
-    window = {"shape": ShapeRule.WINDOW, "cost": Cost.ELEMENT}
+    element: dict[str, object] = {"cost": Cost.ELEMENT}
+    window: dict[str, object] = {"shape": ShapeRule.WINDOW, "cost": Cost.ELEMENT}
     special: dict[str, dict[str, object]] = {
         "conv": {
             "canonical": "conv2d",
@@ -167,9 +174,10 @@ def _reference_ops() -> list[Op]:
         },
     }
     names = (
-        "unknown input output conv depthwise batchnorm relu relu6 matmul add mul concat maxpool avgpool sigmoid tanh "
-        "swish gelu paddings mean spacetobatchnd batchtospacend spacetodepthnd depthtospacend global identity zero "
-        "reserved1 reserved2 reserved3 reserved4 reserved5"
+        "unknown input output conv depthwise batchnorm relu relu6 matmul add mul concat maxpool "
+        "avgpool sigmoid tanh "
+        "swish gelu paddings mean spacetobatchnd batchtospacend spacetodepthnd depthtospacend "
+        "global identity zero reserved1 reserved2 reserved3 reserved4 reserved5"
     ).split()
     return [
         Op(name=name, code=code, **{"canonical": name, **special.get(name, {})})  # type: ignore[arg-type]

@@ -1,4 +1,6 @@
-"""Topological order by generations, the node order of vocabulary, segments and execution (AutoGO spec 2.1)."""
+"""Topological order by generations, the node order of vocabulary, segments and execution (AutoGO
+spec 2.1).
+"""
 
 from __future__ import annotations
 
@@ -14,15 +16,18 @@ if TYPE_CHECKING:
 
 
 def generation_order(graph: Graph, rank: NDArray[np.integer] | None = None) -> NDArray[np.int32]:
-    """Return ``(n,)`` int32 node indices in FIFO-Kahn order, ties broken by ``rank`` (default: node index).
+    """Return ``(n,)`` int32 node indices in FIFO-Kahn order, ties broken by ``rank`` (default:
+    node index).
 
-    Nodes without predecessors come first in rank order; a node enters the queue when its last predecessor is
-    processed, children of one node in rank order. A cycle raises ``GraphError``.
+    Nodes without predecessors come first in rank order; a node enters the queue when its last
+    predecessor is processed, children of one node in rank order. A cycle raises ``GraphError``.
     """
     if rank is None:
         children, start = graph.out_dst, graph.sources
     else:
-        children = graph.out_dst[np.lexsort((rank[graph.out_dst], np.repeat(np.arange(graph.n_nodes), graph.out_degree)))]
+        children = graph.out_dst[
+            np.lexsort((rank[graph.out_dst], np.repeat(np.arange(graph.n_nodes), graph.out_degree)))
+        ]
         start = graph.sources[np.argsort(rank[graph.sources], kind="stable")]
     waiting = graph.in_degree.tolist()
     pointer, child_list = graph.out_ptr.tolist(), children.tolist()
@@ -38,7 +43,9 @@ def generation_order(graph: Graph, rank: NDArray[np.integer] | None = None) -> N
 
 
 def depth_levels(graph: Graph) -> list[NDArray[np.int64]]:
-    """Return the nodes grouped by longest distance from a source, ascending; a cycle raises ``GraphError``."""
+    """Return the nodes grouped by longest distance from a source, ascending; a cycle raises
+    ``GraphError``.
+    """
     waiting = graph.in_degree.astype(np.int64)
     frontier, levels, seen = graph.sources, [], 0
     place = np.empty(graph.n_nodes, dtype=np.int64)
@@ -61,8 +68,8 @@ def depth_levels(graph: Graph) -> list[NDArray[np.int64]]:
 def cycle_error(graph: Graph, node: int) -> GraphError:
     """Return the error for ``node``, which is on or behind a cycle."""
     return GraphError(
-        f"{graph.describe(node)} is on or behind a cycle: a compute graph must be acyclic, remove the edge that leads "
-        "back."
+        f"{graph.describe(node)} is on or behind a cycle: a compute graph must be acyclic, remove "
+        f"the edge that leads back."
     )
 
 
@@ -77,5 +84,7 @@ def weighted_first_rank(graph: Graph) -> NDArray[np.int64]:
 
 
 def autogo_order(graph: Graph) -> NDArray[np.int32]:
-    """Return ``(n,)`` int32: the node order of AutoGO's vocabulary, by generations with weighted nodes first."""
+    """Return ``(n,)`` int32: the node order of AutoGO's vocabulary, by generations with weighted
+    nodes first.
+    """
     return generation_order(graph, weighted_first_rank(graph))

@@ -1,7 +1,8 @@
 """Shape propagation through a graph with fixed attributes: window arithmetic and shape inference.
 
-SAME padding follows TensorFlow: total pad = max((ceil(in / s) - 1) * s + (k - 1) * d + 1 - in, 0), the smaller half
-first (AutoGO spec 1.7). Channels of conv and matmul are attributes of the node, all else follows from the input.
+SAME padding follows TensorFlow: total pad = max((ceil(in / s) - 1) * s + (k - 1) * d + 1 - in, 0),
+the smaller half first (AutoGO spec 1.7). Channels of conv and matmul are attributes of the node,
+all else follows from the input.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import GraphError
-from archloom.graph.graph import Graph
+from archloom.graph.graph import Graph, assemble
 from archloom.graph.ops import OPS, Merge, Padding, ShapeRule
 
 H_IN, H_OUT, W_IN, W_OUT, C_IN, C_OUT = range(6)
@@ -37,7 +38,9 @@ def same_pads(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[i
 
 
 def window_pads(graph: Graph, node: int) -> tuple[int, int, int, int]:
-    """Return the padding (top, left, bottom, right) that ``node`` applies to its stored input size."""
+    """Return the padding (top, left, bottom, right) that ``node`` applies to its stored input
+    size.
+    """
     code = graph.padding[node]
     if code == Padding.EXPLICIT:
         top, left, bottom, right = graph.pads[node].tolist()
@@ -59,10 +62,12 @@ def window_pads(graph: Graph, node: int) -> tuple[int, int, int, int]:
 
 
 def expected_outputs(graph: Graph, inputs: NDArray[np.integer] | None = None) -> NDArray[np.int64]:
-    """Return ``(n, 3)``: output H, W, C that follow from ``inputs`` ((n, 3), default: the stored ones).
+    """Return ``(n, 3)``: output H, W, C that follow from ``inputs`` ((n, 3), default: the stored
+    ones).
 
-    Channels of conv and matmul, and outputs of ops without a shape rule, are taken from the stored resolution. A
-    concat passes its stored channel sum on: the sum over its operands is the caller's to check.
+    Channels of conv and matmul, and outputs of ops without a shape rule, are taken from the stored
+    resolution. A concat passes its stored channel sum on: the sum over its operands is the
+    caller's to check.
     """
     given = input_shapes(graph) if inputs is None else inputs
     result = np.array(given, dtype=np.int64)
@@ -95,10 +100,11 @@ def _window_outputs(
 
 
 def merged_inputs(graph: Graph, outputs: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return ``(n, 3)``: input H, W, C of each node for given outputs; sources keep their stored input.
+    """Return ``(n, 3)``: input H, W, C of each node for given outputs; sources keep their stored
+    input.
 
-    H and W come from the first operand; channels are summed by concat and are the smallest operand's elsewhere
-    (operands are sliced to it, AutoGO spec 6.1).
+    H and W come from the first operand; channels are summed by concat and are the smallest
+    operand's elsewhere (operands are sliced to it, AutoGO spec 6.1).
     """
     result = input_shapes(graph).astype(np.int64)
     fed = np.flatnonzero(graph.in_degree)
@@ -108,16 +114,18 @@ def merged_inputs(graph: Graph, outputs: NDArray[np.integer]) -> NDArray[np.int6
     result[fed, :2] = outputs[graph.in_src[start], :2]
     channels = outputs[graph.in_src, 2].astype(np.int64)
     concat = OPS.table("merge")[graph.op[fed]] == Merge.CONCAT
-    result[fed, 2] = np.where(concat, np.add.reduceat(channels, start), np.minimum.reduceat(channels, start))
+    result[fed, 2] = np.where(
+        concat, np.add.reduceat(channels, start), np.minimum.reduceat(channels, start)
+    )
     return result
 
 
 def infer_shapes(graph: Graph, input_shape: tuple[int, int, int] | None = None) -> Graph:
     """Return ``graph`` with ``resolution`` computed anew from its sources.
 
-    ``input_shape`` (H, W, C) replaces the stored shape of every source. Kernel, stride, padding and the channels of
-    conv and matmul are kept, channels of everything else follow. Raises ``GraphError`` where a size becomes less
-    than one or a depthwise or window cannot be applied.
+    ``input_shape`` (H, W, C) replaces the stored shape of every source. Kernel, stride, padding
+    and the channels of conv and matmul are kept, channels of everything else follow. Raises
+    ``GraphError`` where a size becomes less than one or a depthwise or window cannot be applied.
     """
     inputs = input_shapes(graph).astype(np.int64)
     if input_shape is not None:
@@ -126,7 +134,9 @@ def infer_shapes(graph: Graph, input_shape: tuple[int, int, int] | None = None) 
     for level in graph.levels:
         part = _without_edges(graph, level)
         inputs[level] = np.where(
-            (graph.in_degree[level] > 0)[:, None], _merge_level(graph, level, outputs), inputs[level]
+            (graph.in_degree[level] > 0)[:, None],
+            _merge_level(graph, level, outputs),
+            inputs[level],
         )
         concat = OPS.table("merge")[graph.op[level]] == Merge.CONCAT
         outputs[level] = expected_outputs(part, inputs[level])
@@ -134,8 +144,9 @@ def infer_shapes(graph: Graph, input_shape: tuple[int, int, int] | None = None) 
         if (outputs[level] < 1).any():
             node = int(level[np.flatnonzero((outputs[level] < 1).any(axis=1))[0]])
             raise GraphError(
-                f"{graph.describe(node)} turns an input of {tuple(inputs[node].tolist())} (H, W, C) into "
-                f"{tuple(outputs[node].tolist())}: use a larger input, a smaller kernel or stride, or SAME padding."
+                f"{graph.describe(node)} turns an input of {tuple(inputs[node].tolist())} (H, W, "
+                f"C) into {tuple(outputs[node].tolist())}: use a larger input, a smaller kernel or "
+                f"stride, or SAME padding."
             )
     resolution = np.empty_like(graph.resolution)
     resolution[:, INPUT_COLUMNS] = inputs
@@ -145,8 +156,8 @@ def infer_shapes(graph: Graph, input_shape: tuple[int, int, int] | None = None) 
 
 def _without_edges(graph: Graph, nodes: NDArray[np.int64]) -> Graph:
     """Return ``nodes`` of ``graph`` as a graph without edges."""
-    no_edges = np.zeros(len(nodes) + 1, dtype=np.int32), np.zeros(0, dtype=np.int32)
-    return Graph(**graph.take(nodes), in_ptr=no_edges[0], in_src=no_edges[1])
+    none = np.zeros(0, dtype=np.int32)
+    return assemble(graph.take(nodes), none, none)
 
 
 def _merge_level(

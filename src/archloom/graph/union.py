@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +14,25 @@ from archloom.graph.graph import NODE_FIELDS, Graph
 def disjoint_union(graphs: Sequence[Graph]) -> tuple[Graph, NDArray[np.int64]]:
     """Return one graph that holds ``graphs`` side by side, and ``(k + 1,)`` the first node of each.
 
-    Node ids are kept as they are, so they may repeat between members. An empty sequence raises ``ValueError``.
+    Node ids are kept as they are, so they may repeat between members. An empty sequence raises
+    ``ValueError``.
     """
     bounds = np.concatenate([[0], np.cumsum([graph.n_nodes for graph in graphs])])
     edge_bounds = np.concatenate([[0], np.cumsum([graph.n_edges for graph in graphs])])
-    arrays = {field: np.concatenate([getattr(graph, field) for graph in graphs]) for field in NODE_FIELDS}
+    arrays: dict[str, Any] = {
+        field: np.concatenate([getattr(graph, field) for graph in graphs]) for field in NODE_FIELDS
+    }
     arrays["in_src"] = np.concatenate(
         [graph.in_src + start for graph, start in zip(graphs, bounds.tolist(), strict=False)]
     ).astype(np.int32)
     arrays["in_ptr"] = np.concatenate(
-        [[0], *(graph.in_ptr[1:] + start for graph, start in zip(graphs, edge_bounds.tolist(), strict=False))]
+        [
+            [0],
+            *(
+                graph.in_ptr[1:] + start
+                for graph, start in zip(graphs, edge_bounds.tolist(), strict=False)
+            ),
+        ]
     ).astype(np.int32)
     for array in arrays.values():
         array.setflags(write=False)

@@ -1,8 +1,9 @@
 """What a search has seen, on disk after every iteration, so that a killed run goes on where it was.
 
-A folder holds ``settings.json`` and per iteration ``visited-0003.parquet`` (one row per scored graph),
-``accepted-0003.parquet`` (a graph store) and ``iteration-0003.json`` (statistics), the last written last. In memory
-stay numbers and hashes only; accepted graphs are read back when they become parents.
+A folder holds ``settings.json`` and per iteration ``visited-0003.parquet`` (one row per scored
+graph), ``accepted-0003.parquet`` (a graph store) and ``iteration-0003.json`` (statistics), the last
+written last. In memory stay numbers and hashes only; accepted graphs are read back when they
+become parents.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ VISITED_SCHEMA = pa.schema(
 class Archive:
     """Visited graphs of one search in ``folder``.
 
-    Opening a folder of another run's settings raises ``SearchError``; so does one that a running search holds.
+    Opening a folder of another run's settings raises ``SearchError``; so does one that a running
+    search holds.
 
     score, flops, iteration   one entry per accepted graph, the input first
     """
@@ -58,7 +60,9 @@ class Archive:
         self.score: NDArray[np.float64] = np.zeros(0)
         self.flops: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self.iteration: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
-        self._place: list[tuple[int, int]] = []  # (iteration, row of its store) of each accepted graph
+        self._place: list[
+            tuple[int, int]
+        ] = []  # (iteration, row of its store) of each accepted graph
         self._lineage: dict[str, tuple[str, str, int]] = {}
         while (self.folder / f"iteration-{len(self.statistics):04d}.json").exists():
             self._load(len(self.statistics))
@@ -83,16 +87,25 @@ class Archive:
         return len(self.statistics)
 
     def add_iteration(
-        self, rows: Mapping[str, Sequence[Any]], accepted: Sequence[Graph], statistics: Mapping[str, Any]
+        self,
+        rows: Mapping[str, Sequence[Any]],
+        accepted: Sequence[Graph],
+        statistics: Mapping[str, Any],
     ) -> None:
-        """Write one finished iteration: ``rows`` as in ``VISITED_SCHEMA`` (accepted ones in the order of ``accepted``)."""
+        """Write one finished iteration: ``rows`` as in ``VISITED_SCHEMA`` (accepted ones in the
+        order of ``accepted``).
+        """
         number = self.n_iterations
         with replacing(self._path("visited", number)) as temporary:
-            pq.write_table(pa.table(dict(rows), schema=VISITED_SCHEMA), temporary, compression="zstd")
+            pq.write_table(
+                pa.table(dict(rows), schema=VISITED_SCHEMA), temporary, compression="zstd"
+            )
         with StoreWriter(self._path("accepted", number)) as store:
             for graph in accepted:
                 store.add(graph)
-        write_text(self.folder / f"iteration-{number:04d}.json", json.dumps(statistics, indent=1) + "\n")
+        write_text(
+            self.folder / f"iteration-{number:04d}.json", json.dumps(statistics, indent=1) + "\n"
+        )
         self._load(number)
 
     def graph(self, index: int) -> Graph:
@@ -101,18 +114,24 @@ class Archive:
         return GraphStore(self._path("accepted", iteration))[row]
 
     def lineage(self, digest: str) -> list[dict[str, Any]]:
-        """Return the steps that led from the input to the accepted graph with hash ``digest``, oldest first."""
+        """Return the steps that led from the input to the accepted graph with hash ``digest``,
+        oldest first.
+        """
         steps: list[dict[str, Any]] = []
         while digest in self._lineage and self._lineage[digest][0]:
             parent, step, iteration = self._lineage[digest]
             source, _, replacement = step.partition(" -> ")
-            steps.append({"iteration": iteration, "source_ops": source, "replacement_ops": replacement})
+            steps.append(
+                {"iteration": iteration, "source_ops": source, "replacement_ops": replacement}
+            )
             digest = parent
         return steps[::-1]
 
     def visited(self) -> pa.Table:
         """Return all scored graphs of all iterations (``VISITED_SCHEMA``)."""
-        parts = [pq.read_table(self._path("visited", number)) for number in range(self.n_iterations)]
+        parts = [
+            pq.read_table(self._path("visited", number)) for number in range(self.n_iterations)
+        ]
         return pa.concat_tables(parts) if parts else VISITED_SCHEMA.empty_table()
 
     def _path(self, what: str, number: int) -> Path:
@@ -129,7 +148,9 @@ class Archive:
         self._place += [(number, row) for row in range(len(kept))]
         for row in kept.select(["hash", "parent", "step", "iteration"]).to_pylist():
             self._lineage[row["hash"]] = (row["parent"], row["step"], row["iteration"])
-        statistics = json.loads((self.folder / f"iteration-{number:04d}.json").read_text(encoding="utf-8"))
+        statistics = json.loads(
+            (self.folder / f"iteration-{number:04d}.json").read_text(encoding="utf-8")
+        )
         self.statistics.append(statistics)
 
     def _acquire(self) -> None:
@@ -137,7 +158,8 @@ class Archive:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise SearchError(
-                f"another search is running in {self.folder}: wait for it to end, or use another folder."
+                f"another search is running in {self.folder}: wait for it to end, or use another "
+                f"folder."
             ) from None
 
     def _check_settings(self, settings: dict[str, Any]) -> None:
@@ -148,9 +170,11 @@ class Archive:
             return
         found = json.loads(path.read_text(encoding="utf-8"))
         if found != json.loads(json.dumps(settings)):
-            changed = sorted(key for key in {*found, *settings} if found.get(key) != settings.get(key))
+            changed = sorted(
+                key for key in {*found, *settings} if found.get(key) != settings.get(key)
+            )
             self._lock.release()
             raise SearchError(
-                f"{self.folder} holds a search with other settings ({', '.join(changed)} differ): delete the folder to "
-                "start anew, or give this run another one."
+                f"{self.folder} holds a search with other settings ({', '.join(changed)} differ): "
+                f"delete the folder to start anew, or give this run another one."
             )

@@ -1,7 +1,7 @@
 """The evolution loop (AutoGO spec 5.2): parents, children, acceptance, Pareto front.
 
-Random numbers come from streams named by seed, iteration and parent, so results depend neither on the number of
-processes nor on a restart.
+Random numbers come from streams named by seed, iteration and parent, so results depend neither on
+the number of processes nor on a restart.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ from archloom.search.settings import SearchSettings
 logger = logging.getLogger(__name__)
 
 ID_BLOCK = 1 << 20
-"""Iteration i numbers new nodes from ``i * ID_BLOCK`` on, so an id means one node in the whole lineage."""
+"""Iteration i numbers new nodes from ``i * ID_BLOCK`` on, so an id means one node in the whole
+lineage.
+"""
 
 Progress = Callable[[int, int, int, int], None]
 """Called with (iteration, iterations, parents done, parents)."""
@@ -75,7 +77,8 @@ class SearchResult:
     """What a search found in ``graph``, whose own ``score`` and ``flops`` are the baseline.
 
     members      the front without the input, by falling score; empty when nothing better was found
-    statistics   one entry per iteration: parents, children, unique, accepted, rejected by reason, seconds
+    statistics   one entry per iteration: parents, children, unique, accepted, rejected by reason,
+                 seconds
     visited      table of all scored graphs, see ``archloom.search.archive.VISITED_SCHEMA``
     """
 
@@ -102,7 +105,11 @@ class SearchResult:
         total = PropagationStats()
         for entry in self.statistics:
             part = entry["propagation"]
-            total.add(PropagationStats(part["calls"], part["hits"], Counter(part["outcomes"]), part["seconds"]))
+            total.add(
+                PropagationStats(
+                    part["calls"], part["hits"], Counter(part["outcomes"]), part["seconds"]
+                )
+            )
         return total
 
 
@@ -120,12 +127,18 @@ def evolve(
     folder   keeps the state after every iteration and resumes from it; default: a temporary one
     n_jobs   processes that mutate parents; the result does not depend on it
 
-    Raises ``GraphError`` for an invalid input and ``SearchError`` for a folder in use or of other settings.
+    Raises ``GraphError`` for an invalid input and ``SearchError`` for a folder in use or of other
+    settings.
     """
     check(graph)
     settings = mutator.settings
     home = nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="archloom-")
-    fingerprint = {"input": graph.hash, "seed": seed, "made_of": mutator.identity, **settings.identity}
+    fingerprint = {
+        "input": graph.hash,
+        "seed": seed,
+        "made_of": mutator.identity,
+        **settings.identity,
+    }
     with home as path, Archive(path, fingerprint) as archive:
         if not archive.n_iterations:
             _start(archive, graph, mutator, seed)
@@ -184,7 +197,9 @@ def _iterate(
             row = (float(brood.scores[index]), int(brood.flops[index]))
             reason = limits.refusal(*row)
             brood.rejected.update([reason] if reason else [])
-            rows.append((digest, *row, number, not reason, parents[done - 1].hash, brood.steps[index]))
+            rows.append(
+                (digest, *row, number, not reason, parents[done - 1].hash, brood.steps[index])
+            )
             if not reason:
                 name = f"{graph.name}-{number}-{len(accepted)}"
                 accepted.append(outcome.graphs[index].replace(name=name))
@@ -237,12 +252,15 @@ def _statistics(
 def propagation_entry(stats: PropagationStats) -> dict[str, Any]:
     """Return propagation counts as JSON values."""
     outcomes = dict(sorted(stats.outcomes.items()))
-    return {"calls": stats.calls, "hits": stats.hits, "outcomes": outcomes, "seconds": stats.seconds}
+    return {
+        "calls": stats.calls,
+        "hits": stats.hits,
+        "outcomes": outcomes,
+        "seconds": stats.seconds,
+    }
 
 
-def _result(
-    archive: Archive, graph: Graph, settings: SearchSettings, seed: int
-) -> SearchResult:
+def _result(archive: Archive, graph: Graph, settings: SearchSettings, seed: int) -> SearchResult:
     table = archive.visited()
     kept = table.filter(table["accepted"]).select(["hash", "parent"]).to_pylist()
     members = []
@@ -272,7 +290,7 @@ def _result(
     )
 
 
-# --- streams and processes ---------------------------------------------------------------------------------------
+# --- streams and processes ---
 
 
 def stream(seed: int, iteration: int, name: str) -> np.random.Generator:
@@ -292,7 +310,9 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What came of a task; ``graphs`` has the acceptable children only, by their number in ``brood``."""
+    """What came of a task; ``graphs`` has the acceptable children only, by their number in
+    ``brood``.
+    """
 
     brood: Brood
     graphs: dict[int, Graph]
@@ -323,7 +343,9 @@ def _prepare_worker(mutator: Mutator) -> None:
 
 def _mutate_in_worker(task: Task) -> Outcome:
     if _worker_mutator is None:
-        raise SearchError("the worker process was not prepared: this is a defect, please report it.")
+        raise SearchError(
+            "the worker process was not prepared: this is a defect, please report it."
+        )
     return _mutate(_worker_mutator, task)
 
 
@@ -331,7 +353,9 @@ def _mutate_in_worker(task: Task) -> Outcome:
 def _workers(
     mutator: Mutator, n_jobs: int
 ) -> Iterator[Callable[[Sequence[Task]], Iterator[Outcome]]]:
-    """Yield a function that maps tasks to outcomes in order, in this process or in ``n_jobs`` others."""
+    """Yield a function that maps tasks to outcomes in order, in this process or in ``n_jobs``
+    others.
+    """
     if n_jobs == 1:
         yield lambda tasks: (_mutate(mutator, task) for task in tasks)
         return

@@ -1,4 +1,6 @@
-"""Pareto front of (score, FLOPs) and the choice of parents (AutoGO spec 5.2 with corrections B11, B12)."""
+"""Pareto front of (score, FLOPs) and the choice of parents (AutoGO spec 5.2 with corrections B11,
+B12).
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ Vector = NDArray[np.float64]
 def pareto_front(score: Vector, flops: Vector) -> NDArray[np.int64]:
     """Return the indices that no other point beats, by falling score.
 
-    A point is beaten by one with at least its score and at most its FLOPs that is better in one of the two; of equal
-    points the first stays.
+    A point is beaten by one with at least its score and at most its FLOPs that is better in one of
+    the two; of equal points the first stays.
     """
     order = np.lexsort((np.arange(len(score)), flops, -score))
     best_before = np.concatenate([[np.inf], np.minimum.accumulate(flops[order])[:-1]])
@@ -22,7 +24,9 @@ def pareto_front(score: Vector, flops: Vector) -> NDArray[np.int64]:
 
 
 def rank_sum(score: Vector, flops: Vector) -> NDArray[np.int64]:
-    """Return ``(n,)`` rank by score (best 0) plus rank by FLOPs (least 0); ties share the better rank (spec table 8)."""
+    """Return ``(n,)`` rank by score (best 0) plus rank by FLOPs (least 0); ties share the better
+    rank (spec table 8).
+    """
     by_score = np.searchsorted(np.sort(-score), -score)
     by_flops = np.searchsorted(np.sort(flops), flops)
     return (by_score + by_flops).astype(np.int64)
@@ -33,9 +37,9 @@ def choose_parents(
 ) -> NDArray[np.int64]:
     """Return at most ``top_k`` distinct indices of the scored graphs to mutate next.
 
-    Front members come first: all of them if they are at most m * m with m = floor(sqrt(top_k)), else one per cell of
-    an m x m grid over both ranges (half-open cells) and random others. Missing parents are filled from the rest of the
-    history by least rank sum, earlier ones first.
+    Front members come first: all of them if they are at most m * m with m = floor(sqrt(top_k)),
+    else one per cell of an m x m grid over both ranges (half-open cells) and random others.
+    Missing parents are filled from the rest of the history by least rank sum, earlier ones first.
     """
     front = pareto_front(score, flops)
     side = math.isqrt(top_k)
@@ -48,9 +52,16 @@ def choose_parents(
 
 
 def _spread(
-    front: NDArray[np.int64], score: Vector, flops: Vector, side: int, top_k: int, rng: np.random.Generator
+    front: NDArray[np.int64],
+    score: Vector,
+    flops: Vector,
+    side: int,
+    top_k: int,
+    rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Return ``top_k`` front members: one random member per occupied grid cell, then random others."""
+    """Return ``top_k`` front members: one random member per occupied grid cell, then random
+    others.
+    """
     cell = _cells(score[front], side) * side + _cells(flops[front], side)
     picked = [int(rng.choice(np.flatnonzero(cell == value))) for value in np.unique(cell)]
     others = np.setdiff1d(np.arange(len(front)), picked)
@@ -59,7 +70,9 @@ def _spread(
 
 
 def _cells(values: Vector, side: int) -> NDArray[np.int64]:
-    """Return the interval (0..side-1) of each value; the largest value belongs to the last interval."""
+    """Return the interval (0..side-1) of each value; the largest value belongs to the last
+    interval.
+    """
     low, width = values.min(), np.ptp(values)
     if width == 0:
         return np.zeros(len(values), dtype=np.int64)

@@ -1,7 +1,8 @@
-"""Mutation of one parent: regions, replacements, stitching, validation and scores (AutoGO spec 5.3 to 5.6).
+"""Mutation of one parent: regions, replacements, stitching, validation and scores (AutoGO spec 5.3
+to 5.6).
 
-A mutation depends on the parent, the settings and its own random stream alone, so parents can be mutated anywhere and
-in any order.
+A mutation depends on the parent, the settings and its own random stream alone, so parents can be
+mutated anywhere and in any order.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from archloom.graph.check import faulty_nodes
 from archloom.search.propagation import Propagator
 from archloom.search.regions import Region, find_regions, single_node_regions
 from archloom.search.replacements import Replacement, ReplacementFinder
-from archloom.search.shape_rules import CORRECTED, LEGACY
-from archloom.search.settings import SearchSettings
 from archloom.search.scoring import ParentScoring, Proposal, Scoring
+from archloom.search.settings import SearchSettings
+from archloom.search.shape_rules import CORRECTED, LEGACY
 from archloom.search.stitching import Opening
 from archloom.segments.database import SegmentDatabase
 from archloom.segments.interface import permitted_ops
@@ -51,7 +52,8 @@ class Brood:
 class Mutator:
     """Mutates parents with one database, tokeniser and scoring.
 
-    identity   digests of what it is made of, so that a resumed search can tell whether it is the same
+    identity   digests of what it is made of, so that a resumed search can tell whether it is the
+               same
     """
 
     def __init__(
@@ -62,13 +64,17 @@ class Mutator:
         settings: SearchSettings,
     ) -> None:
         self.settings, self.tokeniser, self.scoring = settings, tokeniser, scoring
-        self.propagator = Propagator(LEGACY if settings.legacy else CORRECTED, solver=settings.solver)
+        self.propagator = Propagator(
+            LEGACY if settings.legacy else CORRECTED, solver=settings.solver
+        )
         self.identity = [scoring.identity, database.digest, tokeniser.vocabulary.digest]
         self._permitted = permitted_ops(settings.family) & permitted_ops("generic")
         self._finder = ReplacementFinder(database, self.propagator, self._permitted, settings.unit)
 
     def baseline(self, graph: Graph, rng: np.random.Generator) -> float:
-        """Return the score of the input: over all its regions for PSC, of the whole graph for GNN."""
+        """Return the score of the input: over all its regions for PSC, of the whole graph for
+        GNN.
+        """
         segmentation = self._segment(graph, rng)
         return self.scoring.baseline(
             graph, segmentation.order, self._regions(graph, segmentation, graph.n_nodes**2, rng)
@@ -87,7 +93,9 @@ class Mutator:
         clock.lap(brood, "encode parent")
         proposals, steps = [], []
         for index, region in enumerate(regions):
-            for proposal, step in self._proposals(parent, index, region, opened, rng, first_id, brood, clock):
+            for proposal, step in self._proposals(
+                parent, index, region, opened, rng, first_id, brood, clock
+            ):
                 proposals.append(proposal)
                 steps.append(step)
         self._finish(brood, proposals, steps, opened, clock)
@@ -184,16 +192,20 @@ class _Clock:
 
 
 def validate(union: Graph, bounds: NDArray[np.int64], rejected: Counter[str]) -> NDArray[np.bool_]:
-    """Return ``(k,)``: whether each member of a disjoint union is a valid network; count the others by reason.
+    """Return ``(k,)``: whether each member of a disjoint union is a valid network; count the
+    others by reason.
 
-    Rules: one source, one sink, no repeated edge, every shape rule of ``archloom.graph.check``. Members are acyclic by
-    construction; their hash would raise otherwise.
+    Rules: one source, one sink, no repeated edge, every shape rule of ``archloom.graph.check``.
+    Members are acyclic by construction; their hash would raise otherwise.
     """
     starts = bounds[:-1]
     repeated = np.zeros(union.n_nodes, dtype=np.bool_)
     key = np.sort(union.edge_dst.astype(np.int64) * union.n_nodes + union.in_src)
     repeated[(key[1:][key[1:] == key[:-1]] // union.n_nodes).astype(np.int64)] = True
-    ends = np.add.reduceat(union.in_degree == 0, starts), np.add.reduceat(union.out_degree == 0, starts)
+    ends = (
+        np.add.reduceat(union.in_degree == 0, starts),
+        np.add.reduceat(union.out_degree == 0, starts),
+    )
     faults = {
         "repeated edge": np.logical_or.reduceat(repeated, starts),
         "more than one source or sink": (ends[0] != 1) | (ends[1] != 1),
@@ -207,9 +219,15 @@ def validate(union: Graph, bounds: NDArray[np.int64], rejected: Counter[str]) ->
 
 
 def segment_text(graph: Graph, nodes: NDArray[np.integer]) -> str:
-    """Return the operations of ``nodes`` as people write them, such as ``relu conv3x3 batchnorm``."""
+    """Return the operations of ``nodes`` as people write them, such as ``relu conv3x3
+    batchnorm``.
+    """
     words = []
     for node in nodes.tolist():
-        window = "x".join(str(size) for size in graph.kernel[node].tolist()) if graph.kernel[node].any() else ""
+        window = (
+            "x".join(str(size) for size in graph.kernel[node].tolist())
+            if graph.kernel[node].any()
+            else ""
+        )
         words.append(graph.op_name(node) + window)
     return " ".join(words) or "nothing"

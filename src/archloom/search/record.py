@@ -17,7 +17,9 @@ FRONT_FORMAT = "archloom-front/1"
 STATS_FORMAT = "archloom-search-stats/1"
 
 
-def save_search(result: SearchResult, front: str | Path, visited: str | Path, stats: str | Path) -> None:
+def save_search(
+    result: SearchResult, front: str | Path, visited: str | Path, stats: str | Path
+) -> None:
     """Write a search result.
 
     front     graph store of the members, best score first, named ``<input>-rank-1``, ...
@@ -46,7 +48,9 @@ def front_document(result: SearchResult) -> dict[str, Any]:
             "hash": result.graph.hash,
             "nodes": result.graph.n_nodes,
         },
-        "members": [_entry(result, rank, member) for rank, member in enumerate(result.members, start=1)],
+        "members": [
+            _entry(result, rank, member) for rank, member in enumerate(result.members, start=1)
+        ],
     }
 
 
@@ -73,7 +77,9 @@ def _entry(result: SearchResult, rank: int, member: Member) -> dict[str, Any]:
         "iteration": member.iteration,
         "parent": member.parent,
         "nodes": member.graph.n_nodes,
-        "delta_score_percent": 100 * (member.score - result.score) / abs(result.score) if result.score else None,
+        "delta_score_percent": 100 * (member.score - result.score) / abs(result.score)
+        if result.score
+        else None,
         "delta_flops_percent": 100 * (member.flops - result.flops) / result.flops,
         "delta_nodes": member.graph.n_nodes - result.graph.n_nodes,
         "steps": member.steps,

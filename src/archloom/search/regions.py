@@ -50,10 +50,11 @@ def find_regions(
     limit: int,
     rng: np.random.Generator,
 ) -> list[Region]:
-    """Return at most ``limit`` regions: the half with the fewest FLOPs and a random half of the others.
+    """Return at most ``limit`` regions: the half with the fewest FLOPs and a random half of the
+    others.
 
-    A region is 1 to ``consecutive`` neighbouring groups, never the first nor the last group, of permitted operations
-    only. ``permitted`` is (len(OPS),) by op code.
+    A region is 1 to ``consecutive`` neighbouring groups, never the first nor the last group, of
+    permitted operations only. ``permitted`` is (len(OPS),) by op code.
     """
     ranges = _ranges(graph, segmentation, permitted, consecutive)
     if len(ranges) > limit:
@@ -73,11 +74,15 @@ def single_node_regions(
     limit: int,
     rng: np.random.Generator,
 ) -> list[Region]:
-    """Return regions of one node each (op unit); convolutions that change channels or resolution are left alone."""
+    """Return regions of one node each (op unit); convolutions that change channels or resolution
+    are left alone.
+    """
     size = graph.resolution
     changes = (size[:, 0] != size[:, 1]) | (size[:, 2] != size[:, 3]) | (size[:, 4] != size[:, 5])
     fixed = changes & (graph.op == OPS.code("conv"))
-    regions = find_regions(graph, segmentation, permitted, consecutive=1, limit=graph.n_nodes, rng=rng)
+    regions = find_regions(
+        graph, segmentation, permitted, consecutive=1, limit=graph.n_nodes, rng=rng
+    )
     free = [region for region in regions if not fixed[region.nodes[0]]]
     if len(free) <= limit:
         return free
@@ -115,7 +120,13 @@ def _describe(graph: Graph, order: NDArray[np.int32], ranges: NDArray[np.int64])
         producers = graph.in_src[entering]
         values = order[np.unique(source[leaving])]
         region = Region(
-            start, stop, order[start:stop], producers, values, out_shape[producers], out_shape[values]
+            start,
+            stop,
+            order[start:stop],
+            producers,
+            values,
+            out_shape[producers],
+            out_shape[values],
         )
         regions.append(region)
     return regions

@@ -1,4 +1,6 @@
-"""Replacement candidates for a region: exact fits from the database, and others made to fit (AutoGO spec 5.4)."""
+"""Replacement candidates for a region: exact fits from the database, and others made to fit
+(AutoGO spec 5.4).
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,12 @@ class ReplacementFinder:
         permitted: NDArray[np.bool_],
         unit: str = "segment",
     ) -> None:
-        self.database, self.propagator, self.permitted, self.unit = database, propagator, permitted, unit
+        self.database, self.propagator, self.permitted, self.unit = (
+            database,
+            propagator,
+            permitted,
+            unit,
+        )
         self._closures: dict[int, Closure] = {}
 
     def find(
@@ -52,10 +59,12 @@ class ReplacementFinder:
         rng: np.random.Generator,
         rejected: Counter[str],
     ) -> Iterator[Replacement]:
-        """Yield at most ``limit`` replacements: up to half of them exact fits, the others made to fit.
+        """Yield at most ``limit`` replacements: up to half of them exact fits, the others made to
+        fit.
 
-        Of the segments with the right numbers of inputs and outputs, those that ``preference`` rates best are tried (a
-        random choice when it has none). Segments that cannot be made to fit are counted in ``rejected`` by reason.
+        Of the segments with the right numbers of inputs and outputs, those that ``preference``
+        rates best are tried (a random choice when it has none). Segments that cannot be made to
+        fit are counted in ``rejected`` by reason.
         """
         inputs, outputs = region.interface
         exact = self.database.exact(inputs, outputs, unit=self.unit, permitted=self.permitted)
@@ -78,7 +87,9 @@ class ReplacementFinder:
     ) -> Iterator[Replacement]:
         for instance in self._by_count(region, limit, exact, preference, rng):
             segment = self.database.graph(instance)
-            wiring = Wiring(rng.permutation(len(region.inputs)), rng.permutation(len(region.outputs)))
+            wiring = Wiring(
+                rng.permutation(len(region.inputs)), rng.permutation(len(region.outputs))
+            )
             leaving = np.empty_like(region.outputs)
             leaving[wiring.outputs] = region.outputs
             fitted = self.propagator(segment, region.inputs[wiring.inputs], leaving)
@@ -104,7 +115,11 @@ class ReplacementFinder:
         new = ~np.isin(topologies, database.topology_of[exact])
         instances = database.representative[topologies[large & new]]
         ratings = preference([database.graph(instance) for instance in instances.tolist()])
-        order = rng.permutation(len(instances)) if ratings is None else np.argsort(-ratings, kind="stable")
+        order = (
+            rng.permutation(len(instances))
+            if ratings is None
+            else np.argsort(-ratings, kind="stable")
+        )
         return [int(instance) for instance in instances[order[:limit]]]
 
     def _closure(self, instance: int) -> Closure:
@@ -125,7 +140,9 @@ def _match(region: Region, segment: Graph, rng: np.random.Generator) -> Wiring:
 def _pair(
     wanted: NDArray[np.int32], offered: NDArray[np.int32], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return for each row of ``wanted`` a different row of ``offered`` with equal values, at random."""
+    """Return for each row of ``wanted`` a different row of ``offered`` with equal values, at
+    random.
+    """
     stock: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for row in rng.permutation(len(offered)).tolist():
         stock[tuple(offered[row].tolist())].append(row)

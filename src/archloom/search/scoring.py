@@ -1,7 +1,8 @@
 """How the search sees a predictor: one small interface, and its adapters.
 
-A scoring is opened once per parent with the parent's regions; it then rates segments that could go in, and finished
-proposals. Higher is better. Nothing here depends on the order or number of the proposals in a call.
+A scoring is opened once per parent with the parent's regions; it then rates segments that could go
+in, and finished proposals. Higher is better. Nothing here depends on the order or number of the
+proposals in a call.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class ParentScoring(Protocol):
     """A scoring opened for one parent."""
 
     def preference(self, region: int, segments: Sequence[Graph]) -> Vector | None:
-        """Return a score per segment as it was mined, to choose which to try; None: no preference."""
+        """Return a score per segment as it was mined, to choose which to try; None: no
+        preference.
+        """
 
     def scores(self, proposals: Sequence[Proposal]) -> Vector:
         """Return the score of each proposal."""
@@ -53,7 +56,9 @@ class Scoring(Protocol):
     def open(
         self, parent: Graph, order: NDArray[np.int32], regions: Sequence[Region]
     ) -> ParentScoring:
-        """Prepare to rate replacements of ``regions`` of ``parent``; ``order`` is its node order."""
+        """Prepare to rate replacements of ``regions`` of ``parent``; ``order`` is its node
+        order.
+        """
 
 
 class PscScoring:
@@ -64,7 +69,9 @@ class PscScoring:
         self.identity = predictor.digest
 
     def baseline(self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]) -> float:
-        """Return the mean prediction over ``regions``, each with what it holds now (AutoGO spec 5.2)."""
+        """Return the mean prediction over ``regions``, each with what it holds now (AutoGO spec
+        5.2).
+        """
         scorer = self._scorer(graph, order, regions)
         own = [graph.subgraph(region.nodes) for region in regions]
         return float(np.mean(scorer.score(np.arange(len(regions)), own)))
@@ -75,8 +82,12 @@ class PscScoring:
         """Encode predecessor and successor of every region once."""
         return _PscParent(self._scorer(parent, order, regions))
 
-    def _scorer(self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]) -> PscScorer:
-        return self.predictor.scorer(graph, order, [(region.start, region.stop) for region in regions])
+    def _scorer(
+        self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]
+    ) -> PscScorer:
+        return self.predictor.scorer(
+            graph, order, [(region.start, region.stop) for region in regions]
+        )
 
 
 @dataclass(frozen=True)

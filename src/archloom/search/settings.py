@@ -20,7 +20,8 @@ class SearchSettings:
     max_targets     replacements tried per region
     consecutive     a region is made of up to this many neighbouring segments
     sparsity        share of the vocabulary's merges switched off each time a graph is segmented
-    min_flops_decrease, max_flops_decrease   open interval of accepted FLOPs reductions, in percent of the input's
+    min_flops_decrease, max_flops_decrease   open interval of accepted FLOPs reductions, in percent
+                                             of the input's
     max_visited     stop after the iteration in which this many graphs were scored; None: no limit
     legacy          the reference's rules of shape propagation, for comparison only
     solver          of the shape propagation: "highs", or "pyomo:NAME"
@@ -45,7 +46,9 @@ class SearchSettings:
     def __post_init__(self) -> None:
         for name in ("iterations", "top_k", "max_sources", "max_targets", "consecutive"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"search.{name} = {getattr(self, name)}: write a whole number from 1 on.")
+                raise ConfigError(
+                    f"search.{name} = {getattr(self, name)}: write a whole number from 1 on."
+                )
         if self.unit not in ("segment", "op"):
             raise ConfigError(f'search.unit = "{self.unit}": write segment or op.')
         if not 0 <= self.sparsity <= 1:
@@ -53,7 +56,8 @@ class SearchSettings:
         if self.min_flops_decrease >= self.max_flops_decrease:
             raise ConfigError(
                 f"search.min_flops_decrease = {self.min_flops_decrease} leaves nothing below "
-                f"search.max_flops_decrease = {self.max_flops_decrease}: lower the first or raise the second."
+                f"search.max_flops_decrease = {self.max_flops_decrease}: lower the first or raise "
+                f"the second."
             )
 
     @property

@@ -82,7 +82,7 @@ class Reduction:
         self.costs = self._cost_tables()
         self.program = self._build_program()
 
-    # --- classes -----------------------------------------------------------------------------
+    # --- classes ---
 
     def _classes(self, axis: int) -> list[int]:
         """Return the root of every tensor on one axis: node i reads 2 i and makes 2 i + 1."""
@@ -111,7 +111,7 @@ class Reduction:
         """Return the class of a node's output."""
         return axis, self.roots[axis][2 * node + 1]
 
-    # --- domains -----------------------------------------------------------------------------
+    # --- domains ---
 
     def _fix_and_relate(self) -> None:
         """Restrict classes to fixed shapes and choices, and note relations and sums."""
@@ -218,7 +218,7 @@ class Reduction:
             changed |= self._restrict(key, sorted(support))
         return changed
 
-    # --- costs -------------------------------------------------------------------------------
+    # --- costs ---
 
     def _collect_costs(self) -> None:
         """Spread the objective over the classes (same terms as ``shape_problem.objective``)."""
@@ -272,7 +272,7 @@ class Reduction:
         self.joints = left
         return tables
 
-    # --- program -----------------------------------------------------------------------------
+    # --- program ---
 
     def _build_program(self) -> Program:
         """Return the 0-1 program over the open classes that depend on each other."""
@@ -344,7 +344,7 @@ class Reduction:
         program.rows.append(({**row, slack: -1.0}, -float("inf"), rest))
         program.rows.append(({**row, slack: 1.0}, rest, float("inf")))
 
-    # --- solution ----------------------------------------------------------------------------
+    # --- solution ---
 
     def assign(self, columns: Sequence[float]) -> Assignment:
         """Return the whole-number shapes of a solution of ``program`` (its column values)."""

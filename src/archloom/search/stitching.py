@@ -1,7 +1,7 @@
 """Stitching: put a replacement segment into a parent in place of a region (AutoGO spec 5.6).
 
-Additions, products and concatenations left with a single operand are bridged away. Nothing is copied but arrays, and
-the parts of the parent that stay are prepared once per region.
+Additions, products and concatenations left with a single operand are bridged away. Nothing is
+copied but arrays, and the parts of the parent that stay are prepared once per region.
 """
 
 from __future__ import annotations
@@ -44,12 +44,14 @@ class Closure:
     """
 
     def __init__(self, segment: Graph) -> None:
-        operands: list[list[int]] = [segment.predecessors(node).tolist() for node in range(segment.n_nodes)]
+        operands: dict[int, list[int]] = {
+            node: segment.predecessors(node).tolist() for node in range(segment.n_nodes)
+        }
         for index, node in enumerate(segment.sources.tolist()):
             operands[node] = [-1 - index]
         stands_for: dict[int, int] = {}
         for node in segment.order.tolist():
-            operands[node] = [stands_for.get(operand, operand) for operand in operands[node]]
+            operands[node] = [stands_for.get(before, before) for before in operands[node]]
             if int(segment.op[node]) in MERGES and len(operands[node]) == 1:
                 stands_for[node] = operands[node][0]
         kept = [node for node in range(segment.n_nodes) if node not in stands_for]
@@ -87,7 +89,9 @@ class Opening:
 
     @cached_property
     def _outer_edges(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Sources (-1 - j: the j-th leaving value) and targets of the edges into what stays, in operand order."""
+        """Sources (-1 - j: the j-th leaving value) and targets of the edges into what stays, in
+        operand order.
+        """
         inside = self._stays[self.parent.edge_dst]
         return self._number[self.parent.in_src[inside]], self._number[self.parent.edge_dst[inside]]
 
@@ -103,7 +107,12 @@ class Opening:
         entering = self._number[self.region.producers[wiring.inputs]]
         inner_source = _resolve(closure.edges[:, 0], entering, n_outer)
         leaving = _resolve(closure.exits, entering, n_outer)[wiring.outputs]
-        source = np.concatenate([np.where(outer_source < 0, leaving[np.maximum(-1 - outer_source, 0)], outer_source), inner_source])
+        source = np.concatenate(
+            [
+                np.where(outer_source < 0, leaving[np.maximum(-1 - outer_source, 0)], outer_source),
+                inner_source,
+            ]
+        )
         target = np.concatenate([outer_target, closure.edges[:, 1] + n_outer])
         arrays = {
             field: np.concatenate([outer, getattr(segment, field)[closure.kept]])

@@ -30,7 +30,8 @@ def database(families: list[Graph], tokeniser: Tokeniser) -> SegmentDatabase:
 
 @pytest.fixture(scope="session")
 def network() -> Graph:
-    cell = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|"
+    first, last = "nor_conv_3x3~0|nor_conv_3x3~1", "skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2"
+    cell = f"|nor_conv_3x3~0|+|{first}|+|{last}|"
     return nb201.build(cell, nb201.REDUCED)
 
 

@@ -1,4 +1,6 @@
-"""Mutation and the evolution loop: valid children, no repeats, resumable, the same for any number of processes."""
+"""Mutation and the evolution loop: valid children, no repeats, resumable, the same for any number
+of processes.
+"""
 
 import json
 from collections import Counter
@@ -43,7 +45,9 @@ def test_the_front_beats_the_input_and_obeys_the_flops_limits(mutator, network):
         decrease = 100 * (base - member.flops) / base
         assert member.score > result.score
         assert mutator.settings.min_flops_decrease < decrease < mutator.settings.max_flops_decrease
-        assert [step["iteration"] for step in member.steps] == sorted(s["iteration"] for s in member.steps)
+        assert [step["iteration"] for step in member.steps] == sorted(
+            s["iteration"] for s in member.steps
+        )
         assert member.steps[-1]["iteration"] == member.iteration
 
 
@@ -54,7 +58,9 @@ def test_no_graph_is_scored_twice_and_every_child_is_accounted_for(mutator, netw
     for entry in result.statistics[1:]:
         refused = Counter(entry["rejected"])
         assert entry["children"] == entry["unique"] + refused["seen before"]
-        judged = sum(refused[r] for r in ("too many FLOPs", "too few FLOPs", "score not above the input's"))
+        judged = sum(
+            refused[r] for r in ("too many FLOPs", "too few FLOPs", "score not above the input's")
+        )
         assert entry["unique"] == entry["accepted"] + judged
 
 
@@ -89,7 +95,9 @@ def test_more_iterations_extend_a_finished_search(database, tokeniser, settings,
     one = SearchSettings(**{**settings.__dict__, "iterations": 1})
     evolve(network, Mutator(database, tokeniser, ConvCount(), one), folder=tmp_path)
     longer = evolve(network, Mutator(database, tokeniser, ConvCount(), settings), folder=tmp_path)
-    assert front(longer) == front(evolve(network, Mutator(database, tokeniser, ConvCount(), settings)))
+    assert front(longer) == front(
+        evolve(network, Mutator(database, tokeniser, ConvCount(), settings))
+    )
 
 
 def test_a_folder_of_another_search_is_refused(mutator, network, tmp_path):
@@ -142,7 +150,9 @@ def test_children_that_break_a_rule_are_counted_by_reason(network):
 
 def test_results_are_written_as_store_table_and_json(mutator, network, tmp_path):
     result = evolve(network, mutator)
-    save_search(result, tmp_path / "front.parquet", tmp_path / "visited.parquet", tmp_path / "stats.json")
+    save_search(
+        result, tmp_path / "front.parquet", tmp_path / "visited.parquet", tmp_path / "stats.json"
+    )
     stored = list(GraphStore(tmp_path / "front.parquet"))
     assert [graph.hash for graph in stored] == [member.graph.hash for member in result.members]
     document = json.loads((tmp_path / "stats.json").read_text())

@@ -44,7 +44,9 @@ def test_extreme_front_members_can_be_drawn():
     score = np.arange(50.0)
     flops = np.arange(50.0)
     drawn = {
-        int(i) for seed in range(80) for i in choose_parents(score, flops, 9, np.random.default_rng(seed))
+        int(i)
+        for seed in range(80)
+        for i in choose_parents(score, flops, 9, np.random.default_rng(seed))
     }
     assert {0, 49} <= drawn
 

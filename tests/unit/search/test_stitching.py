@@ -27,7 +27,9 @@ def single(op, channels=4):
 def regions_of(graph, tokeniser, **kwargs):
     rng = np.random.default_rng(0)
     options = {"consecutive": 2, "limit": 1000, **kwargs}
-    return find_regions(graph, tokeniser.segment(graph).by_node(), permitted_ops("nb201"), rng=rng, **options)
+    return find_regions(
+        graph, tokeniser.segment(graph).by_node(), permitted_ops("nb201"), rng=rng, **options
+    )
 
 
 def test_regions_leave_the_ends_and_fixed_operations_alone(network, tokeniser):
@@ -57,7 +59,9 @@ def test_a_limit_keeps_the_cheapest_half(network, tokeniser):
 def test_op_unit_spares_convolutions_that_change_shape(network, tokeniser):
     rng = np.random.default_rng(0)
     segmentation = tokeniser.segment(network).by_node()
-    regions = single_node_regions(network, segmentation, permitted_ops("nb201"), limit=1000, rng=rng)
+    regions = single_node_regions(
+        network, segmentation, permitted_ops("nb201"), limit=1000, rng=rng
+    )
     for region in regions:
         node = int(region.nodes[0])
         size = network.resolution[node]
