@@ -172,6 +172,8 @@ class Search(Section):
     """Stop after this many scored graphs; null: no limit."""
     legacy: bool = False
     """Repeat the rules of the reference that were found wrong, for comparison only."""
+    solver: str = Field(default="highs", pattern=r"^(highs|pyomo:[A-Za-z0-9_]+)$")
+    """Solver of the shape propagation: highs (in process), or pyomo:NAME for any Pyomo solver."""
     n_jobs: int = Field(default=1, ge=1, le=1024)
     """Worker processes; the results do not depend on it."""
 

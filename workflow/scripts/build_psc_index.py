@@ -1,6 +1,6 @@
 """Index the P/S/C instances of a family."""
 
-from archloom.io.store import read_graphs
+from archloom.io.store import GraphStore
 from archloom.segments.psc_index import write_psc_index
 from archloom.segments.tokeniser import Tokeniser
 from archloom.segments.vocabulary import Vocabulary
@@ -8,4 +8,4 @@ from archloom.workflow import job
 
 with job() as run:
     tokeniser = Tokeniser(Vocabulary.load(run.input("vocabulary")))
-    write_psc_index(read_graphs(run.input("graphs")), tokeniser, run.output["index"])
+    write_psc_index(GraphStore(run.input("graphs")), tokeniser, run.output["index"])

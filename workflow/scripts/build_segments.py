@@ -2,8 +2,9 @@
 
 from itertools import chain
 
-from archloom.io import read
-from archloom.io.store import read_graphs
+from archloom.io.cg_json import from_cg_json
+from archloom.io.files import read_json
+from archloom.io.store import GraphStore
 from archloom.segments.database import build_database
 from archloom.segments.tables import write_database
 from archloom.segments.tokeniser import Tokeniser
@@ -11,7 +12,7 @@ from archloom.segments.vocabulary import Vocabulary
 from archloom.workflow import job
 
 with job() as run:
-    graphs = chain.from_iterable(read_graphs(path) for path in run.inputs["graphs"])
-    shipped = (read(path) for path in run.inputs["shipped"])
+    graphs = chain.from_iterable(GraphStore(path) for path in run.inputs["graphs"])
+    shipped = (from_cg_json(read_json(path)) for path in run.inputs["shipped"])
     tokeniser = Tokeniser(Vocabulary.load(run.input("vocabulary")))
     write_database(build_database(chain(shipped, graphs), tokeniser), run.output["segments"])

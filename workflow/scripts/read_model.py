@@ -1,15 +1,16 @@
 """Read the graph that a search starts from: a file, or an architecture string of a family."""
 
-from archloom.io import read, write
+from archloom.io import read_graph
+from archloom.io.store import write_store
 from archloom.spaces import FAMILIES
 from archloom.workflow import job
 
 with job() as run:
     model = run.settings["model"]
     if run.inputs["files"]:
-        graph = read(run.input("files"))
+        graph = read_graph(run.input("files"))
     else:
         family, options = FAMILIES[model["family"]], model["options"]
         skeleton = {"full": family.FULL, "reduced": family.REDUCED}[options["skeleton"]]
         graph = family.build(model["source"], skeleton, options["variant"])
-    write(graph, run.output["graph"])
+    write_store([graph], run.output["graph"])

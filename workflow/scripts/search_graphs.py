@@ -1,21 +1,24 @@
 """Evolve the input graph."""
 
-from archloom.io import read
+from archloom.io.store import GraphStore
 from archloom.predict import load_predictor
-from archloom.search.evolution import SearchSettings, evolve
+from archloom.search.evolution import evolve
+from archloom.search.mutation import Mutator
+from archloom.search.record import save_search
+from archloom.search.scoring import scoring_of
+from archloom.search.settings import SearchSettings
 from archloom.segments.tables import read_database
+from archloom.segments.tokeniser import Tokeniser
 from archloom.segments.vocabulary import Vocabulary
 from archloom.workflow import job
 
 with job() as run:
-    result = evolve(
-        read(run.input("graph")),
-        load_predictor(run.input("weights")),
+    mutator = Mutator(
         read_database(run.input("segments")),
-        Vocabulary.load(run.input("vocabulary")),
+        Tokeniser(Vocabulary.load(run.input("vocabulary"))),
+        scoring_of(load_predictor(run.input("weights"))),
         SearchSettings(**run.settings),
-        seed=run.seed,
-        n_jobs=run.threads,
-        resume=run.resume,
     )
-    result.save(run.output["front"], run.output["visited"], run.output["stats"])
+    (graph,) = GraphStore(run.input("graph"))
+    result = evolve(graph, mutator, seed=run.seed, folder=run.resume, n_jobs=run.threads)
+    save_search(result, run.output["front"], run.output["visited"], run.output["stats"])

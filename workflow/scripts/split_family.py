@@ -1,10 +1,10 @@
 """Hold out whole isomorphism classes of a family."""
 
 from archloom.data.splits import split_graphs
-from archloom.io.store import read_graphs
+from archloom.io.store import GraphStore
 from archloom.workflow import job
 
 with job() as run:
-    graphs = read_graphs(run.input("graphs"))
+    graphs = list(GraphStore(run.input("graphs")))
     split = split_graphs(graphs, **run.settings, seed=run.seed)
     split.save(run.output["split"])
