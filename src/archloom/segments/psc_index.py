@@ -101,7 +101,7 @@ def write_psc_index(graphs: Iterable[Graph], tokeniser: Tokeniser, path: str | P
     )
     with (
         replacing(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as file,
+        pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as file,
     ):
         stream = _rows(graphs, tokeniser)
         while rows := list(islice(stream, _GRAPHS_PER_ROW_GROUP)):

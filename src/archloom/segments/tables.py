@@ -70,7 +70,7 @@ def write_table(path: Path, table: pa.Table, fmt: str, facts: dict[bytes, str]) 
     """Write ``table`` atomically with its format name and ``facts`` in the schema's metadata."""
     described = table.replace_schema_metadata({FORMAT_KEY: fmt, **facts})
     with replacing(path) as temporary:
-        pq.write_table(described, temporary, compression="zstd")
+        pq.write_table(described, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_table(path: Path, fmt: str) -> pa.Table:
@@ -78,7 +78,7 @@ def read_table(path: Path, fmt: str) -> pa.Table:
     if not path.is_file():
         raise DataError(f"{path} is missing: run the rule that makes it, or check the path.")
     try:
-        table = pq.read_table(path, partitioning=None)
+        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, str(error)) from error
     if metadata(table, FORMAT_KEY) != fmt:
