@@ -1,5 +1,6 @@
 """Read the graph that a search starts from: a file, or an architecture string of a family."""
 
+from archloom.graph import infer_shapes
 from archloom.io import read_graph
 from archloom.io.store import write_store
 from archloom.spaces import FAMILIES
@@ -13,4 +14,9 @@ with job() as run:
         family, options = FAMILIES[model["family"]], model["options"]
         skeleton = {"full": family.FULL, "reduced": family.REDUCED}[options["skeleton"]]
         graph = family.build(model["source"], skeleton, options["variant"])
-    write_store([graph], run.output["graph"])
+    if model["input"]:
+        graph = infer_shapes(graph, tuple(model["input"]))
+    scale = graph.name.split("@")[1:]  # such as "reduced"
+    write_store(
+        [graph.replace(name="@".join([run.wildcards["model"], *scale]))], run.output["graph"]
+    )
