@@ -1,4 +1,6 @@
-"""A made-up score for searches in tests; it lives in a module so that worker processes can import it."""
+"""A made-up score for searches in tests; it lives in a module so that worker processes can import
+it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +14,9 @@ from archloom.search.scoring import Proposal
 
 @dataclass(frozen=True)
 class ConvCount:
-    """Scores a child by its convolutions minus a tenth of its nodes: anything reproducible will do."""
+    """Scores a child by its convolutions minus a tenth of its nodes: anything reproducible will
+    do.
+    """
 
     identity: str = "conv-count"
 
@@ -22,8 +26,8 @@ class ConvCount:
     def open(self, parent: Graph, order: np.ndarray, regions: Sequence[Region]) -> "ConvCount":
         return self
 
-    def preference(self, region: int, segments: Sequence[Graph]) -> np.ndarray:
-        return np.array([_rate(segment) for segment in segments])
+    def preference(self, region: int, topologies: np.ndarray) -> np.ndarray:
+        return -topologies.astype(float)
 
     def scores(self, proposals: Sequence[Proposal]) -> np.ndarray:
         return np.array([_rate(proposal.child) for proposal in proposals])

@@ -138,7 +138,7 @@ class Mutator:
             self._finder.find(
                 region,
                 self.settings.max_targets,
-                lambda segments: opened.preference(index, segments),
+                lambda topologies: opened.preference(index, topologies),
                 rng,
                 brood.rejected,
             )

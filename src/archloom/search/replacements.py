@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from archloom.search.regions import Region
 from archloom.search.stitching import Closure, Wiring
 from archloom.segments.database import SegmentDatabase
 
-Preference = Callable[[Sequence[Graph]], NDArray[np.float64] | None]
+Preference = Callable[[NDArray[np.int32]], NDArray[np.float64] | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +113,8 @@ class ReplacementFinder:
         )
         large = (database.n_nodes[topologies] > 1) & (database.n_edges[topologies] > 1)
         new = ~np.isin(topologies, database.topology_of[exact])
-        instances = database.representative[topologies[large & new]]
-        ratings = preference([database.graph(instance) for instance in instances.tolist()])
+        eligible = topologies[large & new]
+        instances, ratings = database.representative[eligible], preference(eligible)
         order = (
             rng.permutation(len(instances))
             if ratings is None

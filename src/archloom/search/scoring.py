@@ -1,25 +1,27 @@
 """How the search sees a predictor: one small interface, and its adapters.
 
 A scoring is opened once per parent with the parent's regions; it then rates segments that could go
-in, and finished proposals. Higher is better. Nothing here depends on the order or number of the
-proposals in a call.
+in, and finished proposals. Higher is better. No rating depends on the other proposals of a call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archloom.graph import Graph
 from archloom.search.regions import Region
+from archloom.segments.database import SegmentDatabase
 
 if TYPE_CHECKING:
-    from archloom.predict.gnn import GnnPredictor
-    from archloom.predict.psc import PscPredictor, PscScorer
+    from archloom.predict.gnn import GNN
+    from archloom.predict.psc import PSC
+    from archloom.predict.scorer import PscScorer
 
 Vector = NDArray[np.float64]
 
@@ -36,10 +38,8 @@ class Proposal:
 class ParentScoring(Protocol):
     """A scoring opened for one parent."""
 
-    def preference(self, region: int, segments: Sequence[Graph]) -> Vector | None:
-        """Return a score per segment as it was mined, to choose which to try; None: no
-        preference.
-        """
+    def preference(self, region: int, topologies: NDArray[np.int32]) -> Vector | None:
+        """Return a score per topology of the database as it was mined; None: no preference."""
 
     def scores(self, proposals: Sequence[Proposal]) -> Vector:
         """Return the score of each proposal."""
@@ -48,7 +48,9 @@ class ParentScoring(Protocol):
 class Scoring(Protocol):
     """What a search maximises; ``identity`` is a digest or name of it."""
 
-    identity: str
+    @property
+    def identity(self) -> str:
+        """What tells this scoring from another one."""
 
     def baseline(self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]) -> float:
         """Return the score of the input graph."""
@@ -56,46 +58,48 @@ class Scoring(Protocol):
     def open(
         self, parent: Graph, order: NDArray[np.int32], regions: Sequence[Region]
     ) -> ParentScoring:
-        """Prepare to rate replacements of ``regions`` of ``parent``; ``order`` is its node
-        order.
-        """
+        """Prepare to rate replacements of ``regions`` of ``parent``; ``order`` is its node order."""
 
 
 class PscScoring:
     """Rates a replacement with a PSC predictor on (predecessor, replacement, successor)."""
 
-    def __init__(self, predictor: PscPredictor) -> None:
-        self.predictor = predictor
+    def __init__(self, predictor: PSC, database: SegmentDatabase) -> None:
+        self.predictor, self.database = predictor, database
         self.identity = predictor.digest
 
     def baseline(self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]) -> float:
-        """Return the mean prediction over ``regions``, each with what it holds now (AutoGO spec
-        5.2).
-        """
-        scorer = self._scorer(graph, order, regions)
-        own = [graph.subgraph(region.nodes) for region in regions]
-        return float(np.mean(scorer.score(np.arange(len(regions)), own)))
+        """Return the mean prediction over ``regions`` as they are (AutoGO spec 5.2)."""
+        return float(np.mean(self._scorer(graph, order, regions).originals))
 
     def open(
         self, parent: Graph, order: NDArray[np.int32], regions: Sequence[Region]
     ) -> ParentScoring:
         """Encode predecessor and successor of every region once."""
-        return _PscParent(self._scorer(parent, order, regions))
+        return _PscParent(self._scorer(parent, order, regions), self._embeddings)
 
     def _scorer(
         self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]
     ) -> PscScorer:
-        return self.predictor.scorer(
-            graph, order, [(region.start, region.stop) for region in regions]
-        )
+        from archloom.predict.scorer import PscScorer
+
+        ranges = [(region.start, region.stop) for region in regions]
+        return PscScorer(self.predictor, graph, order, ranges)
+
+    @cached_property
+    def _embeddings(self) -> NDArray[np.float32]:
+        """(t, d) embedding of the representative of each topology."""
+        representatives = self.database.representative.tolist()
+        return self.predictor.segment_embeddings([self.database.graph(i) for i in representatives])
 
 
 @dataclass(frozen=True)
 class _PscParent:
     scorer: PscScorer
+    embeddings: NDArray[np.float32]
 
-    def preference(self, region: int, segments: Sequence[Graph]) -> Vector | None:
-        return self.scorer.score(np.full(len(segments), region), segments)
+    def preference(self, region: int, topologies: NDArray[np.int32]) -> Vector | None:
+        return self.scorer.score_embeddings(region, self.embeddings[topologies])
 
     def scores(self, proposals: Sequence[Proposal]) -> Vector:
         sources = np.array([proposal.region for proposal in proposals], dtype=np.int64)
@@ -105,27 +109,34 @@ class _PscParent:
 class GnnScoring:
     """Rates whole graphs with a GNN predictor; has no preference among segments."""
 
-    def __init__(self, predictor: GnnPredictor) -> None:
-        self._predict: Callable[[Sequence[Graph]], Vector] = predictor.predict
+    def __init__(self, predictor: GNN) -> None:
+        self.predictor = predictor
         self.identity = predictor.digest
 
     def baseline(self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]) -> float:
         """Return the prediction for the whole graph."""
-        return float(self._predict([graph])[0])
+        return float(self.predictor.predict([graph])[0])
 
     def open(
         self, parent: Graph, order: NDArray[np.int32], regions: Sequence[Region]
     ) -> ParentScoring:
         """Return a rating of whole children."""
-        return _WholeGraph(self._predict)
+        return _WholeGraph(self.predictor)
 
 
 @dataclass(frozen=True)
 class _WholeGraph:
-    predict: Callable[[Sequence[Graph]], Vector]
+    predictor: GNN
 
-    def preference(self, region: int, segments: Sequence[Graph]) -> Vector | None:
+    def preference(self, region: int, topologies: NDArray[np.int32]) -> Vector | None:
         return None
 
     def scores(self, proposals: Sequence[Proposal]) -> Vector:
-        return self.predict([proposal.child for proposal in proposals])
+        return self.predictor.predict([proposal.child for proposal in proposals])
+
+
+def scoring_of(predictor: Any, database: SegmentDatabase) -> Scoring:
+    """Return the scoring of a PSC or GNN predictor."""
+    if predictor.kind == "psc":
+        return PscScoring(predictor, database)
+    return GnnScoring(predictor)
