@@ -6,7 +6,7 @@ l and are computed once. Networks repeat cells, families repeat cells across net
 P, S and C of one graph repeat most of its nodes, so there are far fewer classes than nodes. The
 result is the plain encoder's, not an approximation of it.
 
-A class of level l is a row of ``Level``: its own class and its predecessors' classes at level l - 1.
+A class of level l is a row of ``Level``: its own class and its predecessors' at level l - 1.
 Classes are told apart by 64-bit hashes (for a million classes a collision has probability 3e-8).
 """
 
@@ -86,7 +86,7 @@ class ClassStore:
         return len(self._levels)
 
     def add(self, flat: FlatGraphs, union: Union) -> Ids:
-        """Add the classes of all nodes of ``union``; return ``(U,)`` the last-level class of each."""
+        """Add all nodes of ``union``; return ``(U,)`` the last-level class of each."""
         hashes = _node_hashes(flat, union, self.n_layers)
         top, first, class_of = np.unique(hashes[-1], return_index=True, return_inverse=True)
         needed = [(top, first)]  # per level: hashes and one node of each class

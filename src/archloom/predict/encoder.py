@@ -59,9 +59,7 @@ def _transposed(
     return matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
 
 
-def gather_sum(
-    rows: Tensor, index: NDArray[np.integer], ptr: NDArray[np.integer]
-) -> Tensor:
+def gather_sum(rows: Tensor, index: NDArray[np.integer], ptr: NDArray[np.integer]) -> Tensor:
     """Return ``(Q, D)``: row q is the sum of ``rows[index[ptr[q]:ptr[q + 1]]]``.
 
     rows : (K, D) float32; an empty row gives zeros
@@ -181,12 +179,14 @@ class Network(nn.Module):
 
     def head(self) -> Affine:
         """Return the head with its paired linears multiplied out (nothing stands between them)."""
-        first, second, third, fourth = (self.post_proj[i] for i in (0, 1, 3, 4))
+        pairs = [
+            (layer.weight, layer.bias) for layer in self.post_proj if isinstance(layer, nn.Linear)
+        ]
+        (W0, b0), (W1, b1), (W2, b2), (W3, b3) = pairs
         out = self.regressor.weight[0]
-        w = (out @ fourth.weight) @ third.weight
-        b = (out @ fourth.weight) @ third.bias + out @ fourth.bias + self.regressor.bias[0]
-        A = second.weight @ first.weight
-        return Affine(A, second.weight @ first.bias + second.bias, w, b)
+        w = out @ W3 @ W2
+        b = out @ W3 @ b2 + out @ b3 + self.regressor.bias[0]
+        return Affine(W1 @ W0, W1 @ b0 + b1, w, b)
 
     def rescale(self, mean: float, std: float) -> None:
         """Make the output z of this network mean + std * z."""

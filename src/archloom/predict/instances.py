@@ -13,7 +13,7 @@ So an instance needs, beside one pass over the graph, the few nodes of S and of 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -21,8 +21,17 @@ from numpy.typing import NDArray
 
 from archloom.errors import GraphError
 from archloom.graph import Graph
-from archloom.predict.classes import ClassStore, Ids
-from archloom.predict.union import FlatGraphs, IntArray, Union, cut, flatten, pointers, whole
+from archloom.predict.classes import Classes, ClassStore, Ids, select
+from archloom.predict.union import (
+    FlatGraphs,
+    IntArray,
+    Union,
+    cut,
+    flatten,
+    pointers,
+    ranges,
+    whole,
+)
 
 
 class Cut(Protocol):
@@ -88,6 +97,31 @@ class Instances:
         """(G,) number of instances of each graph."""
         return np.bincount(self.graph, minlength=len(self.base_ptr) - 1)
 
+    def take(self, rows: NDArray[np.integer]) -> Instances:
+        """Return the given instances (ascending by graph) and their graphs, renumbered from 0."""
+        graphs, graph = np.unique(self.graph[rows], return_inverse=True)
+        lengths = np.diff(self.base_ptr)[graphs]
+        base_ptr = pointers(lengths)
+        shift = (base_ptr[:-1] - self.base_ptr[graphs])[graph]
+        pairs = (2 * rows[:, None] + [0, 1]).ravel()
+        entry_lengths = np.diff(self.entry_ptr)[pairs]
+        return Instances(
+            base=self.base[ranges(self.base_ptr[graphs], lengths)],
+            base_ptr=base_ptr,
+            graph=graph,
+            prefix=self.prefix[rows] + shift,
+            tail=self.tail[rows] + shift,
+            entries=self.entries[ranges(self.entry_ptr[pairs], entry_lengths)],
+            entry_ptr=pointers(entry_lengths),
+            sizes=self.sizes[rows],
+        )
+
+    def selected(self, classes: Classes) -> tuple[Classes, Instances]:
+        """Return only those of ``classes`` that are needed, and the instances with new ids."""
+        needed, number = select(classes, np.concatenate([self.base, self.entries]))
+        new = replace(self, base=number[self.base], entries=number[self.entries])
+        return needed, new
+
 
 def add_instances(
     store: ClassStore,
@@ -152,9 +186,7 @@ def _check_bounds(
     bounds: IntArray, graph: IntArray, sizes: IntArray, graphs: Sequence[Graph]
 ) -> None:
     """Raise ``GraphError`` for an instance with an empty part."""
-    wrong = (
-        (bounds[:, 0] < 1) | (bounds[:, 0] >= bounds[:, 1]) | (bounds[:, 1] >= sizes[graph])
-    )
+    wrong = (bounds[:, 0] < 1) | (bounds[:, 0] >= bounds[:, 1]) | (bounds[:, 1] >= sizes[graph])
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         name = graphs[graph[row]].name
@@ -166,7 +198,7 @@ def _check_bounds(
 
 
 def _kept_before(union: Union, n_nodes: int) -> IntArray:
-    """Return ``(N + 1,)``: how many nodes of the union of whole graphs stand before each position."""
+    """Return ``(N + 1,)``: how many nodes of a union of whole graphs stand before a position."""
     kept = np.zeros(n_nodes, dtype=np.int64)
     kept[union.origin] = 1
     return pointers(kept)
@@ -197,4 +229,3 @@ def _window_ends(
     stops = np.maximum(np.maximum.accumulate(crossing)[end - 1] + 1, end)
     thinned = base.sizes < np.diff(flat.node_ptr)
     return np.where(thinned[graph], flat.node_ptr[graph + 1], stops)
-

@@ -9,11 +9,10 @@ from torch import Tensor
 
 from archloom.predict.encoder import gather_sum
 from archloom.predict.instances import Instances
+from archloom.predict.union import pointers, ranges
 
 
-def part_means(
-    rows: Tensor, entries: NDArray[np.integer], ptr: NDArray[np.integer]
-) -> Tensor:
+def part_means(rows: Tensor, entries: NDArray[np.integer], ptr: NDArray[np.integer]) -> Tensor:
     """Return ``(Q, D)`` means of the nodes of parts.
 
     rows : (K, D) embeddings of classes; entries, ptr: class of every node of each part
@@ -25,23 +24,19 @@ def part_means(
 def instance_means(rows: Tensor, instances: Instances) -> Tensor:
     """Return ``(I, 3 D)``: the means of P, S and C of each instance, side by side.
 
-    Sums over ranges of the base are differences of running sums, in float64 so that they are exact
-    enough however many graphs the batch holds.
+    rows : (K, D) embeddings of classes
+
+    The base of each graph is summed once in pieces, from one P or tail boundary to the next; P and
+    the tail of C are sums of pieces.
     """
-    base = gather_sum(rows, instances.base, np.arange(len(instances.base) + 1))
-    running = torch.cat([base.new_zeros(1, base.shape[1]), base]).double().cumsum(0)
-    first = instances.base_ptr[instances.graph]
-    last = instances.base_ptr[instances.graph + 1]
-    prefix = _between(running, first, instances.prefix)
-    tail = _between(running, instances.tail, last)
+    bounds = (instances.base_ptr, instances.prefix, instances.tail)
+    points, places = np.unique(np.concatenate(bounds), return_inverse=True)
+    at_graph, prefix, tail = np.split(places, np.cumsum([len(bound) for bound in bounds[:2]]))
+    pieces = gather_sum(rows, instances.base, points)
+    low = np.stack([at_graph[instances.graph], tail], axis=1).ravel()
+    high = np.stack([prefix, at_graph[instances.graph + 1]], axis=1).ravel()
+    shared = gather_sum(pieces, ranges(low, high - low), pointers(high - low))
     own = gather_sum(rows, instances.entries, instances.entry_ptr)
-    segment, window = own[0::2], own[1::2]
+    sums = torch.stack([shared[0::2], own[0::2], own[1::2] + shared[1::2]], dim=1)
     sizes = torch.from_numpy(instances.sizes.astype(np.float32)).unsqueeze(2)
-    sums = torch.stack([prefix, segment, window + tail], dim=1)
     return (sums / sizes).flatten(1)
-
-
-def _between(running: Tensor, low: NDArray[np.int64], high: NDArray[np.int64]) -> Tensor:
-    """Return float32 ``running[high] - running[low]``."""
-    low_rows, high_rows = (running[torch.from_numpy(places)] for places in (low, high))
-    return (high_rows - low_rows).float()

@@ -1,7 +1,8 @@
 """Parts of graphs as one disjoint union, in NumPy (AutoGO spec 4.1).
 
-Nodes are put into a fixed order per graph, so a part (predecessor, segment, successor, or the whole)
-is a range of positions. ``cut`` builds the union of any number of such parts at once: edges from
+Nodes are put into a fixed order per graph, so a part (predecessor, segment, successor, or the
+whole) is a range of positions. ``cut`` builds the union of any number of such parts at once: edges
+from
 outside a part are dropped, then merges with a single parent left are bridged.
 
 Letters: G graphs, N their nodes, M their edges, Q parts, U nodes of the union.
@@ -98,7 +99,9 @@ def flatten(
     position = np.empty_like(node_at)
     position[node_at] = np.arange(len(node_at))
     edges = ranges(in_ptr[node_at], degree[node_at])
-    return FlatGraphs(node_ptr, features[node_at], pointers(degree[node_at]), position[in_src[edges]])
+    return FlatGraphs(
+        node_ptr, features[node_at], pointers(degree[node_at]), position[in_src[edges]]
+    )
 
 
 def whole(flat: FlatGraphs, *, bridge: bool) -> Union:

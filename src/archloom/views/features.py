@@ -50,8 +50,8 @@ def node_features(graph: Graph) -> NDArray[np.int32]:
     if rows[:, KERNEL].max(initial=0) > MAX_KERNEL:
         node = int(rows[:, KERNEL].max(axis=1).argmax())
         raise GraphError(
-            f"{graph.describe(node)} has a {'x'.join(map(str, graph.kernel[node]))} kernel: AutoGO's "
-            f"predictors know kernels up to {MAX_KERNEL}, score this graph with another predictor."
+            f"{graph.describe(node)} has the kernel {graph.kernel[node].tolist()}: AutoGO's tables "
+            f"end at {MAX_KERNEL}, score this graph with another predictor."
         )
     return rows
 
