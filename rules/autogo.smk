@@ -162,7 +162,7 @@ else:
 
 rule search_graphs:
     input:
-        graph="<resources>/models/{model}.parquet",
+        graph="<resources>/models/{model}.json",
         vocabulary="<resources>/vocabulary.json",
         segments="<resources>/segments",
         weights=predictor_file("safetensors"),
@@ -197,7 +197,7 @@ rule search_graphs:
 
 rule train_front:
     input:
-        graph="<resources>/models/{model}.parquet",
+        graph="<resources>/models/{model}.json",
         front="<resources>/search/{model}/front.parquet",
         images=images_of(FRONT_RECIPE),
     output:

@@ -49,7 +49,7 @@ rule read_model:
     input:
         files=model_files,
     output:
-        graph="<resources>/models/{model}.parquet",
+        graph="<resources>/models/{model}.json",
     log:
         "<logs>/read_model/{model}.log",
     benchmark:

@@ -3,7 +3,7 @@
 
 rule build_autogo_report:
     input:
-        graph="<resources>/models/{model}.parquet",
+        graph="<resources>/models/{model}.json",
         vocabulary="<resources>/vocabulary.json",
         front="<resources>/search/{model}/front.parquet",
         visited="<resources>/search/{model}/visited.parquet",

@@ -2,7 +2,8 @@
 
 from archloom.graph import infer_shapes
 from archloom.io import read_graph
-from archloom.io.store import write_store
+from archloom.io.files import write_text
+from archloom.io.native import to_native_text
 from archloom.spaces import FAMILIES
 from archloom.workflow import job
 
@@ -17,6 +18,5 @@ with job() as run:
     if model["input"]:
         graph = infer_shapes(graph, tuple(model["input"]))
     scale = graph.name.split("@")[1:]  # such as "reduced"
-    write_store(
-        [graph.replace(name="@".join([run.wildcards["model"], *scale]))], run.output["graph"]
-    )
+    graph = graph.replace(name="@".join([run.wildcards["model"], *scale]))
+    write_text(run.output["graph"], to_native_text(graph))

@@ -163,9 +163,9 @@ def convert(source: BinaryIO) -> None:
     if source.read(1):
         raise RefusedError("further bytes behind its end")
     items = content if isinstance(content, list) else [content]
-    print(json.dumps({"kind": "list" if isinstance(content, list) else "object"}))
+    sys.stdout.write(json.dumps({"kind": "list" if isinstance(content, list) else "object"}) + "\n")
     for item in items:
-        print(json.dumps(plain(item)))
+        sys.stdout.write(json.dumps(plain(item)) + "\n")
     sys.stdout.flush()
 
 

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from archloom.errors import FormatError
-from archloom.graph import Graph
+from archloom.errors import DataError, FormatError
+from archloom.graph import Graph, autogo_order
 from archloom.io.files import replacing
 from archloom.segments.tables import (
     FORMAT_KEY,
@@ -37,6 +37,18 @@ FORMAT = "archloom-psc-index/1"
 _GRAPHS_PER_ROW_GROUP = 4096
 
 Positions = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class IndexedCut:
+    """A graph's nodes in AutoGO order, cut into groups.
+
+    order  : (n,) node index at each position
+    starts : (n_groups + 1,) first position of each group, then n
+    """
+
+    order: Positions
+    starts: Positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +81,20 @@ class PscIndex:
     def row_of(self) -> dict[str, int]:
         """Number of a graph by its hash."""
         return {graph: row for row, graph in enumerate(self.graphs)}
+
+    def segment(self, graph: Graph) -> IndexedCut:
+        """Return ``graph`` cut into groups that yield its instances; no vocabulary is needed.
+
+        Raises ``DataError`` for a graph that the index does not hold.
+        """
+        if graph.hash not in self.row_of:
+            raise DataError(
+                f"graph {graph.name!r} is not in this P/S/C index: make the index again from the "
+                "graph store that the graph comes from."
+            )
+        _, end = self.of(graph.hash)
+        starts = np.concatenate([[0], end[:-1], [graph.n_nodes]]).astype(np.int32)
+        return IndexedCut(autogo_order(graph), starts)
 
     def of(self, graph: str) -> tuple[Positions, Positions]:
         """Return start and end of the instances of a graph by hash; ``KeyError`` if unknown."""

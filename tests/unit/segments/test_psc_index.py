@@ -53,6 +53,19 @@ def test_what_was_written_is_read(tokeniser, networks, tmp_path):
         assert (index.graph_of == row).sum() == len(start)
 
 
+def test_a_graph_is_cut_again_without_its_vocabulary(tokeniser, networks, tmp_path):
+    write_psc_index(networks, tokeniser, tmp_path / "index.parquet")
+    index = read_psc_index(tmp_path / "index.parquet")
+    for graph in networks:
+        cut, whole = index.segment(graph), tokeniser.segment(graph)
+        assert np.array_equal(cut.order, whole.order)
+        again = psc_ranges(Segmentation(cut.order, cut.starts, whole.symbols))
+        assert np.array_equal(again[1:], psc_ranges(whole)[1:])
+    stranger = networks[0].subgraph(range(networks[0].n_nodes - 1), name="stranger")
+    with pytest.raises(DataError):
+        index.segment(stranger)
+
+
 def test_of_equal_graphs_the_first_counts(tokeniser, networks, tmp_path):
     twin = networks[0].replace(name="twin")
     write_psc_index([*networks[:2], twin], tokeniser, tmp_path / "index.parquet")
