@@ -1,0 +1,96 @@
+"""Layers with TensorFlow's SAME padding, and copying of weights in the order of execution."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+EPSILON = 1e-3
+
+
+def same_pad(x, kernel, stride):
+    """Pad H and W as SAME does: the smaller half first."""
+    pads = []
+    for size, window in ((x.shape[3], kernel[1]), (x.shape[2], kernel[0])):
+        total = max((math.ceil(size / stride) - 1) * stride + window - size, 0)
+        pads += [total // 2, total - total // 2]
+    return F.pad(x, pads)
+
+
+class SameConv(nn.Conv2d):
+    """Convolution without bias, SAME padding."""
+
+    def __init__(self, c_in, c_out, kernel, stride=1):
+        super().__init__(c_in, c_out, kernel, stride, bias=False)
+
+    def forward(self, x):
+        return super().forward(same_pad(x, self.kernel_size, self.stride[0]))
+
+
+class SameAvgPool(nn.Module):
+    """Average pool with SAME padding that counts real positions only."""
+
+    def __init__(self, kernel, stride):
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+
+    def forward(self, x):
+        window = (self.kernel, self.kernel)
+        total = F.avg_pool2d(same_pad(x, window, self.stride), self.kernel, self.stride)
+        inside = F.avg_pool2d(
+            same_pad(torch.ones_like(x), window, self.stride), self.kernel, self.stride
+        )
+        return total / inside
+
+
+def norm(channels):
+    return nn.BatchNorm2d(channels, eps=EPSILON)
+
+
+def conv_bn(c_in, c_out, kernel=3, stride=1, activation=None):
+    layers = [SameConv(c_in, c_out, kernel, stride), norm(c_out)]
+    return nn.Sequential(*layers, *([activation()] if activation else []))
+
+
+def inception_s(c_in, c_out, size=3, stride=1):
+    return nn.Sequential(
+        conv_bn(c_in, c_out, (1, size), stride, nn.ReLU6),
+        conv_bn(c_out, c_out, (size, 1), 1, nn.ReLU6),
+    )
+
+
+def randomise(model, seed=0):
+    """Give every tensor, running statistics included, values that matter."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if not tensor.is_floating_point():
+                continue
+            if name.endswith("running_var") or tensor.ndim == 1:
+                tensor.uniform_(0.5, 1.5, generator=generator)
+            else:
+                fan_in = tensor[0].numel()
+                tensor.normal_(0, (2 / fan_in) ** 0.5, generator=generator)
+
+
+def copy_weights(model, module, x):
+    """Copy the tensors of ``model`` into the graph module, layer by layer as ``model`` runs them."""
+    called = []
+    kinds = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    weighted = [layer for layer in model.modules() if isinstance(layer, kinds)]
+    hooks = [layer.register_forward_hook(lambda own, *_: called.append(own)) for layer in weighted]
+    model(x)
+    for hook in hooks:
+        hook.remove()
+    ids = sorted({int(key.split(".")[0]) for key in module.weights()})
+    assert len(ids) == len(called)
+    tensors = {}
+    for node, layer in zip(ids, called, strict=True):
+        tensors[f"{node}.weight"] = layer.weight
+        if layer.bias is not None:
+            tensors[f"{node}.bias"] = layer.bias
+        if isinstance(layer, nn.BatchNorm2d):
+            tensors[f"{node}.mean"] = layer.running_mean
+            tensors[f"{node}.var"] = layer.running_var
+    module.load(tensors)
