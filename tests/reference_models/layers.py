@@ -75,7 +75,7 @@ def randomise(model, seed=0):
 
 
 def copy_weights(model, module, x):
-    """Copy the tensors of ``model`` into the graph module, layer by layer as ``model`` runs them."""
+    """Copy the tensors of ``model`` into the graph module, as ``model`` runs its layers."""
     called = []
     kinds = nn.Conv2d | nn.BatchNorm2d | nn.Linear
     weighted = [layer for layer in model.modules() if isinstance(layer, kinds)]
