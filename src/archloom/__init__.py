@@ -1,1 +1,94 @@
-"""archloom: rank, improve, shrink and initialise neural networks through their compute graphs."""
+"""archloom: rank, improve, shrink and initialise neural networks through their compute graphs.
+
+    import archloom as al
+
+    g = al.read("model.json")
+    al.flops(g), al.parameters(g), al.draw(g)
+    front = al.optimise(g, "resources")
+    net = al.to_torch(front[0].graph)
+
+Names are imported when they are used first: ``import archloom`` loads neither Torch nor ONNX.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archloom.errors import ArchloomError
+    from archloom.graph import (
+        Graph,
+        GraphBuilder,
+        check,
+        flops,
+        infer_shapes,
+        is_isomorphic,
+        parameters,
+    )
+    from archloom.io import read, read_graph, write
+    from archloom.io.drawing import draw, draw_changes
+    from archloom.io.torch_module import to_torch
+    from archloom.predict import load_predictor
+    from archloom.search.optimise import Artefacts, optimise
+    from archloom.search.settings import SearchSettings
+    from archloom.segments.tokeniser import Tokeniser
+    from archloom.segments.vocabulary import Vocabulary
+
+_HOMES = {
+    "ArchloomError": "errors",
+    "Artefacts": "search.optimise",
+    "Graph": "graph",
+    "GraphBuilder": "graph",
+    "SearchSettings": "search.settings",
+    "Tokeniser": "segments.tokeniser",
+    "Vocabulary": "segments.vocabulary",
+    "check": "graph",
+    "draw": "io.drawing",
+    "draw_changes": "io.drawing",
+    "flops": "graph",
+    "infer_shapes": "graph",
+    "is_isomorphic": "graph",
+    "load_predictor": "predict",
+    "optimise": "search.optimise",
+    "parameters": "graph",
+    "read": "io",
+    "read_graph": "io",
+    "to_torch": "io.torch_module",
+    "write": "io",
+}
+
+__all__ = [
+    "ArchloomError",
+    "Artefacts",
+    "Graph",
+    "GraphBuilder",
+    "SearchSettings",
+    "Tokeniser",
+    "Vocabulary",
+    "check",
+    "draw",
+    "draw_changes",
+    "flops",
+    "infer_shapes",
+    "is_isomorphic",
+    "load_predictor",
+    "optimise",
+    "parameters",
+    "read",
+    "read_graph",
+    "to_torch",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'archloom' has no attribute {name!r}")
+    value = getattr(import_module(f"archloom.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

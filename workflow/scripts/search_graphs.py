@@ -1,6 +1,7 @@
 """Evolve the input graph."""
 
-from archloom.io import read_graph
+from archloom.io.files import read_json
+from archloom.io.native import from_native
 from archloom.predict import load_predictor
 from archloom.search.optimise import Artefacts, optimise
 from archloom.search.record import save_search
@@ -9,18 +10,19 @@ from archloom.segments.tables import read_database
 from archloom.segments.vocabulary import Vocabulary
 from archloom.workflow import job
 
-with job() as run:
-    artefacts = Artefacts(
-        Vocabulary.load(run.input("vocabulary")),
-        read_database(run.input("segments")),
-        load_predictor(run.input("weights")),
-    )
-    result = optimise(
-        read_graph(run.input("graph")),
-        artefacts,
-        SearchSettings(**run.settings),
-        seed=run.seed,
-        n_jobs=run.threads,
-        folder=run.resume,
-    )
-    save_search(result, run.output["front"], run.output["visited"], run.output["stats"])
+if __name__ == "__main__":
+    with job() as run:
+        artefacts = Artefacts(
+            Vocabulary.load(run.input("vocabulary")),
+            read_database(run.input("segments")),
+            load_predictor(run.input("weights")),
+        )
+        result = optimise(
+            from_native(read_json(run.input("graph"))),
+            artefacts,
+            SearchSettings(**run.settings),
+            seed=run.seed,
+            n_jobs=run.threads,
+            folder=run.resume,
+        )
+        save_search(result, run.output["front"], run.output["visited"], run.output["stats"])

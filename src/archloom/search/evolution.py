@@ -91,6 +91,15 @@ class SearchResult:
     settings: SearchSettings
     seed: int
 
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self.members)
+
+    def __getitem__(self, rank: int) -> Member:
+        return self.members[rank]
+
     @property
     def rejected(self) -> Counter[str]:
         """Rejected candidates of all iterations, by reason."""
@@ -205,6 +214,7 @@ def _iterate(
                 accepted.append(outcome.graphs[index].replace(name=name))
         outcome.graphs.clear()
         outcomes.append(outcome)
+        logger.debug("iteration %d parent %d/%d", number, done, len(tasks))
         if progress:
             progress(number, settings.iterations, done, len(tasks))
     statistics = _statistics(number, outcomes, rows, time.perf_counter() - begun)

@@ -1,0 +1,264 @@
+"""The command line: ``archloom inspect | convert | draw | predict | optimise``.
+
+The only module of the library that prints.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from archloom.errors import ArchloomError, ConfigError
+from archloom.graph import OPS, Graph, flops, parameters
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Rank, improve, shrink and initialise neural networks through their compute graphs.",
+)
+out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
+
+File = Annotated[Path, typer.Argument(help="Graph JSON, Parquet graph store or reference pickle.")]
+Resources = Annotated[
+    Path,
+    typer.Option(
+        help="Folder with vocabulary.json, segments/ and predictors/, as `make demo` leaves it."
+    ),
+]
+Kind = Annotated[str, typer.Option(help="Which predictor of that folder: psc or gnn.")]
+
+
+def main() -> None:
+    """Run the command line; bad input ends with status 1 and one message on standard error."""
+    try:
+        app()
+    except ArchloomError as error:
+        err.print(f"error: {error}", style="bold red", markup=False, highlight=False)
+        sys.exit(1)
+
+
+@app.command()
+def inspect(file: File) -> None:
+    """Show what FILE holds: size, operations, FLOPs, parameters, and whether it is valid.
+
+    Example: archloom inspect resources/models/nb201.json
+    """
+    from archloom.io import read
+    from archloom.io.store import GraphStore
+
+    found = read(file)
+    if isinstance(found, Graph):
+        _show_graph(found)
+    elif isinstance(found, GraphStore):
+        families = Counter(found.families())
+        listed = ", ".join(f"{name or 'no family'}: {n:,}" for name, n in sorted(families.items()))
+        out.print(f"graph store with {len(found):,} graphs ({listed})")
+    else:
+        for entry in found:
+            out.print(f"{entry.graph.name}  {entry.graph!r}  accuracy {entry.accuracy:.4f}")
+
+
+@app.command()
+def convert(
+    file: File,
+    to: Annotated[
+        Path,
+        typer.Argument(
+            help="File to write; its ending chooses the format: .json, .cg.json, .state.json, "
+            ".parquet, .onnx or .svg."
+        ),
+    ],
+    weights: Annotated[
+        Path | None, typer.Option(help="Trained weights (.safetensors) to put into an ONNX file.")
+    ] = None,
+) -> None:
+    """Convert FILE to another format.
+
+    Example: archloom convert rank_1.json rank_1.onnx --weights rank_1.safetensors
+    """
+    from archloom.io import read, write
+    from archloom.io.weights import read_weights
+
+    found = read(file)
+    graphs = found if isinstance(found, Graph) else _graphs(found)
+    write(graphs, to, read_weights(weights) if weights else None)
+    out.print(f"wrote {to}")
+
+
+@app.command()
+def draw(
+    file: File,
+    to: Annotated[Path, typer.Argument(help="SVG file to write.")],
+    parent: Annotated[
+        Path | None, typer.Option(help="Draw what changed from this graph instead.")
+    ] = None,
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="vocabulary.json: colour the nodes by segment.")
+    ] = None,
+) -> None:
+    """Draw FILE, or with --parent what changed from another graph.
+
+    Example: archloom draw rank_1.json changes.svg --parent input.json
+    """
+    from archloom.io import read_graph
+    from archloom.io.drawing import draw as draw_graph
+    from archloom.io.drawing import draw_changes
+
+    graph = read_graph(file)
+    if parent:
+        draw_changes(read_graph(parent), graph, to)
+    elif vocabulary:
+        from archloom.segments.tokeniser import Tokeniser
+        from archloom.segments.vocabulary import Vocabulary
+
+        cut = Tokeniser(Vocabulary.load(vocabulary)).segment(graph)
+        draw_graph(graph, [cut.group(k).tolist() for k in range(cut.n_groups)], to)
+    else:
+        draw_graph(graph, path=to)
+    out.print(f"wrote {to}")
+
+
+@app.command()
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="Graph files or graph stores.")],
+    resources: Resources = Path("resources"),
+    kind: Kind = "psc",
+) -> None:
+    """Rank graphs by predicted score, best first.
+
+    Example: archloom predict resources/graphs/nb201.parquet --kind gnn
+    """
+    import numpy as np
+
+    from archloom.io import read
+    from archloom.search.optimise import Artefacts
+
+    predictor = Artefacts.load(resources, _kind(kind)).predictor
+    graphs = [graph for file in files for graph in _graphs(read(file))]
+    scores = predictor.predict(graphs)
+    table = Table("rank", "score", "MFLOPs", "graph")
+    for rank, index in enumerate(np.argsort(-scores, kind="stable").tolist(), start=1):
+        graph = graphs[index]
+        row = (f"{scores[index]:.4f}", f"{flops(graph) / 1e6:,.1f}", graph.name or graph.hash)
+        table.add_row(str(rank), *row)
+    out.print(table)
+
+
+@app.command()
+def optimise(
+    file: File,
+    to: Annotated[Path, typer.Argument(help="Folder for the front: JSON, ONNX, SVG, tables.")],
+    resources: Resources = Path("resources"),
+    kind: Kind = "psc",
+    family: Annotated[
+        str, typer.Option(help="Permitted operations: a family name; default: the graph's own.")
+    ] = "",
+    iterations: Annotated[int, typer.Option(help="Rounds of mutation.")] = 5,
+    top_k: Annotated[int, typer.Option(help="Parents per round.")] = 10,
+    min_flops_decrease: Annotated[
+        float, typer.Option(help="Least FLOPs reduction in percent; negative allows growth.")
+    ] = 0.0,
+    max_flops_decrease: Annotated[
+        float, typer.Option(help="Largest FLOPs reduction in percent.")
+    ] = 20.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same front.")] = 0,
+    n_jobs: Annotated[int, typer.Option(help="Worker processes; no influence on results.")] = 1,
+    state: Annotated[
+        Path | None, typer.Option(help="Folder that keeps the state, to continue a stopped search.")
+    ] = None,
+) -> None:
+    """Evolve FILE: swap segments for better ones and write the Pareto front of score and FLOPs.
+
+    Example: archloom optimise my.json better/ --iterations 3 --min-flops-decrease -5
+    """
+    from archloom.io import read_graph
+    from archloom.search.optimise import Artefacts
+    from archloom.search.optimise import optimise as search
+    from archloom.search.record import save_front
+    from archloom.search.settings import SearchSettings
+
+    graph = read_graph(file)
+    settings = SearchSettings(
+        family=family or graph.family,
+        iterations=iterations,
+        top_k=top_k,
+        min_flops_decrease=min_flops_decrease,
+        max_flops_decrease=max_flops_decrease,
+    )
+    artefacts = Artefacts.load(resources, _kind(kind))
+    with _progress_bar() as progress:
+        result = search(
+            graph, artefacts, settings, seed=seed, n_jobs=n_jobs, folder=state, progress=progress
+        )
+    save_front(result, to)
+    table = Table("rank", "score", "MFLOPs", "FLOPs change", "nodes", "round")
+    table.add_row("input", f"{result.score:.4f}", f"{result.flops / 1e6:,.2f}", "", "", "")
+    for rank, member in enumerate(result, start=1):
+        change = 100 * (member.flops - result.flops) / result.flops
+        cells = f"{member.score:.4f}", f"{member.flops / 1e6:,.2f}", f"{change:+.1f} %"
+        table.add_row(str(rank), *cells, str(member.graph.n_nodes), str(member.iteration))
+    out.print(table)
+    if not result.members:
+        err.print("nothing better than the input was found: try more rounds or wider limits.")
+    out.print(f"{len(result.visited):,} graphs scored; wrote {to}")
+
+
+def _show_graph(graph: Graph) -> None:
+    table = Table(show_header=False, box=None)
+    histogram = Counter(OPS.name(code) for code in graph.op.tolist())
+    facts = {
+        "name": graph.name,
+        "family": graph.family or "none",
+        "hash": graph.hash,
+        "nodes, edges": f"{graph.n_nodes}, {graph.n_edges}",
+        "FLOPs (autogo)": f"{flops(graph):,}",
+        "FLOPs (2 x MACs)": f"{flops(graph, 'mac'):,}",
+        "parameters": f"{parameters(graph):,}",
+        "operations": ", ".join(f"{name} {n}" for name, n in histogram.most_common()),
+    }
+    for fact, value in facts.items():
+        table.add_row(fact, value)
+    out.print(table)
+
+
+def _graphs(found: object) -> list[Graph]:
+    """Return the graphs of whatever ``read`` returned."""
+    if isinstance(found, Graph):
+        return [found]
+    return [getattr(entry, "graph", entry) for entry in found]  # type: ignore[attr-defined]
+
+
+def _kind(kind: str) -> str:
+    if kind not in ("psc", "gnn"):
+        raise ConfigError(f"--kind {kind}: write psc or gnn.")
+    return kind
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[int, int, int, int], None]]:
+    """Yield a progress function of a search that moves a bar on a terminal."""
+    columns = (
+        TextColumn("round {task.fields[round]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("parents"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
+        task = bar.add_task("search", total=1, round="1")
+
+        def advance(iteration: int, iterations: int, done: int, parents: int) -> None:
+            words = f"{iteration}/{iterations}"
+            bar.update(task, completed=done, total=parents, round=words)
+
+        yield advance

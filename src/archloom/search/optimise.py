@@ -1,0 +1,89 @@
+"""One call that evolves a graph with finished artefacts: vocabulary, segment database, predictor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from archloom.errors import DataError
+from archloom.graph import Graph
+from archloom.predict import load_predictor
+from archloom.predict.predictor import NetworkPredictor
+from archloom.search.evolution import Progress, SearchResult, evolve
+from archloom.search.mutation import Mutator
+from archloom.search.scoring import scoring_of
+from archloom.search.settings import SearchSettings
+from archloom.segments.database import SegmentDatabase
+from archloom.segments.tables import read_database
+from archloom.segments.tokeniser import Tokeniser
+from archloom.segments.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Artefacts:
+    """What a search needs besides its input."""
+
+    vocabulary: Vocabulary
+    database: SegmentDatabase
+    predictor: NetworkPredictor
+
+    @classmethod
+    def load(cls, folder: str | Path, kind: str = "psc") -> Self:
+        """Read the artefacts that the workflow leaves in ``folder`` (``resources``, for example).
+
+        ``kind`` is the predictor's: psc or gnn. Raises ``DataError`` naming what is missing.
+        """
+        home = Path(folder)
+        vocabulary, segments = home / "vocabulary.json", home / "segments"
+        weights = home / "predictors" / f"{kind}.safetensors"
+        for path in (vocabulary, segments, weights):
+            if not path.exists():
+                raise DataError(
+                    f"{path} is missing: `make demo` makes vocabulary, segments and predictor in "
+                    "resources/ (ten minutes on two cores); or name the folder that has them."
+                )
+        words = Vocabulary.load(vocabulary)
+        predictor = load_predictor(weights, segment=Tokeniser(words).segment)
+        return cls(words, read_database(segments), predictor)
+
+    def mutator(self, settings: SearchSettings) -> Mutator:
+        """Return a mutator made of these artefacts."""
+        return Mutator(
+            self.database,
+            Tokeniser(self.vocabulary),
+            scoring_of(self.predictor, self.database),
+            settings,
+        )
+
+
+def optimise(
+    graph: Graph,
+    artefacts: Artefacts | str | Path = "resources",
+    settings: SearchSettings | None = None,
+    *,
+    seed: int = 0,
+    n_jobs: int = 1,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+) -> SearchResult:
+    """Evolve ``graph``; ``result[0]`` is the member of the front with the best predicted score.
+
+    artefacts   or the folder that holds them, see ``Artefacts.load``
+    settings    default: ``SearchSettings`` with the permitted operations of the graph's family
+    folder      keeps the state after every iteration, so that a stopped search continues
+
+    Raises ``GraphError`` for an invalid graph, ``DataError`` for missing artefacts and
+    ``SearchError`` for a folder in use.
+    """
+    if not isinstance(artefacts, Artefacts):
+        artefacts = Artefacts.load(artefacts)
+    settings = settings or SearchSettings(family=graph.family)
+    return evolve(
+        graph,
+        artefacts.mutator(settings),
+        seed=seed,
+        folder=folder,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
