@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 Level = Literal["instance", "topology"]
 
+_FEW_NODES = 1024
+"""Up to here a graph is swept node by node; above, level by level."""
+
+_MASK = (1 << 64) - 1
 _FACTOR = 0x9E3779B97F4A7C15
 _FACTOR_2 = 0xBF58476D1CE4E5B9
 
@@ -89,6 +93,12 @@ def node_colours(graph: Graph, level: Level = "instance") -> NDArray[np.uint64]:
     them.
     """
     labels = node_labels(graph, level)
+    if graph.n_nodes <= _FEW_NODES:
+        order = graph.order.tolist()
+        above = _walk(labels, order, graph.in_ptr, graph.in_src)
+        below = _walk(labels, order[::-1], graph.out_ptr, graph.out_dst)
+        both = _mix(above * np.uint64(_FACTOR) + below)
+        return _walk(both, order, graph.in_ptr, graph.in_src)
     depths = graph.levels
     down = _plan(depths, graph.in_ptr, graph.in_src)
     above = _sweep(labels, down)
@@ -101,6 +111,27 @@ def _digest(n_edges: int, colours: NDArray[np.uint64]) -> str:
     digest.update(np.array([len(colours), n_edges], dtype="<i8").tobytes())
     digest.update(np.sort(colours).astype("<u8").tobytes())
     return digest.hexdigest()
+
+
+def _walk(
+    labels: NDArray[np.uint64],
+    order: Sequence[int],
+    pointer: NDArray[np.integer],
+    values: NDArray[np.integer],
+) -> NDArray[np.uint64]:
+    """Return what ``_sweep`` returns, node by node: faster for one network, which is deep and
+    narrow.
+    """
+    colours = labels.tolist()
+    bounds, neighbours = pointer.tolist(), values.tolist()
+    for node in order:
+        value = colours[node]
+        for other in neighbours[bounds[node] : bounds[node + 1]]:
+            value += colours[other] * _FACTOR_2
+        value &= _MASK
+        value = ((value ^ (value >> 31)) * _FACTOR) & _MASK
+        colours[node] = value ^ (value >> 29)
+    return np.array(colours, dtype=np.uint64)
 
 
 Plan = list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.integer], NDArray[np.int64]]]

@@ -41,6 +41,15 @@ def test_many_at_once_equals_one_by_one(graphs, level):
     assert graph_hashes(graphs, level) == [graph_hash(graph, level) for graph in graphs]
 
 
+@pytest.mark.parametrize("level", ["instance", "topology"])
+@given(graph=networks())
+def test_node_by_node_and_level_by_level_give_the_same_colours(graph, level):
+    one_way = node_colours(graph, level)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("archloom.graph.hashing._FEW_NODES", 0)
+        assert node_colours(graph, level).tolist() == one_way.tolist()
+
+
 def test_no_graphs_have_no_hashes():
     assert graph_hashes([]) == []
 
