@@ -41,7 +41,7 @@ def test_many_at_once_equals_one_by_one(graphs, level):
     assert graph_hashes(graphs, level) == [graph_hash(graph, level) for graph in graphs]
 
 
-@pytest.mark.parametrize("level", ["instance", "topology"])
+@pytest.mark.parametrize("level", LEVELS)
 @given(graph=networks())
 def test_node_by_node_and_level_by_level_give_the_same_colours(graph, level):
     one_way = node_colours(graph, level)

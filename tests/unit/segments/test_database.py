@@ -123,15 +123,6 @@ def test_only_permitted_operations_are_found(database):
     assert {database.graph(i).op_name(0) for i in kept.tolist()} == {"conv", "relu", "add"}
 
 
-def test_relu6_is_permitted_where_relu_is_and_unknown_families_are_generic():
-    assert permitted_ops("edsr")[OPS.code("relu6")]
-    assert not permitted_ops("edsr")[OPS.code("batchnorm")]
-    assert np.array_equal(permitted_ops("my_model"), permitted_ops("generic"))
-    assert permitted_ops("nb201")[OPS.code("zero")]
-    assert not permitted_ops("generic_noDW")[OPS.code("depthwise")]
-    assert not permitted_ops("generic")[[OPS.code("input"), OPS.code("output")]].any()
-
-
 def test_the_representative_is_the_most_frequent_instance(database):
     for k, best in enumerate(database.representative.tolist()):
         members = range(database.first_instance[k], database.first_instance[k + 1])

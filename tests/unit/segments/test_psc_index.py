@@ -5,7 +5,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from archloom.errors import DataError, FormatError
-from archloom.segments.psc_index import psc_ranges, read_psc_index, write_psc_index
+from archloom.segments.psc_index import (
+    psc_ranges,
+    read_psc_index,
+    segment_with,
+    write_psc_index,
+)
 from archloom.segments.tokeniser import Segmentation
 
 
@@ -64,6 +69,18 @@ def test_a_graph_is_cut_again_without_its_vocabulary(tokeniser, networks, tmp_pa
     stranger = networks[0].subgraph(range(networks[0].n_nodes - 1), name="stranger")
     with pytest.raises(DataError):
         index.segment(stranger)
+
+
+def test_several_indexes_serve_together(tokeniser, networks, tmp_path):
+    indexes = []
+    for number, graph in enumerate(networks[:2]):
+        write_psc_index([graph], tokeniser, tmp_path / f"{number}.parquet")
+        indexes.append(read_psc_index(tmp_path / f"{number}.parquet"))
+    segment = segment_with(indexes)
+    for graph, index in zip(networks, indexes, strict=False):
+        assert np.array_equal(segment(graph).starts, index.segment(graph).starts)
+    with pytest.raises(DataError, match="not in this P/S/C index"):
+        segment(networks[2])
 
 
 def test_of_equal_graphs_the_first_counts(tokeniser, networks, tmp_path):
