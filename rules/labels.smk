@@ -14,7 +14,7 @@ rule measure_labels:
         "<benchmarks>/measure_labels/{family}.tsv"
     wildcard_constraints:
         family=label_source("trained"),
-    threads: 1
+    threads: 2
     resources:
         mem_mb=4000,
         runtime=1440,

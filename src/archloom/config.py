@@ -131,7 +131,9 @@ class PredictorTraining(Section):
     clip_norm: float = Field(default=5.0, gt=0)
     """Largest norm of the gradient of one step."""
     instance_fraction: float = Field(default=1.0, gt=0, le=1)
-    """Only psc: share of the instances of each graph that is trained on."""
+    """Only psc: share of each graph's instances that an epoch trains on, drawn anew each time."""
+    instances_per_graph: int = Field(default=8, ge=1)
+    """Only psc: at most this many instances of one graph in one step."""
 
 
 class Predictor(Section):

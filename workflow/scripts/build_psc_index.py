@@ -6,6 +6,7 @@ from archloom.segments.tokeniser import Tokeniser
 from archloom.segments.vocabulary import Vocabulary
 from archloom.workflow import job
 
-with job() as run:
-    tokeniser = Tokeniser(Vocabulary.load(run.input("vocabulary")))
-    write_psc_index(GraphStore(run.input("graphs")), tokeniser, run.output["index"])
+if __name__ == "__main__":
+    with job() as run:
+        tokeniser = Tokeniser(Vocabulary.load(run.input("vocabulary")))
+        write_psc_index(GraphStore(run.input("graphs")), tokeniser, run.output["index"])

@@ -11,8 +11,9 @@ from archloom.segments.tokeniser import Tokeniser
 from archloom.segments.vocabulary import Vocabulary
 from archloom.workflow import job
 
-with job() as run:
-    graphs = chain.from_iterable(GraphStore(path) for path in run.inputs["graphs"])
-    shipped = (from_cg_json(read_json(path)) for path in run.inputs["shipped"])
-    tokeniser = Tokeniser(Vocabulary.load(run.input("vocabulary")))
-    write_database(build_database(chain(shipped, graphs), tokeniser), run.output["segments"])
+if __name__ == "__main__":
+    with job() as run:
+        graphs = chain.from_iterable(GraphStore(path) for path in run.inputs["graphs"])
+        shipped = (from_cg_json(read_json(path)) for path in run.inputs["shipped"])
+        tokeniser = Tokeniser(Vocabulary.load(run.input("vocabulary")))
+        write_database(build_database(chain(shipped, graphs), tokeniser), run.output["segments"])

@@ -3,5 +3,6 @@
 from archloom.predict import load_predictor
 from archloom.workflow import job
 
-with job() as run:
-    load_predictor(run.input("weights")).save(run.output["weights"])
+if __name__ == "__main__":
+    with job() as run:
+        load_predictor(run.input("weights")).save(run.output["weights"])

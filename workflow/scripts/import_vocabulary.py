@@ -3,5 +3,6 @@
 from archloom.segments.vocabulary import Vocabulary
 from archloom.workflow import job
 
-with job() as run:
-    Vocabulary.from_published(run.input("encoder").parent).save(run.output["vocabulary"])
+if __name__ == "__main__":
+    with job() as run:
+        Vocabulary.from_published(run.input("encoder").parent).save(run.output["vocabulary"])

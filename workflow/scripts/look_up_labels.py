@@ -1,10 +1,12 @@
 """Look up the published accuracies of NAS-Bench-201 graphs."""
 
-from archloom.data.labels import benchmark_labels, write_labels
+from archloom.data.labels import write_labels
+from archloom.data.sources import benchmark_labels
 from archloom.io.store import GraphStore
 from archloom.workflow import job
 
-with job() as run:
-    graphs = GraphStore(run.input("graphs"))
-    labels = benchmark_labels(graphs, run.input("table"), run.settings["metric"])
-    write_labels(labels, run.output["labels"])
+if __name__ == "__main__":
+    with job() as run:
+        graphs = GraphStore(run.input("graphs"))
+        labels = benchmark_labels(graphs, run.input("table"), run.settings["metric"])
+        write_labels(labels, run.output["labels"])

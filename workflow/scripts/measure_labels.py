@@ -1,22 +1,33 @@
 """Train the graphs of a family whose accuracy is not known yet."""
 
+import logging
+from itertools import chain
+
+from archloom.data.images import load_images
 from archloom.data.labels import read_labels, write_labels
 from archloom.io.store import GraphStore
-from archloom.train.labels import measure_labels
+from archloom.train.measure import measure
 from archloom.train.recipe import Recipe
 from archloom.workflow import job
 
-with job() as run:
-    known = [read_labels(path) for path in run.inputs["known"]]
-    recipe = {key: value for key, value in run.settings["recipe"].items() if value is not None}
-    labels = measure_labels(
-        list(GraphStore(run.input("graphs"))),
-        Recipe.from_dict(recipe),
-        seeds=run.settings["seeds"],
-        noise_graphs=run.settings["noise_graphs"],
-        noise_seeds=run.settings["noise_seeds"],
-        known=known,
-        seed=run.seed,
-        resume=run.resume,
-    )
-    write_labels(labels, run.output["labels"])
+if __name__ == "__main__":
+    with job() as run:
+        settings = run.settings
+        recipe = Recipe.from_dict({k: v for k, v in settings["recipe"].items() if v is not None})
+        several = [settings["noise_seeds"]] * settings["noise_graphs"]
+        graphs = list(GraphStore(run.input("graphs")))
+        seeds = several + [settings["seeds"]] * len(graphs)
+        result = measure(
+            graphs,
+            load_images(recipe.dataset),
+            recipe,
+            seeds=lambda position: range(seeds[position]),
+            known=chain.from_iterable(read_labels(path) for path in run.inputs["known"]),
+            out=run.resume,
+            n_jobs=run.threads,
+        )
+        for failure in result.failures:
+            logging.warning(
+                "no label for %s, seed %d: %s", failure.name, failure.seed, failure.reason
+            )
+        write_labels(result.labels, run.output["labels"])

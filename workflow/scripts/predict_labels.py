@@ -1,12 +1,13 @@
 """Give the graphs of a family the predictions of finished weights as pseudo-labels."""
 
-from archloom.data.labels import pseudo_labels, write_labels
+from archloom.data.labels import write_labels
+from archloom.data.sources import pseudo_labels
 from archloom.io.store import GraphStore
 from archloom.predict import load_predictor
 from archloom.workflow import job
 
-with job() as run:
-    graphs = list(GraphStore(run.input("graphs")))
-    scores = load_predictor(run.input("weights")).predict(graphs)
-    labels = pseudo_labels(graphs, scores, run.settings["predictor"])
-    write_labels(labels, run.output["labels"])
+if __name__ == "__main__":
+    with job() as run:
+        graphs = list(GraphStore(run.input("graphs")))
+        scores = load_predictor(run.input("weights")).predict(graphs)
+        write_labels(pseudo_labels(graphs, scores, run.settings["predictor"]), run.output["labels"])

@@ -5,6 +5,7 @@ import shutil
 from archloom.data.registry import find
 from archloom.workflow import job
 
-with job() as run:
-    source = find(run.wildcards["dataset"], run.wildcards["file"])
-    shutil.copyfile(source, run.output["file"])
+if __name__ == "__main__":
+    with job() as run:
+        source = find(run.wildcards["dataset"], run.wildcards["file"])
+        shutil.copyfile(source, run.output["file"])

@@ -1,20 +1,27 @@
 """Train the input and the winners with several seeds."""
 
+from archloom.data.images import load_images
 from archloom.data.labels import write_labels
+from archloom.io.files import read_json
+from archloom.io.native import from_native
 from archloom.io.store import GraphStore
-from archloom.train.labels import train_members
+from archloom.train.measure import measure
 from archloom.train.recipe import Recipe
 from archloom.workflow import job
 
-with job() as run:
-    recipe = {key: value for key, value in run.settings["recipe"].items() if value is not None}
-    winners = list(GraphStore(run.input("front")))[: run.settings["members"]]
-    labels = train_members(
-        [*GraphStore(run.input("graph")), *winners],
-        Recipe.from_dict(recipe),
-        seeds=run.settings["seeds"],
-        weights=run.output["weights"],
-        seed=run.seed,
-        resume=run.resume,
-    )
-    write_labels(labels, run.output["labels"])
+if __name__ == "__main__":
+    with job() as run:
+        settings = run.settings
+        recipe = Recipe.from_dict({k: v for k, v in settings["recipe"].items() if v is not None})
+        graph = from_native(read_json(run.input("graph")))
+        winners = list(GraphStore(run.input("front")))[: settings["members"]]
+        result = measure(
+            [graph, *winners],
+            load_images(recipe.dataset),
+            recipe,
+            seeds=range(settings["seeds"]),
+            out=run.resume,
+            weights=run.output["weights"],
+            n_jobs=run.threads,
+        )
+        write_labels(result.labels, run.output["labels"])

@@ -1,17 +1,22 @@
-"""Train the accuracy predictor."""
+"""Train the accuracy predictor and test it family by family."""
 
-from archloom.predict.fit import fit_predictor
+from archloom.predict import GNN, PSC, TrainingSettings
+from archloom.predict.dataset import load_dataset
+from archloom.segments.psc_index import read_psc_index, segment_with
 from archloom.workflow import job
 
-with job() as run:
-    predictor = fit_predictor(
-        run.wildcards["kind"],
-        graphs=run.inputs["graphs"],
-        labels=run.inputs["labels"],
-        splits=run.inputs["splits"],
-        index=run.inputs["index"],
-        training=run.settings["training"],
-        seed=run.seed,
-        resume=run.resume,
-    )
-    predictor.save(run.output["weights"])
+if __name__ == "__main__":
+    with job() as run:
+        data = load_dataset(run.inputs["graphs"], run.inputs["labels"], run.inputs["splits"])
+        indexes = [read_psc_index(path) for path in run.inputs["index"]]
+        predictor = PSC(segment=segment_with(indexes)) if indexes else GNN()
+        settings = TrainingSettings(**run.settings["training"], seed=run.seed)
+        predictor.fit(data.train, data.dev, settings, checkpoint=run.resume / "state.safetensors")
+        test = {name: predictor.evaluate(part) for name, part in data.test_by_family().items()}
+        predictor.note(
+            what=f"{predictor.kind} predictor of {', '.join(run.settings['families'])}",
+            vocabulary=indexes[0].vocabulary if indexes else "",
+            split=data.split,
+            metrics={**predictor.card.metrics, "test": test, "without_label": data.skipped},
+        )
+        predictor.save(run.output["weights"])

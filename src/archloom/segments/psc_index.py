@@ -7,7 +7,7 @@ S = [start, end) and successors C = [end, n) (AutoGO spec 4.1), so that two inte
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -101,6 +101,20 @@ class PscIndex:
         row = self.row_of[graph]
         rows = slice(self.first[row], self.first[row + 1])
         return self.start[rows], self.end[rows]
+
+
+def segment_with(indexes: Iterable[PscIndex]) -> Callable[[Graph], IndexedCut]:
+    """Return a function that cuts a graph with the first of ``indexes`` that holds it.
+
+    It raises ``DataError`` for a graph that none of them holds.
+    """
+    known = list(indexes)
+
+    def segment(graph: Graph) -> IndexedCut:
+        holders = (index for index in known if graph.hash in index.row_of)
+        return next(holders, known[-1]).segment(graph)
+
+    return segment
 
 
 def psc_ranges(segmentation: Segmentation) -> tuple[Positions, Positions, Positions]:
