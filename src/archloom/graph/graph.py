@@ -195,6 +195,12 @@ class Graph:
         kept = (*ARRAY_FIELDS, "name", "family")
         return {field: self.__dict__[field] for field in kept}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Freeze the arrays again: they arrive writeable."""
+        for field in ARRAY_FIELDS:
+            state[field].setflags(write=False)
+        self.__dict__.update(state)
+
     # --- new graphs ---
 
     def replace(self, **changes: Any) -> Graph:
@@ -257,7 +263,12 @@ def _coerce(field: str, value: Any, n: int) -> NDArray[Any]:
     dtype, columns = ARRAY_FIELDS[field]
     if value is None:
         raise GraphError(f"a graph needs the array {field!r}: give it, or use GraphBuilder.")
-    wide = np.asarray(value)
+    try:
+        wide = np.asarray(value)
+    except ValueError as error:
+        raise GraphError(
+            f"graph array {field!r} has rows of different lengths: check the file."
+        ) from error
     if wide.size == 0:
         wide = wide.reshape((0, columns) if columns else (0,))
     if wide.dtype.kind not in "iubf" or (wide.dtype.kind == "f" and (wide != np.trunc(wide)).any()):

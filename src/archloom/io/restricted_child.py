@@ -42,8 +42,8 @@ class Holder:
     attributes: dict[str, Any]
 
     def __setstate__(self, state: Any) -> None:
-        if not isinstance(state, dict):
-            raise RefusedError("an object whose state is not a dictionary")
+        if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
+            raise RefusedError("an object whose state is not a dictionary of attributes")
         self.attributes = state
 
 

@@ -222,14 +222,14 @@ class GraphStore:
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, OSError, _InconsistentError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise FormatError(
                 f"{self.path} cannot be read as a graph store ({error}): it is truncated, damaged "
                 "or of another kind, get or write it again."
             ) from error
 
 
-class _InconsistentError(Exception):
+class _InconsistentError(ValueError):
     """The columns of a row group do not fit together."""
 
 
