@@ -34,6 +34,10 @@ class GraphBuilder:
         self._operands: list[Sequence[int]] = []
         self._outputs: list[Shape] = []
 
+    def __len__(self) -> int:
+        """Return the number of nodes so far, which is the index of the next one."""
+        return len(self._outputs)
+
     def shape(self, node: int) -> Shape:
         """Return the output shape (H, W, C) of ``node``."""
         return self._outputs[node]
@@ -124,15 +128,43 @@ class GraphBuilder:
         """Add a concatenation along channels."""
         return self.merge("concat", nodes)
 
+    def repeat(self, start: int, source: int, times: int) -> int:
+        """Chain ``times`` copies of the nodes from ``start`` on behind them; return the last node.
+
+        Where the nodes read ``source``, a copy reads the last node of what is before it. Raises
+        ``GraphError`` when they read another node before ``start`` or change the shape.
+        """
+        pattern, rows = self._operands[start:], self._row_of[start:]
+        before = {node for operands in pattern for node in operands if node < start}
+        if before != {source} or self._outputs[source] != self._outputs[-1]:
+            raise GraphError(
+                f"graph {self.name!r}: the nodes from {start} on cannot be repeated: they must "
+                f"read node {source} and no other before them, and end with the same shape."
+            )
+        shapes = self._outputs[start:]
+        for _ in range(times):
+            last = len(self._outputs) - 1
+            shift = last + 1 - start
+            self._operands += [
+                [last if node == source else node + shift for node in operands]
+                for operands in pattern
+            ]
+            self._row_of += rows
+            self._outputs += shapes
+        return len(self._outputs) - 1
+
     def build(self) -> Graph:
-        """Return the graph; node i is the i-th node added."""
+        """Return the graph; node i is the i-th node added. None at all raises ``GraphError``."""
+        if not self._rows:
+            raise GraphError(f"graph {self.name!r} has no nodes: add an input first.")
         pointer: list[int] = [0]
         sources: list[int] = []
         for operands in self._operands:
             sources.extend(operands)
             pointer.append(len(sources))
         columns = zip(_FIELDS, zip(*self._rows, strict=True), strict=False)
-        arrays = {field: np.asarray(values)[self._row_of] for field, values in columns}
+        row_of = np.array(self._row_of, dtype=np.intp)
+        arrays = {field: np.asarray(values)[row_of] for field, values in columns}
         return Graph.from_arrays(
             name=self.name, family=self.family, in_ptr=pointer, in_src=sources, **arrays
         )

@@ -58,8 +58,9 @@ def build(architecture: str, skeleton: Skeleton = FULL, variant: Variant = "benc
     for stage, width in enumerate(skeleton.widths):
         if stage:
             x = _REDUCTIONS[variant](b, x, width)
-        for _ in range(skeleton.repeats):
-            x = _cell(b, x, operations, variant)
+        source, start = x, len(b)
+        _cell(b, x, operations, variant)
+        x = b.repeat(start, source, skeleton.repeats - 1)
     if variant == "benchmark":
         x = b.unary("relu", b.unary("batchnorm", x))
     return classifier(b, x, skeleton.classes, dropout=variant == "upstream")

@@ -53,3 +53,42 @@ def test_what_cannot_be_built_is_refused(call, message):
     b.input(8, 8, 3)
     with pytest.raises(GraphError, match=message):
         call(b)
+
+
+def test_repeat_equals_writing_the_nodes_again():
+    def block(b, x):
+        return b.add([x, b.unary("relu", b.conv(x, 4))])
+
+    by_hand, repeated = GraphBuilder(), GraphBuilder()
+    for b in (by_hand, repeated):
+        x = b.unary("relu", b.conv(b.input(8, 8, 1), 4))
+        start = len(b)
+        y = block(b, x)
+        if b is by_hand:
+            for _ in range(3):
+                y = block(b, y)
+        else:
+            assert b.repeat(start, x, 0) == y
+            y = b.repeat(start, x, 3)
+        b.output(y)
+    first, second = by_hand.build(), repeated.build()
+    check(second)
+    assert first.edges.tolist() == second.edges.tolist()
+    assert first.hash == second.hash
+
+
+def test_repeat_refuses_nodes_that_do_not_chain():
+    b = GraphBuilder()
+    x = b.input(8, 8, 4)
+    y = b.conv(x, 4)
+    z = b.add([x, b.conv(y, 4)])
+    with pytest.raises(GraphError, match="cannot be repeated"):
+        b.repeat(y + 1, y, 1)
+    b.conv(z, 8)
+    with pytest.raises(GraphError, match="cannot be repeated"):
+        b.repeat(z + 1, z, 1)
+
+
+def test_an_empty_builder_builds_nothing():
+    with pytest.raises(GraphError, match="add an input"):
+        GraphBuilder("empty").build()
