@@ -4,12 +4,30 @@ it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 
 from archloom.graph import OPS, Graph
+from archloom.search.mutation import Mutator
 from archloom.search.regions import Region
 from archloom.search.scoring import Proposal
+from archloom.search.settings import SearchSettings
+from archloom.segments.database import SegmentDatabase, build_database
+from archloom.segments.tokeniser import Tokeniser
+from archloom.segments.training import train_vocabulary
+from archloom.spaces import hiaml, nb201
+
+SETTINGS: dict[str, Any] = {
+    "family": "nb201",
+    "iterations": 2,
+    "top_k": 3,
+    "max_sources": 4,
+    "max_targets": 12,
+    "min_flops_decrease": -100.0,
+    "max_flops_decrease": 100.0,
+}
 
 
 @dataclass(frozen=True)
@@ -35,3 +53,23 @@ class ConvCount:
 
 def _rate(graph: Graph) -> float:
     return float((graph.op == OPS.code("conv")).sum() - 0.1 * graph.n_nodes)
+
+
+@cache
+def make_world() -> tuple[SegmentDatabase, Tokeniser]:
+    """Return the segment database and tokeniser of a few small graphs."""
+    graphs = [*nb201.sample(24, 0, nb201.REDUCED), *hiaml.sample(16, 0, hiaml.REDUCED)]
+    tokeniser = Tokeniser(train_vocabulary(graphs, size=400))
+    return build_database(graphs, tokeniser), tokeniser
+
+
+def make_network() -> Graph:
+    """Return the graph that the searches start from."""
+    first, last = "nor_conv_3x3~0|nor_conv_3x3~1", "skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2"
+    return nb201.build(f"|nor_conv_3x3~0|+|{first}|+|{last}|", nb201.REDUCED)
+
+
+def make_mutator(**changes: Any) -> Mutator:
+    """Return a mutator of that world; ``changes`` are settings."""
+    database, tokeniser = make_world()
+    return Mutator(database, tokeniser, ConvCount(), SearchSettings(**{**SETTINGS, **changes}))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from archloom.errors import SearchError
 from archloom.graph import Graph
-from archloom.io.files import replacing, write_text
+from archloom.io.files import read_json, replacing, unwritable, write_text
 from archloom.io.store import GraphStore, StoreWriter
 
 ARCHIVE_FORMAT = "archloom-search/1"
@@ -51,7 +51,6 @@ class Archive:
 
     def __init__(self, folder: str | Path, settings: Mapping[str, Any]) -> None:
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.folder / ".lock")
         self._acquire()
         self._check_settings({"format": ARCHIVE_FORMAT, **settings})
@@ -148,19 +147,19 @@ class Archive:
         self._place += [(number, row) for row in range(len(kept))]
         for row in kept.select(["hash", "parent", "step", "iteration"]).to_pylist():
             self._lineage[row["hash"]] = (row["parent"], row["step"], row["iteration"])
-        statistics = json.loads(
-            (self.folder / f"iteration-{number:04d}.json").read_text(encoding="utf-8")
-        )
-        self.statistics.append(statistics)
+        self.statistics.append(read_json(self.folder / f"iteration-{number:04d}.json"))
 
     def _acquire(self) -> None:
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
         except Timeout:
             raise SearchError(
                 f"another search is running in {self.folder}: wait for it to end, or use another "
                 f"folder."
             ) from None
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
 
     def _check_settings(self, settings: dict[str, Any]) -> None:
         """Remember the settings of a new folder; refuse to mix two runs."""
@@ -168,7 +167,7 @@ class Archive:
         if not path.exists():
             write_text(path, json.dumps(settings, indent=1, sort_keys=True) + "\n")
             return
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         if found != json.loads(json.dumps(settings)):
             changed = sorted(
                 key for key in {*found, *settings} if found.get(key) != settings.get(key)

@@ -1,4 +1,6 @@
-"""One call that evolves a graph with finished artefacts: vocabulary, segment database, predictor."""
+"""One call that evolves a graph with finished artefacts: vocabulary, segment database,
+predictor.
+"""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ class Scoring(Protocol):
     def open(
         self, parent: Graph, order: NDArray[np.int32], regions: Sequence[Region]
     ) -> ParentScoring:
-        """Prepare to rate replacements of ``regions`` of ``parent``; ``order`` is its node order."""
+        """Prepare to rate replacements of ``regions`` of ``parent``; ``order`` is its node
+        order.
+        """
 
 
 class PscScoring:

@@ -12,10 +12,10 @@ from archloom.errors import ConfigError, GraphError, SearchError
 from archloom.graph import OPS, check, disjoint_union, flops, infer_shapes
 from archloom.io.store import GraphStore
 from archloom.search.evolution import ID_BLOCK, evolve, stream
-from archloom.search.mutation import Mutator, validate
+from archloom.search.mutation import validate
 from archloom.search.record import save_search
 from archloom.search.settings import SearchSettings
-from search_world import ConvCount
+from search_world import make_mutator
 
 
 def front(result):
@@ -23,9 +23,8 @@ def front(result):
 
 
 @pytest.mark.parametrize("unit", ["segment", "op"])
-def test_children_are_valid_distinct_and_scored(database, tokeniser, settings, network, unit):
-    settings = SearchSettings(**{**settings.__dict__, "unit": unit, "max_targets": 30})
-    mutator = Mutator(database, tokeniser, ConvCount(), settings)
+def test_children_are_valid_distinct_and_scored(network, unit):
+    mutator = make_mutator(unit=unit, max_targets=30)
     brood = mutator(network, stream(0, 1, network.hash), ID_BLOCK)
     assert len(brood.hashes) > 10
     assert len(set(brood.hashes)) == len(brood.hashes) == len(brood.scores) == len(brood.flops)
@@ -91,13 +90,10 @@ def test_a_search_that_was_stopped_continues_to_the_same_result(mutator, network
     assert front(again) == front(whole)
 
 
-def test_more_iterations_extend_a_finished_search(database, tokeniser, settings, network, tmp_path):
-    one = SearchSettings(**{**settings.__dict__, "iterations": 1})
-    evolve(network, Mutator(database, tokeniser, ConvCount(), one), folder=tmp_path)
-    longer = evolve(network, Mutator(database, tokeniser, ConvCount(), settings), folder=tmp_path)
-    assert front(longer) == front(
-        evolve(network, Mutator(database, tokeniser, ConvCount(), settings))
-    )
+def test_more_iterations_extend_a_finished_search(network, tmp_path):
+    evolve(network, make_mutator(iterations=1), folder=tmp_path)
+    longer = evolve(network, make_mutator(iterations=2), folder=tmp_path)
+    assert front(longer) == front(evolve(network, make_mutator(iterations=2)))
 
 
 def test_a_folder_of_another_search_is_refused(mutator, network, tmp_path):
@@ -117,9 +113,8 @@ def test_two_searches_in_one_folder_are_refused(mutator, network, tmp_path):
     assert evolve(network, mutator, folder=tmp_path).members  # the lock went with the run
 
 
-def test_a_budget_ends_the_search_after_its_iteration(database, tokeniser, settings, network):
-    small = SearchSettings(**{**settings.__dict__, "iterations": 50, "max_visited": 2})
-    result = evolve(network, Mutator(database, tokeniser, ConvCount(), small))
+def test_a_budget_ends_the_search_after_its_iteration(network):
+    result = evolve(network, make_mutator(iterations=50, max_visited=2))
     assert len(result.statistics) == 2
 
 

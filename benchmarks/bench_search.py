@@ -1,0 +1,118 @@
+"""Speed and memory of the search on published graphs with the published PSC predictor, one core.
+
+    python benchmarks/bench_search.py
+
+3 iterations, top_k 3, 10 regions x 100 replacements per parent, a database of the 22 released
+graphs and 120 NB-201 graphs: the work on which the reference reaches 14.1 (nb201_best) and 30.8
+(hiaml_best) unique children per second, with 4.0 GB of memory at its peak. Also runs with two
+processes and compares the fronts, and measures shape propagation and scoring inside the search.
+"""
+
+import resource
+import subprocess
+import sys
+import time
+
+from recording import one_thread, published, record, shipped_graphs
+
+one_thread()
+
+import json  # noqa: E402
+
+from archloom.data import registry  # noqa: E402
+from archloom.predict import load_predictor  # noqa: E402
+from archloom.search.evolution import evolve  # noqa: E402
+from archloom.search.mutation import Mutator  # noqa: E402
+from archloom.search.scoring import scoring_of  # noqa: E402
+from archloom.search.settings import SearchSettings  # noqa: E402
+from archloom.segments.database import build_database  # noqa: E402
+from archloom.segments.tokeniser import Tokeniser  # noqa: E402
+from archloom.segments.vocabulary import Vocabulary  # noqa: E402
+from archloom.spaces import nb201  # noqa: E402
+
+REFERENCE = {"nb201_best": 14.1, "hiaml_best": 30.8}
+SETTINGS = {
+    "iterations": 3,
+    "top_k": 3,
+    "max_sources": 10,
+    "max_targets": 100,
+    "min_flops_decrease": -10.0,
+    "max_flops_decrease": 100.0,
+}
+
+
+def run(name: str, n_jobs: int) -> dict:
+    """Search from one published graph and return its figures."""
+    graph = published(name)
+    tokeniser = Tokeniser(
+        Vocabulary.from_published(registry.find("autogo_vocab", "encoder.json").parent)
+    )
+    families = nb201.sample(120, 0, nb201.FULL, "upstream")
+    begun = time.perf_counter()
+    database = build_database([*shipped_graphs(), *families], tokeniser)
+    seconds_database = time.perf_counter() - begun
+    predictor = load_predictor(registry.find("autogo_models", "psc.safetensors"))
+    settings = SearchSettings(family=graph.family, **SETTINGS)
+    mutator = Mutator(database, tokeniser, scoring_of(predictor, database), settings)
+    begun = time.perf_counter()
+    result = evolve(graph, mutator, n_jobs=n_jobs)
+    seconds = time.perf_counter() - begun
+    unique = sum(entry["unique"] for entry in result.statistics)
+    parents = sum(entry["parents"] for entry in result.statistics)
+    activity: dict[str, float] = {}
+    for entry in result.statistics:
+        for what, value in entry["activity_seconds"].items():
+            activity[what] = round(activity.get(what, 0) + value, 3)
+    scored = sum(entry["children"] for entry in result.statistics)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "unique_children": unique,
+        "seconds": round(seconds, 3),
+        "unique_per_second": round(unique / seconds, 1),
+        "seconds_per_parent": round(seconds / parents, 3),
+        "scoring_ms_per_triple": round(1e3 * activity["score"] / scored, 4),
+        "propagation": {
+            "calls": result.propagation.calls,
+            "ms_per_solve": round(result.propagation.ms_per_solve, 4),
+            "success_rate": round(result.propagation.success_rate, 4),
+        },
+        "peak_memory_mb": round(peak / 1024),
+        "database_seconds": round(seconds_database, 2),
+        "activity_seconds": activity,
+        "rejected": dict(result.rejected),
+        "front": [[member.graph.hash, member.score, member.flops] for member in result.members],
+    }
+
+
+def main() -> None:
+    """Measure each graph in a process of its own."""
+    figures = {}
+    for name, reference in REFERENCE.items():
+        runs = []
+        for n_jobs in (1, 1, 1, 2):
+            command = [sys.executable, __file__, name, str(n_jobs)]
+            found = subprocess.run(command, capture_output=True, text=True, check=True)
+            runs.append(json.loads(found.stdout.splitlines()[-1]))
+        alone = sorted(runs[:3], key=lambda one: one["unique_per_second"])[1]
+        fronts = [one.pop("front") for one in runs]
+        figures[name] = {
+            **alone,
+            "runs_unique_per_second": [one["unique_per_second"] for one in runs[:3]],
+            "reference_unique_per_second": reference,
+            "times_faster": round(alone["unique_per_second"] / reference, 1),
+            "same_front_with_two_processes": fronts[0] == fronts[3],
+            "front_members": len(fronts[0]),
+        }
+    record(
+        "search",
+        figures,
+        seeds=[0],
+        note="median of three runs on one core; reference from the AutoGO spec",
+    )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        print(json.dumps(run(sys.argv[1], int(sys.argv[2]))))
+    else:
+        main()
