@@ -60,6 +60,11 @@ class Job:
             raise KeyError(f"input {name!r} has {len(paths)} paths, expected one")
         return paths[0]
 
+    def progress(self, done: int, total: int) -> None:
+        """Log how far the job is, about twenty times in all."""
+        if done == total or done % max(1, total // 20) == 0:
+            logger.info("done %d of %d", done, total)
+
 
 @contextmanager
 def job(arguments: Sequence[str] | None = None) -> Iterator[Job]:

@@ -109,6 +109,14 @@ def test_log_and_warnings_go_to_the_log_file(arguments, tmp_path):
     assert "start nb201" in text
 
 
+def test_progress_is_logged_about_twenty_times(arguments, tmp_path):
+    with job(arguments()) as run:
+        for done in range(1, 101):
+            run.progress(done, 100)
+        write_both(run)
+    assert (tmp_path / "logs/job.log").read_text().count(" of 100") == 20
+
+
 def test_input_needs_exactly_one_path(arguments):
     with pytest.raises(SystemExit), job(arguments()) as run:
         run.input("none")

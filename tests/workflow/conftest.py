@@ -66,6 +66,12 @@ def copy_workflow(project: Path, root: Path) -> Checkout:
     return Checkout(root)
 
 
+@pytest.fixture(scope="session")
+def checkout_type() -> type[Checkout]:
+    """The class that runs Snakemake in a folder."""
+    return Checkout
+
+
 @pytest.fixture
 def checkout(project: Path, tmp_path: Path) -> Checkout:
     """A fresh copy, nothing made yet."""

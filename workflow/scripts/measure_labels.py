@@ -25,6 +25,7 @@ if __name__ == "__main__":
             known=chain.from_iterable(read_labels(path) for path in run.inputs["known"]),
             out=run.resume,
             n_jobs=run.threads,
+            progress=run.progress,
         )
         for failure in result.failures:
             logging.warning(

@@ -23,5 +23,6 @@ if __name__ == "__main__":
             out=run.resume,
             weights=run.output["weights"],
             n_jobs=run.threads,
+            progress=run.progress,
         )
         write_labels(result.labels, run.output["labels"])
