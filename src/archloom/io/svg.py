@@ -193,18 +193,21 @@ def _label(x: float, y: float, text: str, *, bold: bool, anchor: str = "middle")
 
 def _edge(pieces: Sequence[Piece], colour: str | None) -> str:
     """Return an edge as one path with an arrow head."""
-    width = 1.8 if colour else 1.2
+    kind, width = ("marked", 1.8) if colour else ("plain", 1.2)
     style = f' fill="none" stroke="{colour or LINE}" stroke-width="{width}"'
-    return f'<path class="edge"{style} d="{"".join(_piece(piece) for piece in pieces)}"/>' + (
-        _arrow_head(pieces[-1][-1], colour)
+    return (
+        f'<path class="edge {kind}"{style} d="{"".join(_piece(piece) for piece in pieces)}"/>'
+        + (_arrow_head(pieces[-1][-1], colour))
     )
 
 
 def _arrow_head(tip: tuple[float, float], colour: str | None) -> str:
     x, y = tip
+    kind, left, right = "marked" if colour else "plain", _number(x - 3), _number(x + 3)
+    start = _number(y - 5)
     return (
-        f'<path class="arrow" fill="{colour or LINE}" d="M{_number(x - 3)} {_number(y - 5)}'
-        f'L{_number(x + 3)} {_number(y - 5)}L{_number(x)} {_number(y)}z"/>'
+        f'<path class="arrow {kind}" fill="{colour or LINE}" '
+        f'd="M{left} {start}L{right} {start}L{_number(x)} {_number(y)}z"/>'
     )
 
 

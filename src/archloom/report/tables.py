@@ -1,0 +1,148 @@
+"""The table of front members: rows, CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from archloom.report.record import SearchRecord, Winner
+from archloom.report.verdict import Comparison, Measured
+from archloom.report.words import percent, points
+
+
+@dataclass(frozen=True)
+class Row:
+    """One graph of the front table; rank 0 is the input. Accuracies are fractions.
+
+    difference, half_width : accuracy minus the input's, and half of the confidence interval's width
+    """
+
+    rank: int
+    hash: str
+    predicted: float
+    delta_score_percent: float | None
+    flops: int
+    delta_flops_percent: float
+    nodes: int
+    delta_nodes: int
+    iteration: int
+    accuracy: float | None = None
+    accuracy_std: float | None = None
+    seeds: int = 0
+    difference: float | None = None
+    half_width: float | None = None
+    outcome: str = ""
+
+
+def front_rows(
+    record: SearchRecord, measured: Mapping[int, Measured], comparisons: Sequence[Comparison]
+) -> list[Row]:
+    """Return the input's row and one per front member, best predicted score first."""
+    base = record.baseline
+    head = Row(0, base.hash, base.score, 0.0, base.flops, 0.0, base.nodes, 0, 0)
+    rows = [head, *(_winner_row(winner) for winner in record.winners)]
+    compared = {entry.rank: entry for entry in comparisons}
+    return [_with_accuracy(row, measured.get(row.rank), compared.get(row.rank)) for row in rows]
+
+
+def _winner_row(winner: Winner) -> Row:
+    return Row(
+        winner.rank,
+        winner.hash,
+        winner.score,
+        winner.delta_score_percent,
+        winner.flops,
+        winner.delta_flops_percent,
+        winner.nodes,
+        winner.delta_nodes,
+        winner.iteration,
+    )
+
+
+def _with_accuracy(row: Row, measured: Measured | None, comparison: Comparison | None) -> Row:
+    values = asdict(row)
+    if measured is not None:
+        values |= {
+            "accuracy": measured.mean,
+            "accuracy_std": measured.std,
+            "seeds": measured.n,
+        }
+    if comparison is not None:
+        values |= {
+            "difference": comparison.difference,
+            "half_width": comparison.half_width,
+            "outcome": str(comparison.outcome),
+        }
+    return Row(**values)
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """Return all rows as CSV with full precision; missing values are empty."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(Row.__dataclass_fields__), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return buffer.getvalue()
+
+
+def to_markdown(rows: Sequence[Row]) -> str:
+    """Return the rows as people read them."""
+    cells = [display(row) for row in rows]
+    heads = list(cells[0])
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines += ["| " + " | ".join(row[head] for head in heads) + " |" for row in cells]
+    return "\n".join(lines) + "\n"
+
+
+def display(row: Row) -> dict[str, str]:
+    """Return a row's cells as text, by heading."""
+    return {
+        "rank": str(row.rank) if row.rank else "input",
+        "predicted": f"{row.predicted:.4f}".replace("-", "−"),
+        "Δ predicted": percent(row.delta_score_percent) if row.rank else "",
+        "MFLOPs": f"{row.flops / 1e6:,.2f}",
+        "Δ FLOPs": percent(row.delta_flops_percent) if row.rank else "",
+        "accuracy %": _accuracy(row),
+        "Δ accuracy": _difference(row),
+        "seeds": str(row.seeds) if row.seeds else "–",
+        "nodes": f"{row.nodes} ({row.delta_nodes:+d})".replace("-", "−")
+        if row.rank
+        else str(row.nodes),
+        "iteration": str(row.iteration) if row.rank else "",
+        "verdict": row.outcome,
+    }
+
+
+def sort_keys(row: Row) -> dict[str, Any]:
+    """Return a number to sort each cell of ``display`` by; what is missing comes last."""
+    missing = -1e99
+    return {
+        "rank": row.rank,
+        "predicted": row.predicted,
+        "Δ predicted": missing if row.delta_score_percent is None else row.delta_score_percent,
+        "MFLOPs": row.flops,
+        "Δ FLOPs": row.delta_flops_percent,
+        "accuracy %": missing if row.accuracy is None else row.accuracy,
+        "Δ accuracy": missing if row.difference is None else row.difference,
+        "seeds": row.seeds,
+        "nodes": row.nodes,
+        "iteration": row.iteration,
+        "verdict": missing if row.difference is None else row.difference,
+    }
+
+
+def _accuracy(row: Row) -> str:
+    if row.accuracy is None:
+        return "–"
+    spread = "" if row.accuracy_std is None else f" ± {points(row.accuracy_std)}"
+    return f"{points(row.accuracy)}{spread}"
+
+
+def _difference(row: Row) -> str:
+    if row.difference is None:
+        return "" if row.rank == 0 else "–"
+    half = "" if row.half_width is None else f" ± {points(row.half_width)}"
+    return f"{points(row.difference, sign=True)}{half}"

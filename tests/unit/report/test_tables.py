@@ -1,0 +1,39 @@
+"""The front table as CSV, Markdown and cells of the page."""
+
+import csv
+import io
+
+from archloom.report.record import read_search
+from archloom.report.tables import display, front_rows, sort_keys, to_csv, to_markdown
+from archloom.report.verdict import Measured, compare_with_input
+
+
+def rows_of(run, measured):
+    record = read_search(run.files.stats, run.files.visited)
+    winners = {rank: entry for rank, entry in measured.items() if rank}
+    return front_rows(record, measured, compare_with_input(measured[0], winners))
+
+
+MEASURED = {0: Measured((0.90, 0.91)), 2: Measured((0.95, 0.96))}
+
+
+def test_csv_has_a_row_per_graph_with_full_precision(finished_run):
+    rows = list(csv.DictReader(io.StringIO(to_csv(rows_of(finished_run, MEASURED)))))
+    assert [row["rank"] for row in rows] == ["0", "1", "2", "3"]
+    assert float(rows[2]["accuracy"]) == MEASURED[2].mean
+    assert rows[2]["outcome"] == "better" and rows[1]["accuracy"] == ""
+    assert rows[1]["hash"] == finished_run.graphs[1].hash
+
+
+def test_markdown_is_a_table_of_the_same_rows(finished_run):
+    rows = rows_of(finished_run, MEASURED)
+    lines = to_markdown(rows).splitlines()
+    assert len(lines) == len(rows) + 2
+    assert len({line.count("|") for line in lines}) == 1
+    assert "95.50 ± 0.71" in lines[4] and lines[2].startswith("| input |")
+
+
+def test_every_cell_has_a_number_to_sort_by(finished_run):
+    for row in rows_of(finished_run, MEASURED):
+        assert display(row).keys() == sort_keys(row).keys()
+        assert all(isinstance(value, (int, float)) for value in sort_keys(row).values())
