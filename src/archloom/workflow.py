@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import errno
 import hashlib
 import json
 import logging
@@ -18,7 +19,7 @@ import shutil
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -31,6 +32,15 @@ from archloom.errors import ArchloomError
 PACKAGE = "archloom"
 SOURCE = Path(__file__).parent
 LOG_LINES = 8
+UNWRITABLE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EEXIST,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -76,9 +86,11 @@ def job(arguments: Sequence[str] | None = None) -> Iterator[Job]:
     options = _parser().parse_args(arguments)
     targets = {name: Path(path) for name, path in options.output}
     temporary = {name: _temporary(path) for name, path in targets.items()}
-    handlers = _start_logging(Path(options.log))
+    handlers: list[logging.Handler] = []
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
+        handlers += _start_logging(Path(options.log))
+        _clear_way(targets.values())
         run = _job(options, temporary)
         _seed_everything(run.seed, run.threads)
         logger.info("start %s with settings %s", " ".join(run.wildcards.values()), options.settings)
@@ -138,17 +150,22 @@ def _fingerprint(options: argparse.Namespace, inputs: Mapping[str, list[Path]]) 
 
 
 def _temporary(path: Path) -> Path:
-    """Return a path beside ``path`` with the same suffix, after removing what killed jobs left."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in path.parent.glob(f".part-*-{path.name}"):
-        _remove(stale)
+    """Return a path beside ``path`` with the same suffix."""
     return path.with_name(f".part-{os.getpid()}-{path.name}")
+
+
+def _clear_way(targets: Iterable[Path]) -> None:
+    """Make the folders of the outputs and remove what killed jobs left in them."""
+    for path in targets:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for stale in path.parent.glob(f".part-*-{path.name}"):
+            _remove(stale)
 
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
-    else:
+    elif path.parent.is_dir():
         path.unlink(missing_ok=True)
 
 
@@ -208,6 +225,11 @@ def _fail(error: Exception, log: str) -> NoReturn:
     logger.error("failed", exc_info=error)
     if isinstance(error, ArchloomError):
         text = f"error: {error}"
+    elif isinstance(error, OSError) and error.errno in UNWRITABLE:
+        text = (
+            f"error: {error.filename or 'a file'}: {error.strerror}. Free space or make the folder "
+            "writable, then run the same command again; what is finished is kept."
+        )
     else:
         lines = "".join(traceback.format_exception(error)).rstrip().splitlines()
         text = "\n".join(lines[-LOG_LINES:])

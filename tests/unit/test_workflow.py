@@ -1,5 +1,6 @@
 """``job``: outputs appear whole or not at all; ``source_digest``: what counts as changed code."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -81,6 +82,22 @@ def test_an_unexpected_error_shows_its_last_lines(arguments, capsys):
     with pytest.raises(SystemExit), job(arguments()):
         raise RuntimeError("odd thing")
     assert "RuntimeError: odd thing" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_explained(arguments, tmp_path, capsys):
+    with pytest.raises(SystemExit), job(arguments()) as run:
+        run.output["a"].write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device", "out/a.txt")
+    assert files_in(tmp_path / "out") == []
+    assert "out/a.txt: No space left on device. Free space" in capsys.readouterr().err
+
+
+def test_an_unusable_output_folder_is_explained(arguments, tmp_path, capsys):
+    (tmp_path / "out").write_text("a file where a folder should be")
+    with pytest.raises(SystemExit) as stop, job(arguments()):
+        raise AssertionError("the job must not start")
+    assert stop.value.code == 1
+    assert "out" in capsys.readouterr().err
 
 
 def test_a_forgotten_output_is_an_error_and_nothing_is_published(arguments, tmp_path, capsys):
