@@ -1,1 +1,1 @@
-"""archloom.report."""
+"""Result folders: tables, figures, verdicts and the self-contained HTML page."""
