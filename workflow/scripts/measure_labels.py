@@ -1,6 +1,5 @@
 """Train the graphs of a family whose accuracy is not known yet."""
 
-import logging
 from itertools import chain
 
 from archloom.data.images import load_images
@@ -14,7 +13,7 @@ if __name__ == "__main__":
     with job() as run:
         settings = run.settings
         recipe = Recipe.from_dict({k: v for k, v in settings["recipe"].items() if v is not None})
-        several = [settings["noise_seeds"]] * settings["noise_graphs"]
+        several = [max(settings["noise_seeds"], settings["seeds"])] * settings["noise_graphs"]
         graphs = list(GraphStore(run.input("graphs")))
         seeds = several + [settings["seeds"]] * len(graphs)
         result = measure(
@@ -27,8 +26,4 @@ if __name__ == "__main__":
             n_jobs=run.threads,
             progress=run.progress,
         )
-        for failure in result.failures:
-            logging.warning(
-                "no label for %s, seed %d: %s", failure.name, failure.seed, failure.reason
-            )
         write_labels(result.labels, run.output["labels"])
