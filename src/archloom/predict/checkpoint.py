@@ -96,7 +96,7 @@ def write_predictor(path: str | Path, network: Network, card: Card) -> None:
 
     tensors = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"format": FORMAT, "card": card.to_json()})
+        save_file(tensors, temporary, metadata={"card": card.to_json()})
     write_text(Path(path).with_suffix(".json"), card.to_json() + "\n")
 
 

@@ -27,10 +27,7 @@ def spearman(predicted: ArrayLike, measured: ArrayLike) -> float:
 
     predicted, measured : (N,), N >= 2, else ``DataError``
     """
-    from scipy.stats import rankdata
-
-    x, y = _pair(predicted, measured)
-    ranks_x, ranks_y = rankdata(x) - (len(x) + 1) / 2, rankdata(y) - (len(y) + 1) / 2
+    ranks_x, ranks_y = (_centred_ranks(values) for values in _pair(predicted, measured))
     norm = float(np.sqrt((ranks_x @ ranks_x) * (ranks_y @ ranks_y)))
     return float(ranks_x @ ranks_y) / norm if norm else float("nan")
 
@@ -83,6 +80,13 @@ def fold_spearman(
         "min": float(np.min(scores)),
         "max": float(np.max(scores)),
     }
+
+
+def _centred_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ranks with mean 0; equal values share the mean of their ranks."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - (counts - 1) / 2
+    return middle[place] - (len(values) + 1) / 2
 
 
 def _pair(

@@ -65,10 +65,16 @@ def write_progress(
 
     tensors = {f"last/{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"best/{name}": value for name, value in progress.best_weights.items()}
-    for number, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"adam/{number}/{name}": state[name] for name in _ADAM}
-    state = {"epoch": progress.epoch, "history": progress.history, "best": progress.best_epoch}
-    metadata = {"format": FORMAT, "digest": digest, "state": json.dumps(state)}
+    for number, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"adam/{number}/{name}": moments[name] for name in _ADAM}
+    state = {
+        "format": FORMAT,
+        "digest": digest,
+        "epoch": progress.epoch,
+        "history": progress.history,
+        "best": progress.best_epoch,
+    }
+    metadata = {"state": json.dumps(state)}  # one entry: safetensors would shuffle several
     with replacing(path) as temporary:
         save_file(
             {name: value.contiguous() for name, value in tensors.items()}, temporary, metadata
@@ -89,14 +95,14 @@ def read_progress(
         return Progress()
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-            if metadata["format"] != FORMAT:
-                raise ValueError(f"its format is {metadata['format']!r}")
-            if metadata["digest"] != digest:
+            state = json.loads((file.metadata() or {})["state"])
+            if state["format"] != FORMAT:
+                raise ValueError(f"its format is {state['format']!r}")
+            if state["digest"] != digest:
                 logger.warning("%s belongs to other settings or data: training starts anew", path)
                 return Progress()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return _restored(tensors, json.loads(metadata["state"]), network, optimiser)
+        return _restored(tensors, state, network, optimiser)
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError, OSError) as error:
         raise FormatError(
             f"{path} is no training checkpoint that can be continued ({error}): delete it to train "

@@ -1,0 +1,126 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from archloom.errors import DataError, FormatError
+from archloom.predict import GNN, PSC, Card, Normalisers, load_predictor
+
+
+@pytest.fixture
+def saved(tmp_path, gnn_network):
+    """The path of a GNN predictor with a full card."""
+    card = Card(
+        "gnn",
+        what="a test",
+        normalisers=Normalisers(64, 32, 16),
+        labels={"nb201": {"mean": 0.9, "std": 0.1}},
+        config={"epochs": 3},
+        vocabulary="abc",
+        split="def",
+        metrics={"srcc": 0.5},
+    )
+    path = tmp_path / "gnn.safetensors"
+    GNN(gnn_network, card).save(path)
+    return path
+
+
+def test_a_saved_predictor_predicts_the_same(saved, gnn_network, nb_like_graph):
+    loaded = load_predictor(saved)
+    assert isinstance(loaded, GNN)
+    before = GNN(gnn_network, Card("gnn", normalisers=Normalisers(64, 32, 16)))
+    assert loaded.predict([nb_like_graph]) == before.predict([nb_like_graph])
+
+
+def test_the_card_travels_inside_the_file_and_beside_it(saved):
+    card = load_predictor(saved).card
+    assert (card.what, card.split, card.metrics) == ("a test", "def", {"srcc": 0.5})
+    assert card.normalisers == Normalisers(64, 32, 16)
+    beside = json.loads(saved.with_suffix(".json").read_text())
+    assert beside["format"] == "archloom-predictor/1"
+    assert beside["op_vocabulary"][3] == "conv"
+    saved.with_suffix(".json").unlink()
+    assert load_predictor(saved).card == card
+
+
+def test_another_kind_is_named(saved):
+    with pytest.raises(FormatError, match="holds a gnn predictor, psc was asked for"):
+        PSC.load(saved)
+
+
+def test_published_checkpoints_get_a_card(goldens):
+    psc = load_predictor(goldens.models / "psc.safetensors")
+    assert (psc.card.kind, psc.card.output) == ("psc", "z-score")
+    assert psc.normalisers == (256, 256, 512)
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.99])
+def test_a_truncated_file_is_refused(saved, share):
+    content = saved.read_bytes()
+    saved.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(FormatError, match="gnn.safetensors"):
+        load_predictor(saved)
+
+
+def test_a_truncated_npz_is_refused(tmp_path):
+    path = tmp_path / "weights.npz"
+    np.savez(path, a=np.ones(1000))
+    path.write_bytes(path.read_bytes()[:700])
+    with pytest.raises(FormatError, match=r"weights\.npz"):
+        load_predictor(path)
+
+
+def test_an_npz_with_pickled_objects_is_refused(tmp_path):
+    path = tmp_path / "weights.npz"
+    np.savez(path, a=np.array([{"no": "objects"}], dtype=object))
+    with pytest.raises(FormatError, match=r"weights\.npz"):
+        load_predictor(path)
+
+
+def changed(path, change):
+    """Rewrite a predictor file with other tensors or metadata."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = dict(file.metadata())
+    change(tensors, metadata)
+    save_file(tensors, path, metadata)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t, m: t.pop("regressor.bias"), "regressor.bias is missing"),
+        (lambda t, m: t.update(extra=torch.ones(1)), "extra is unknown"),
+        (lambda t, m: t.update({"regressor.bias": torch.ones(2)}), "regressor.bias is"),
+        (
+            lambda t, m: t.update({"regressor.bias": torch.full((1,), torch.nan)}),
+            "not finite",
+        ),
+        (lambda t, m: m.update(card="{"), "not a predictor"),
+        (lambda t, m: m.update(card='{"format": "other/1"}'), "not a predictor"),
+        (lambda t, m: m.update(card=m["card"].replace('"conv"', '"convolution"')), "op vocabulary"),
+        (lambda t, m: m.update(card=m["card"].replace('"what"', '"why"')), "why"),
+    ],
+)
+def test_a_file_with_other_contents_is_refused(saved, change, message):
+    changed(saved, change)
+    with pytest.raises(FormatError, match=message):
+        load_predictor(saved)
+
+
+def test_foreign_files_are_refused(tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_file({"weight": torch.ones(3)}, path)
+    with pytest.raises(FormatError, match="regressor.weight"):
+        load_predictor(path)
+    path.write_text("not weights at all")
+    with pytest.raises(FormatError):
+        load_predictor(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match="nowhere"):
+        load_predictor(tmp_path / "nowhere.safetensors")
