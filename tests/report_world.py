@@ -65,7 +65,7 @@ def make_run(
     write(parent, files.graph)
     write_store(winners, files.front)
     Vocabulary(Encoding(), ("a", "b"), ((1, 2),)).save(files.vocabulary)
-    files.card.write_text(json.dumps({"metrics": {"test_srcc": 0.91}}))
+    files.card.write_text(json.dumps({"metrics": {"test": {"nb201": {"srcc": 0.91}}}}))
     files.stats.write_text(json.dumps(_stats(graphs)))
     _write_visited(files.visited, graphs, visited)
     if accuracies:

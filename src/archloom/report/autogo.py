@@ -294,6 +294,7 @@ def _page(run: _Run, networks: Sequence[_Network], figures: Mapping[str, str]) -
         "rows": rows[: _ROWS_ON_PAGE + 1],
         "hidden_rows": max(len(rows) - _ROWS_ON_PAGE - 1, 0),
         "winners": run.record.winners,
+        "measured": run.measured,
         "networks": networks,
         "pictures": pictures,
         "figures": {name: Markup(svg) for name, svg in figures.items()},

@@ -66,7 +66,7 @@ def _draw_predicted(axes: Axes, record: SearchRecord) -> None:
     visited, mega = record.visited, 1e-6
     raster = len(visited) > _MOST_VECTOR_POINTS
     for chosen, colour, size, name in (
-        (~visited.accepted, "#aab3bd", 8, "outside the limits"),
+        (~visited.accepted, "#aab3bd", 8, "not accepted"),
         (visited.accepted, BLUE, 14, "accepted"),
     ):
         axes.scatter(

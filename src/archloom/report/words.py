@@ -32,8 +32,8 @@ def headline(record: SearchRecord, comparisons: Sequence[Comparison]) -> tuple[s
     winners = {winner.rank: winner for winner in record.winners}
     if not winners:
         return (
-            "The search found no better variant: no graph within the limits has a higher "
-            "predicted score or fewer FLOPs than the input.",
+            "The search found no better variant: no graph within the limits of FLOPs has a higher "
+            "predicted score than the input.",
             "neutral",
         )
     if not comparisons:
@@ -137,9 +137,25 @@ def predictor_sentences(config: Mapping[str, Any], card: Mapping[str, Any]) -> l
     for family in predictor["families"]:
         families.setdefault(_label_sentence(config, family), []).append(family)
     sentences += [f"{', '.join(names)}: {sentence}" for sentence, names in families.items()]
-    srcc = _find(card, ("test_srcc", "srcc"))
-    if srcc is not None:
-        sentences.append(f"Rank correlation on its held-out test graphs: {srcc:.3f} (Spearman).")
+    return sentences + _test_sentences(card)
+
+
+def _test_sentences(card: Mapping[str, Any]) -> list[str]:
+    """Return how the predictor did on held-out graphs, and what it was not trained on."""
+    metrics = card.get("metrics", {})
+    tests = [
+        f"{family} {found['srcc']:.3f}"
+        for family, found in metrics.get("test", {}).items()
+        if found.get("srcc") is not None
+    ]
+    sentences = []
+    if tests:
+        sentences.append(f"Its rank correlation (Spearman) on held-out graphs: {', '.join(tests)}.")
+    if metrics.get("without_label"):
+        sentences.append(
+            f"{_count(metrics['without_label'], 'graph')} had no label and were left out of its "
+            "training."
+        )
     return sentences
 
 
@@ -167,8 +183,10 @@ def front_sentence(config: Mapping[str, Any], n_trained: int) -> str:
     """Return how input and winners were measured."""
     training = config["front_training"]
     recipe = training["recipe"] or config["labels"]["recipe"]
-    if not n_trained:
+    if not training["members"]:
         return "Winners were not trained in this run (front_training.members is 0)."
+    if not n_trained:
+        return "No winner was trained, so no accuracy on this page is measured."
     return (
         f"The input and {_count(n_trained, 'winner')} were trained from scratch by us, "
         f"{_count(training['seeds'], 'seed')} each: {_recipe_words(recipe)}. "
@@ -180,13 +198,3 @@ def _recipe_words(values: Mapping[str, Any]) -> str:
     """Return dataset and epochs of a recipe's settings; None stands for the dataset's own."""
     recipe = Recipe.from_dict({key: value for key, value in values.items() if value is not None})
     return f"{_DATASETS.get(recipe.dataset, recipe.dataset)}, {recipe.epochs} epochs"
-
-
-def _find(card: Mapping[str, Any], names: Sequence[str]) -> float | None:
-    """Return the first of ``names`` in the card or its metrics that is a number."""
-    metrics = card.get("metrics")
-    for place in (card, metrics if isinstance(metrics, Mapping) else {}):
-        for name in names:
-            if isinstance(place.get(name), (int, float)):
-                return float(place[name])
-    return None

@@ -87,9 +87,10 @@ def test_noise_is_stated_with_its_origin():
 
 
 def test_measured_labels_are_told_with_dataset_and_scale():
-    text = " ".join(predictor_sentences(Config().model_dump(mode="json"), {"srcc": 0.5}))
+    card = {"metrics": {"test": {"nb201": {"srcc": 0.5}}, "without_label": 3}}
+    text = " ".join(predictor_sentences(Config().model_dump(mode="json"), card))
     assert "measured by us" in text and "digits" in text and "reduced skeleton" in text
-    assert "0.500" in text
+    assert "nb201 0.500" in text and "3 graphs had no label" in text
 
 
 def test_foreign_weights_are_told_apart_from_our_own():
@@ -113,7 +114,9 @@ def test_benchmark_and_pseudo_labels_are_named(source, words):
 
 def test_the_front_sentence_says_what_was_trained():
     config = Config().model_dump(mode="json")
-    assert "not trained" in front_sentence(config, 0)
+    assert "No winner was trained" in front_sentence(config, 0)
+    untrained = Config(front_training={"members": 0}).model_dump(mode="json")
+    assert "front_training.members is 0" in front_sentence(untrained, 0)
     assert "2 winners" in front_sentence(config, 2) and "3 seeds" in front_sentence(config, 2)
 
 
