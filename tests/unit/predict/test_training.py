@@ -49,15 +49,15 @@ def weights(predictor):
 
 @pytest.mark.parametrize("kind", ["gnn", "psc"])
 def test_training_learns_a_simple_rule(kind):
-    predictor, settings = predictor_of(kind), dataclasses.replace(SHORT, epochs=15)
+    predictor, settings = predictor_of(kind), dataclasses.replace(SHORT, epochs=25)
     data, dev, test = toy_data(60, 0), toy_data(20, 1), toy_data(30, 2)
     progress = predictor.fit(data, dev, settings)
     predicted = predictor.predict(test.graphs)
-    assert spearman(predicted, test.labels) > 0.8
+    assert spearman(predicted, test.labels) > 0.9
     assert np.mean(np.abs(predicted - test.labels)) < 0.04  # accuracies, not z-scores
     assert progress.best_srcc == max(row["dev_srcc"] for row in progress.history)
     assert predictor.card.output == "accuracy"
-    assert predictor.card.config["epochs"] == 15
+    assert predictor.card.config["epochs"] == 25
     quality = predictor.evaluate(test)
     assert quality["srcc"] == pytest.approx(spearman(predicted, test.labels))
 
