@@ -37,6 +37,7 @@ from archloom.report.verdict import Comparison, Measured, compare_with_input, po
 from archloom.report.words import (
     front_sentence,
     headline,
+    limits_words,
     noise_sentence,
     predictor_sentences,
 )
@@ -295,6 +296,7 @@ def _page(run: _Run, networks: Sequence[_Network], figures: Mapping[str, str]) -
         "hidden_rows": max(len(rows) - _ROWS_ON_PAGE - 1, 0),
         "winners": run.record.winners,
         "measured": run.measured,
+        "limits": limits_words(run.record.settings),
         "networks": networks,
         "pictures": pictures,
         "figures": {name: Markup(svg) for name, svg in figures.items()},

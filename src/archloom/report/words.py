@@ -122,6 +122,14 @@ def noise_sentence(measured: Sequence[Measured]) -> str:
     )
 
 
+def limits_words(settings: Mapping[str, Any]) -> str:
+    """Return which FLOPs a variant may need, such as "0 to 20 % fewer FLOPs than the input"."""
+    least, most = settings["min_flops_decrease"], settings["max_flops_decrease"]
+    if least < 0:
+        return f"between {most:g} % fewer and {-least:g} % more FLOPs than the input"
+    return f"{least:g} to {most:g} % fewer FLOPs than the input"
+
+
 def predictor_sentences(config: Mapping[str, Any], card: Mapping[str, Any]) -> list[str]:
     """Return what scored the mutants and where its labels came from, one sentence per source."""
     predictor = config["predictor"]

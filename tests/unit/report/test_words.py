@@ -8,6 +8,7 @@ from archloom.report.verdict import Measured, compare_with_input
 from archloom.report.words import (
     front_sentence,
     headline,
+    limits_words,
     noise_sentence,
     percent,
     predictor_sentences,
@@ -124,3 +125,10 @@ def test_numbers_have_a_proper_minus_and_no_negative_zero():
     assert percent(-12.34) == "−12.3 %"
     assert percent(-0.01) == "+0.0 %"
     assert percent(None) == "–"
+
+
+def test_limits_of_flops_are_told_without_negative_decreases():
+    limits = {"min_flops_decrease": 0.0, "max_flops_decrease": 20.0}
+    assert limits_words(limits) == "0 to 20 % fewer FLOPs than the input"
+    growing = limits_words({**limits, "min_flops_decrease": -10.0})
+    assert growing == "between 20 % fewer and 10 % more FLOPs than the input"
