@@ -86,12 +86,13 @@ def flatten(
     graphs: Sequence[Graph], orders: Sequence[NDArray[np.integer]] | None = None
 ) -> FlatGraphs:
     """Lay ``graphs`` out, each in its order (default: by node index)."""
-    node_ptr = pointers(np.array([graph.n_nodes for graph in graphs], dtype=np.int64))
+    node_ptr = pointers(np.array([len(graph.op) for graph in graphs], dtype=np.int64))
     offset = node_ptr[:-1]
-    features = np.concatenate([node_features(graph) for graph in graphs])
-    degree = np.concatenate([graph.in_degree for graph in graphs])
+    features = node_features(*graphs)
+    degree = np.diff(np.concatenate([graph.in_ptr for graph in graphs]))
+    degree = np.delete(degree, node_ptr[1:-1] + np.arange(len(graphs) - 1))  # between two graphs
     sources = np.concatenate([graph.in_src for graph in graphs])
-    in_src = sources + np.repeat(offset, [graph.n_edges for graph in graphs])
+    in_src = sources + np.repeat(offset, [len(graph.in_src) for graph in graphs])
     in_ptr = pointers(degree)
     if orders is None:
         return FlatGraphs(node_ptr, features, in_ptr, in_src)

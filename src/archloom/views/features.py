@@ -35,25 +35,35 @@ class Normalisers(NamedTuple):
         return np.repeat(np.array(self, dtype=np.float32), 2)
 
 
-def node_features(graph: Graph) -> NDArray[np.int32]:
-    """Return ``(n, 10)`` feature rows by node index.
+def node_features(*graphs: Graph) -> NDArray[np.int32]:
+    """Return ``(n, 10)`` feature rows by node index, one graph after the other.
 
     Kernel and bias are 0 where a node is not weighted. A weighted node with a kernel above 7, which
     no embedding table holds, raises ``GraphError``.
     """
-    rows = np.zeros((graph.n_nodes, N_COLUMNS), dtype=np.int32)
-    rows[:, OP] = np.where(graph.op < VOCABULARY_SIZE, graph.op, 0)
-    rows[:, SIZES] = graph.resolution
-    weighted = weighted_rows(rows)[:, None]
-    rows[:, KERNEL] = np.where(weighted, graph.kernel, 0)
-    rows[:, BIAS] = weighted[:, 0] & graph.bias
+    op = np.concatenate([graph.op for graph in graphs])
+    rows = np.empty((len(op), N_COLUMNS), dtype=np.int32)
+    rows[:, OP] = np.where(op < VOCABULARY_SIZE, op, 0)
+    rows[:, SIZES] = np.concatenate([graph.resolution for graph in graphs])
+    weighted = weighted_rows(rows)
+    kernel = np.concatenate([graph.kernel for graph in graphs])
+    rows[:, KERNEL] = kernel * weighted[:, None]
+    rows[:, BIAS] = weighted & np.concatenate([graph.bias for graph in graphs])
     if rows[:, KERNEL].max(initial=0) > MAX_KERNEL:
-        node = int(rows[:, KERNEL].max(axis=1).argmax())
-        raise GraphError(
-            f"{graph.describe(node)} has the kernel {graph.kernel[node].tolist()}: AutoGO's tables "
-            f"end at {MAX_KERNEL}, score this graph with another predictor."
-        )
+        raise _kernel_error(graphs, int(rows[:, KERNEL].max(axis=1).argmax()))
     return rows
+
+
+def _kernel_error(graphs: tuple[Graph, ...], row: int) -> GraphError:
+    """Return the error for the node behind a feature row."""
+    for graph in graphs:
+        if row < graph.n_nodes:
+            break
+        row -= graph.n_nodes
+    return GraphError(
+        f"{graph.describe(row)} has the kernel {graph.kernel[row].tolist()}: AutoGO's tables end at "
+        f"{MAX_KERNEL}, score this graph with another predictor."
+    )
 
 
 def weighted_rows(rows: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -22,8 +22,19 @@ def test_a_row_holds_op_sizes_kernel_and_bias():
 def test_a_kernel_above_seven_names_the_node():
     b = GraphBuilder(name="wide")
     b.conv(b.input(32, 32, 3), 8, kernel=9)
+    wide = b.build()
+    b = GraphBuilder(name="narrow")
+    b.conv(b.input(32, 32, 3), 8, kernel=7)
     with pytest.raises(GraphError, match=r"wide.*node 1.*9, 9"):
-        node_features(b.build())
+        node_features(b.build(), wide)
+
+
+def test_graphs_follow_each_other():
+    b = GraphBuilder()
+    b.conv(b.input(32, 32, 3), 8, kernel=3)
+    graph = b.build()
+    rows = node_features(graph)
+    assert (node_features(graph, graph) == np.concatenate([rows, rows])).all()
 
 
 def test_operations_behind_the_vocabulary_count_as_unknown(monkeypatch):
