@@ -23,3 +23,7 @@ class DataError(ArchloomError):
 
 class SearchError(ArchloomError):
     """A search cannot start or continue with what it was given."""
+
+
+class TrainingError(ArchloomError):
+    """A training diverged or cannot be continued from its checkpoint."""

@@ -1,0 +1,322 @@
+"""Writer of ONNX files: one ONNX node per graph node, so that the file reads like the graph.
+
+Node and tensor names are ``{op}_{node id}``; helper nodes carry a suffix (``conv_7/join``).
+Batch norms stay nodes, pads are written out from the stored sizes, the batch size is free. The
+output equals that of ``to_torch`` in evaluation mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archloom.errors import GraphError
+from archloom.graph import OPS, Graph, Merge, window_pads
+from archloom.io.files import replacing
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+    from torch import Tensor
+
+OPSET = 17
+BATCH = "batch"
+"""Name of the free first dimension."""
+
+
+def write_onnx(graph: Graph, path: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
+    """Write ``graph`` with ``weights`` to ``path``, atomically; see ``to_onnx``."""
+    model = to_onnx(graph, weights)
+    with replacing(path) as temporary:
+        temporary.write_bytes(model.SerializeToString())
+
+
+def to_onnx(
+    graph: Graph, weights: Mapping[str, Tensor] | None = None, opset: int = OPSET
+) -> ModelProto:
+    """Return ``graph`` as a checked ONNX model; without ``weights`` those of ``to_torch`` (seed 0).
+
+    Inputs and outputs are (batch, C, H, W), outputs of 1x1 maps (batch, C). Raises ``GraphError``
+    for a node that cannot be executed, for weights of another graph and for an opset below 17.
+    """
+    import onnx
+
+    if opset < OPSET:
+        raise GraphError(f"opset {opset} is too old: archloom writes {OPSET} and later.")
+    from archloom.io.torch_module import to_torch
+
+    tensors = to_torch(graph, weights).weights()
+    writer = _Writer(graph, {name: one.detach().cpu().numpy() for name, one in tensors.items()})
+    writer.write_all()
+    model = onnx.helper.make_model(
+        writer.proto(),
+        opset_imports=[onnx.helper.make_opsetid("", opset)],
+        producer_name="archloom",
+        producer_version=_version(),
+    )
+    model.ir_version = 8
+    facts = {"archloom.graph": graph.hash, "archloom.family": graph.family}
+    onnx.helper.set_model_props(model, facts)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _version() -> str:
+    try:
+        return version("archloom")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class _Writer:
+    """Collects the ONNX nodes and constants of one graph."""
+
+    def __init__(self, graph: Graph, weights: Mapping[str, NDArray[Any]]) -> None:
+        self.graph, self.weights = graph, weights
+        self.nodes: list[Any] = []
+        self.constants: dict[str, NDArray[Any]] = {}
+        self.values: dict[int, str] = {}
+        self.flat: set[str] = set()  # tensors without H and W
+
+    def write_all(self) -> None:
+        """Emit all nodes in execution order."""
+        for node in self.graph.order.tolist():
+            operands = self.graph.predecessors(node).tolist()
+            if operands:
+                value = self._joined(node, [self.values[operand] for operand in operands])
+            else:
+                value = self._input_name(node)
+            self.values[node] = self._write_node(node, value)
+        for sink in self.graph.sinks.tolist():
+            self._finish(sink)
+
+    def proto(self) -> Any:
+        """Return the ONNX graph."""
+        from onnx import TensorProto, helper, numpy_helper
+
+        inputs = []
+        for node in self.graph.sources.tolist():
+            height, _, width, _, channels, _ = self.graph.resolution[node].tolist()
+            shape = [BATCH, channels, height, width]
+            name = self._input_name(node)
+            inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        outputs = []
+        for node in self.graph.sinks.tolist():
+            _, height, _, width, _, channels = self.graph.resolution[node].tolist()
+            shape = [BATCH, channels] + ([] if (height, width) == (1, 1) else [height, width])
+            name = self._output_name(node)
+            outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        constants = [numpy_helper.from_array(array, name) for name, array in self.constants.items()]
+        title = self.graph.name or "archloom"
+        return helper.make_graph(self.nodes, title, inputs, outputs, constants)
+
+    # --- names and emission ----------------------------------------------------------------------
+
+    def _name(self, node: int) -> str:
+        return f"{self.graph.op_name(node)}_{int(self.graph.ids[node])}"
+
+    def _input_name(self, node: int) -> str:
+        return "input" if len(self.graph.sources) == 1 else f"input_{int(self.graph.ids[node])}"
+
+    def _output_name(self, node: int) -> str:
+        return "output" if len(self.graph.sinks) == 1 else f"output_{int(self.graph.ids[node])}"
+
+    def _emit(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        from onnx import helper
+
+        self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
+        return output
+
+    def _constant(self, name: str, values: Any, dtype: type = np.float32) -> str:
+        self.constants[name] = np.asarray(values, dtype=dtype)
+        return name
+
+    def _weight(self, node: int, part: str) -> str:
+        key = f"{int(self.graph.ids[node])}.{part}"
+        return self._constant(key, self.weights[key])
+
+    # --- operands --------------------------------------------------------------------------------
+
+    def _joined(self, node: int, values: list[str]) -> str:
+        """Return the tensor that ``node`` works on: operands sliced and merged."""
+        merge = Merge(int(OPS.table("merge")[self.graph.op[node]]))
+        if merge != Merge.CONCAT:
+            values = [self._sliced(node, value, position) for position, value in enumerate(values)]
+        if len(values) == 1:
+            return values[0]
+        if any(value in self.flat for value in values):
+            values = [self._mapped(value) for value in values]
+        own = self.graph.op_name(node) in ("add", "mul", "concat")
+        name = self._name(node) if own else f"{self._name(node)}/join"
+        if merge == Merge.CONCAT:
+            return self._emit("Concat", values, name, axis=1)
+        if merge == Merge.SUM:
+            return self._emit("Add" if len(values) == 2 else "Sum", values, name)
+        for position, value in enumerate(values[2:]):
+            values[0] = self._emit("Mul", [values[0], values[1]], f"{name}/part{position}")
+            values[1] = value
+        return self._emit("Mul", values[:2], name)
+
+    def _sliced(self, node: int, value: str, position: int) -> str:
+        """Return operand ``position`` of ``node`` cut to the node's input channels."""
+        operand = int(self.graph.predecessors(node)[position])
+        wanted = int(self.graph.resolution[node, 4])
+        if int(self.graph.resolution[operand, 5]) <= wanted:
+            return value
+        name = f"{self._name(node)}/slice{position}"
+        bounds = [
+            self._constant(f"{name}/{part}", [number], np.int64)
+            for part, number in (("start", 0), ("end", wanted), ("axis", 1))
+        ]
+        result = self._emit("Slice", [value, *bounds], name)
+        if value in self.flat:
+            self.flat.add(result)
+        return result
+
+    def _mapped(self, value: str) -> str:
+        """Return ``value`` with H and W."""
+        if value not in self.flat:
+            return value
+        name = f"{value}/map"
+        if name not in self.constants and not any(one.name == name for one in self.nodes):
+            axes = self._constant(f"{name}/axes", [2, 3], np.int64)
+            self._emit("Unsqueeze", [value, axes], name)
+        return name
+
+    # --- operations ------------------------------------------------------------------------------
+
+    def _write_node(self, node: int, value: str) -> str:
+        """Emit ``node`` working on the tensor ``value`` and return its output tensor."""
+        op, name = self.graph.op_name(node), self._name(node)
+        if op in ("input", "output") or value == name:  # ends, or merged under its own name
+            return value
+        if op in _SIMPLE:
+            result = self._emit(_SIMPLE[op], [value], name)
+        elif op in _MAPPED:
+            return _MAPPED[op](self, node, self._mapped(value), name)
+        elif op in _ANY_RANK:
+            result = _ANY_RANK[op](self, node, value, name)
+        else:
+            return self._matmul(node, value, name)
+        if value in self.flat:
+            self.flat.add(result)
+        return result
+
+    def _matmul(self, node: int, value: str, name: str) -> str:
+        weight, bias = self._weight(node, "weight"), self._weight(node, "bias")
+        if self.graph.resolution[node, [0, 2]].tolist() != [1, 1]:
+            self.constants[weight] = self.constants[weight][:, :, None, None]
+            return self._emit("Conv", [value, weight, bias], name, kernel_shape=[1, 1])
+        if value not in self.flat:
+            value = self._emit("Flatten", [value], f"{name}/flatten")
+        self.flat.add(name)
+        return self._emit("Gemm", [value, weight, bias], name, transB=1)
+
+    def _convolution(self, node: int, value: str, name: str) -> str:
+        inputs = [value, self._weight(node, "weight")]
+        if self.graph.bias[node]:
+            inputs.append(self._weight(node, "bias"))
+        depthwise = self.graph.op_name(node) == "depthwise"
+        groups = int(self.graph.resolution[node, 4]) if depthwise else 1
+        return self._emit("Conv", inputs, name, group=groups, **self._window(node))
+
+    def _maxpool(self, node: int, value: str, name: str) -> str:
+        return self._emit("MaxPool", [value], name, **self._window(node, below_kernel=True))
+
+    def _avgpool(self, node: int, value: str, name: str) -> str:
+        window = self._window(node, below_kernel=True)
+        del window["dilations"]  # always 1, and unknown to this opset
+        return self._emit("AveragePool", [value], name, count_include_pad=0, **window)
+
+    def _window(self, node: int, below_kernel: bool = False) -> dict[str, list[int]]:
+        kernel, pads = self.graph.kernel[node].tolist(), list(window_pads(self.graph, node))
+        if below_kernel and (np.array(pads).reshape(2, 2) >= kernel).any():
+            raise GraphError(
+                f"{self.graph.describe(node)} pads {pads} with a window of {kernel}: ONNX pools "
+                "take less than the window, put a paddings node in front."
+            )
+        return {
+            "kernel_shape": kernel,
+            "strides": self.graph.stride[node].tolist(),
+            "dilations": self.graph.dilation[node].tolist(),
+            "pads": pads,
+        }
+
+    def _norm(self, node: int, value: str, name: str) -> str:
+        from archloom.io.torch_ops import NORM_EPSILON
+
+        parts = [self._weight(node, part) for part in ("weight", "bias", "mean", "var")]
+        return self._emit("BatchNormalization", [value, *parts], name, epsilon=NORM_EPSILON)
+
+    def _relu6(self, node: int, value: str, name: str) -> str:
+        bounds = [self._constant(f"const/{bound}", bound) for bound in (0.0, 6.0)]
+        return self._emit("Clip", [value, *bounds], name)
+
+    def _swish(self, node: int, value: str, name: str) -> str:
+        gate = self._emit("Sigmoid", [value], f"{name}/gate")
+        return self._emit("Mul", [value, gate], name)
+
+    def _gelu(self, node: int, value: str, name: str) -> str:
+        scaled = self._emit(
+            "Mul", [value, self._constant("const/sqrt_half", 0.5**0.5)], f"{name}/scaled"
+        )
+        erf = self._emit("Erf", [scaled], f"{name}/erf")
+        shifted = self._emit("Add", [erf, self._constant("const/one", 1.0)], f"{name}/shifted")
+        half = self._emit("Mul", [value, self._constant("const/half", 0.5)], f"{name}/half")
+        return self._emit("Mul", [half, shifted], name)
+
+    def _zero(self, node: int, value: str, name: str) -> str:
+        stride = self.graph.stride[node].tolist()
+        if stride != [1, 1]:
+            end = np.iinfo(np.int64).max
+            parts = (("start", [0, 0]), ("end", [end, end]), ("axes", [2, 3]), ("step", stride))
+            bounds = [self._constant(f"{name}/{part}", values, np.int64) for part, values in parts]
+            value = self._emit("Slice", [self._mapped(value), *bounds], f"{name}/thin")
+        return self._emit("Mul", [value, self._constant("const/0.0", 0.0)], name)
+
+    def _paddings(self, node: int, value: str, name: str) -> str:
+        top, left, bottom, right = self.graph.pads[node].tolist()
+        pads = self._constant(f"{name}/pads", [0, 0, top, left, 0, 0, bottom, right], np.int64)
+        return self._emit("Pad", [value, pads], name)
+
+    def _mean(self, node: int, value: str, name: str) -> str:
+        return self._emit("GlobalAveragePool", [value], name)
+
+    def _finish(self, node: int) -> None:
+        """Give the output of a sink its name and rank."""
+        value, name = self.values[node], self._output_name(node)
+        maps = self.graph.resolution[node, [1, 3]].tolist() != [1, 1]
+        keep = maps or value in self.flat
+        self._emit("Identity" if keep else "Flatten", [value], name)
+
+
+_SIMPLE = {
+    "relu": "Relu",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "identity": "Identity",
+    "add": "Identity",  # of a single operand
+    "mul": "Identity",
+    "concat": "Identity",
+}
+_Handler = Callable[[_Writer, int, str, str], str]
+_MAPPED: dict[str, _Handler] = {
+    "conv": _Writer._convolution,
+    "depthwise": _Writer._convolution,
+    "maxpool": _Writer._maxpool,
+    "avgpool": _Writer._avgpool,
+    "paddings": _Writer._paddings,
+    "mean": _Writer._mean,
+    "global": _Writer._mean,
+}
+_ANY_RANK: dict[str, _Handler] = {
+    "batchnorm": _Writer._norm,
+    "relu6": _Writer._relu6,
+    "swish": _Writer._swish,
+    "gelu": _Writer._gelu,
+    "zero": _Writer._zero,
+}

@@ -1,0 +1,214 @@
+"""Measuring the accuracy of many graphs: worker processes, shards that survive a kill.
+
+Small networks are trained one per process and thread: two processes of one thread each are
+faster than one process of two threads (``benchmarks/training_parallel.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from uuid import uuid4
+
+from archloom.data.images import Images
+from archloom.data.labels import Label
+from archloom.errors import ArchloomError, DataError, TrainingError
+from archloom.graph import Graph
+from archloom.train.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+METRIC = "accuracy"
+Key = tuple[str, int]
+"""Graph hash and seed."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A graph that could not be trained, and why."""
+
+    graph: str
+    name: str
+    seed: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Labels and failures, in the order of the graphs asked for, then of the seeds."""
+
+    labels: list[Label]
+    failures: list[Failure]
+
+
+def measure(
+    graphs: Sequence[Graph],
+    images: Images,
+    recipe: Recipe,
+    seeds: Sequence[int] | Callable[[int], Sequence[int]] = (0,),
+    known: Iterable[Label] = (),
+    out: str | Path | None = None,
+    n_jobs: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Measurement:
+    """Train every graph with every seed and return its test accuracy as labels.
+
+    ``seeds`` are those of every graph, or a function of the position of the graph (so that the
+    first ones get more). Pairs in ``known`` (labels of this recipe) are not trained again.
+    ``out`` is a folder for results as they come, one JSON line each: a later call with the same
+    recipe takes them from there. ``progress`` gets (done, total). The result does not depend on
+    ``n_jobs`` or on interruptions. A graph that cannot be trained becomes a ``Failure``; it is
+    tried again by the next call.
+    """
+    wanted = _wanted(graphs, seeds)
+    found = {
+        (label.graph, label.seed): label
+        for label in [*known, *(_read_shards(Path(out), recipe) if out else [])]
+        if label.recipe == recipe.hash and label.metric == METRIC
+    }
+    missing = [
+        (graph, seed) for (_, seed), graph in wanted.items() if (graph.hash, seed) not in found
+    ]
+    failures: dict[Key, Failure] = {}
+    done = len(wanted) - len(missing)
+    for result in _train_all(missing, images, recipe, Path(out) if out else None, n_jobs):
+        if isinstance(result, Failure):
+            failures[result.graph, result.seed] = result
+            log.warning("%s, seed %d: %s", result.name, result.seed, result.reason)
+        else:
+            found[result.graph, result.seed] = result
+        done += 1
+        if progress is not None:
+            progress(done, len(wanted))
+    return Measurement(
+        [_named(found[key], graph) for key, graph in wanted.items() if key in found],
+        [failures[key] for key in wanted if key in failures],
+    )
+
+
+def _wanted(
+    graphs: Sequence[Graph], seeds: Sequence[int] | Callable[[int], Sequence[int]]
+) -> dict[Key, Graph]:
+    """Return the graph of each pair to measure; a graph that comes twice is measured once."""
+    return {
+        (graph.hash, seed): graph
+        for position, graph in enumerate(graphs)
+        for seed in (seeds(position) if callable(seeds) else seeds)
+    }
+
+
+def _named(label: Label, graph: Graph) -> Label:
+    return replace(label, name=graph.name, family=graph.family)
+
+
+def _train_all(
+    pairs: Collection[tuple[Graph, int]],
+    images: Images,
+    recipe: Recipe,
+    folder: Path | None,
+    n_jobs: int,
+) -> Iterator[Label | Failure]:
+    """Yield results as they come; on any error the pairs not begun are dropped."""
+    if not pairs:
+        return
+    workers = min(n_jobs, len(pairs))
+    pool = ProcessPoolExecutor(
+        workers, get_context("spawn"), _start_worker, (images, recipe, folder)
+    )
+    try:
+        futures: list[Future[Label | Failure]] = [pool.submit(_train_one, *pair) for pair in pairs]
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise TrainingError(
+            "a training process was killed, perhaps for lack of memory: lower n_jobs and run "
+            "again, what was measured before is kept if `out` was given."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Worker:
+    """What a worker process keeps between two graphs."""
+
+    images: Images
+    recipe: Recipe
+    shard: Path | None
+
+
+def _start_worker(images: Images, recipe: Recipe, folder: Path | None) -> None:
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    torch.set_num_threads(1)
+    _Worker.images, _Worker.recipe = images, recipe
+    _Worker.shard = folder / f"{recipe.hash}-{uuid4().hex[:12]}.jsonl" if folder else None
+
+
+def _follow_parent() -> None:
+    """End this worker when its parent is gone, killed without a chance to stop it."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _train_one(graph: Graph, seed: int) -> Label | Failure:
+    """Train one graph in a worker process and write the result into the worker's shard."""
+    from archloom.train.trainer import train
+
+    recipe = _Worker.recipe
+    try:
+        outcome = train(graph, _Worker.images, recipe, seed)
+    except ArchloomError as error:
+        return Failure(graph.hash, graph.name, seed, str(error))
+    label = Label(
+        graph=graph.hash,
+        metric=METRIC,
+        provenance="measured",
+        recipe=recipe.hash,
+        seed=seed,
+        value=outcome.accuracy,
+        unit="fraction",
+        name=graph.name,
+        family=graph.family,
+        seconds=round(outcome.seconds, 3),
+    )
+    if _Worker.shard is not None:
+        _append(_Worker.shard, label)
+    return label
+
+
+def _append(shard: Path, label: Label) -> None:
+    """Add one line to ``shard``; a kill can only cut the last line."""
+    try:
+        shard.parent.mkdir(parents=True, exist_ok=True)
+        with shard.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(asdict(label)) + "\n")
+    except OSError as error:
+        raise DataError(
+            f"{shard} cannot be written ({error.strerror}): free space or choose another folder. "
+            "What was measured before is kept."
+        ) from error
+
+
+def _read_shards(folder: Path, recipe: Recipe) -> list[Label]:
+    """Return the labels in the shards of ``recipe``; a line cut by a kill is left out."""
+    labels = []
+    for shard in sorted(folder.glob(f"{recipe.hash}-*.jsonl")):
+        for line in shard.read_text(encoding="utf-8").splitlines():
+            try:
+                labels.append(Label(**json.loads(line)))
+            except (json.JSONDecodeError, TypeError):
+                log.warning("%s: a cut line is left out", shard)
+    return labels

@@ -1,0 +1,215 @@
+"""Training of one graph as a network: deterministic on one thread, resumable after a kill.
+
+Every random choice of an epoch comes from a generator made of (seed, epoch), so an epoch can be
+repeated without the ones before it: a checkpoint needs weights, optimiser state and history only.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from archloom.data.images import Images
+from archloom.errors import ConfigError, TrainingError
+from archloom.graph import Graph, input_shapes, output_shapes
+from archloom.io.torch_module import GraphModule, to_torch
+from archloom.train.augment import augment
+from archloom.train.checkpoint import load_checkpoint, save_checkpoint
+from archloom.train.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, dict[str, float]], None]
+"""Called after every epoch with its number (from 1) and its figures."""
+
+
+@dataclass
+class Outcome:
+    """What a training gave.
+
+    ``accuracy`` is the fraction of test images classified correctly after the last epoch;
+    ``history`` one row per epoch (loss, learning_rate); ``seconds`` the time spent, that of
+    interrupted runs included; ``weights`` the tensors by ``{id}.{name}``.
+    """
+
+    accuracy: float
+    history: list[dict[str, float]]
+    seconds: float
+    weights: dict[str, Tensor] = field(repr=False)
+
+
+def train(
+    graph: Graph,
+    images: Images,
+    recipe: Recipe,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    *,
+    progress: Progress | None = None,
+    device: str = "cpu",
+) -> Outcome:
+    """Train ``graph`` from he-uniform weights and measure its test accuracy.
+
+    The result depends on graph, images, recipe and ``seed`` only (on one CPU thread). With
+    ``checkpoint`` the state is written there after every epoch; a later call with the same
+    arguments goes on from it and gives the same result; the file is removed at the end. Raises
+    ``TrainingError`` when the loss is not finite, ``ConfigError`` when graph and images do not
+    fit, ``GraphError`` for a graph that cannot be executed.
+    """
+    _check_fit(graph, images)
+    run = _Run(graph, images, recipe, seed, device)
+    path = Path(checkpoint) if checkpoint else None
+    if path is not None and path.is_file():
+        run.restore(path)
+    started = time.perf_counter() - run.seconds
+    for epoch in range(len(run.history), recipe.epochs):
+        figures = run.epoch(epoch)
+        run.seconds = time.perf_counter() - started
+        if path is not None and epoch + 1 < recipe.epochs:
+            run.save(path)
+        if progress is not None:
+            progress(epoch + 1, figures)
+    accuracy = evaluate(run.module, images, device)
+    seconds = time.perf_counter() - started
+    if path is not None:
+        path.unlink(missing_ok=True)
+    weights = {name: tensor.cpu() for name, tensor in run.module.weights().items()}
+    return Outcome(accuracy, run.history, seconds, weights)
+
+
+def evaluate(
+    module: GraphModule, images: Images, device: str = "cpu", batch_size: int = 512
+) -> float:
+    """Return the fraction of test images that ``module`` classifies correctly."""
+    module.eval()
+    hits = 0
+    with torch.no_grad():
+        for start in range(0, len(images.test_y), batch_size):
+            part = slice(start, start + batch_size)
+            logits = module(_to_device(images.test_x[part], images.scale, device))
+            hits += int((logits.argmax(1).cpu().numpy() == images.test_y[part]).sum())
+    return hits / len(images.test_y)
+
+
+class _Run:
+    """The state of one training."""
+
+    def __init__(
+        self, graph: Graph, images: Images, recipe: Recipe, seed: int, device: str
+    ) -> None:
+        self.images, self.recipe, self.seed, self.device = images, recipe, seed, device
+        self.module = to_torch(graph, seed=seed, norm_momentum=recipe.norm_momentum).to(device)
+        self.optimiser = make_optimiser(self.module, recipe)
+        self.identity = {"graph": graph.hash, "recipe": recipe.hash, "seed": str(seed)}
+        self.history: list[dict[str, float]] = []
+        self.seconds = 0.0
+        self.labels = torch.from_numpy(images.train_y).to(device)
+
+    def epoch(self, epoch: int) -> dict[str, float]:
+        """Pass once over the training images; return and keep the epoch's figures."""
+        count, size = len(self.images.train_y), self.recipe.batch_size
+        generator = epoch_generator(self.seed, epoch)
+        order = torch.randperm(count, generator=generator)
+        batches = max(count // size, 1)  # an incomplete batch is left out
+        self.module.train()
+        total = 0.0
+        for step in range(batches):
+            rate = learning_rate(self.recipe, epoch + step / batches)
+            loss = self._step(order[step * size : (step + 1) * size], rate, generator)
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"the training of graph {self.module.graph.name!r} (seed {self.seed}) "
+                    f"diverged: the loss was {loss} in epoch {epoch + 1}, step {step + 1}. "
+                    "Lower learning_rate, or add warmup_epochs to the recipe."
+                )
+            total += loss
+        figures = {"loss": total / batches, "learning_rate": rate}
+        self.history.append(figures)
+        return figures
+
+    def _step(self, chosen: Tensor, rate: float, generator: torch.Generator) -> float:
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        batch = _to_device(self.images.train_x[chosen.numpy()], self.images.scale, self.device)
+        batch = augment(batch, self.recipe, generator)
+        logits = self.module(batch)
+        labels = self.labels[chosen.to(self.device)]
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def save(self, path: Path) -> None:
+        """Write the state to ``path``."""
+        facts = {"history": self.history, "seconds": self.seconds}
+        save_checkpoint(path, self.module, self.optimiser, self.identity, facts)
+
+    def restore(self, path: Path) -> None:
+        """Continue from the state in ``path``."""
+        facts = load_checkpoint(path, self.module, self.optimiser, self.identity)
+        self.history, self.seconds = facts["history"], float(facts["seconds"])
+        log.info("continuing after epoch %d from %s", len(self.history), path)
+
+
+def epoch_generator(seed: int, epoch: int) -> torch.Generator:
+    """Return the generator of all random choices of one epoch."""
+    state = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state) >> 1)
+
+
+def learning_rate(recipe: Recipe, epoch: float) -> float:
+    """Return the learning rate at a fractional ``epoch`` (0 at the start)."""
+    if epoch < recipe.warmup_epochs:
+        return recipe.learning_rate * max(epoch / recipe.warmup_epochs, 0.01)
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    span = max(recipe.epochs - recipe.warmup_epochs, 1e-9)
+    cosine = 0.5 * (1 + math.cos(math.pi * (epoch - recipe.warmup_epochs) / span))
+    low = recipe.final_fraction
+    return recipe.learning_rate * (low + (1 - low) * cosine)
+
+
+def make_optimiser(module: GraphModule, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the recipe's optimiser; only convolution and matmul kernels decay."""
+    tensors = list(module.parameters())
+    groups = [
+        {"params": [one for one in tensors if one.dim() > 1], "weight_decay": recipe.weight_decay},
+        {"params": [one for one in tensors if one.dim() == 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    rate = recipe.learning_rate
+    if recipe.optimiser == "adam":
+        return torch.optim.Adam(groups, lr=rate, betas=(recipe.momentum, 0.999), fused=True)
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=rate, momentum=recipe.momentum, nesterov=True, fused=True)
+    return torch.optim.RMSprop(
+        groups, lr=rate, alpha=0.9, eps=1e-7, momentum=recipe.momentum, centered=True
+    )
+
+
+def _to_device(
+    pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], scale: float, device: str
+) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pixels)).to(device).float().mul_(scale)
+
+
+def _check_fit(graph: Graph, images: Images) -> None:
+    """Raise ``ConfigError`` unless ``graph`` maps the images to one score per class."""
+    taken = [tuple(shape) for shape in input_shapes(graph)[graph.sources].tolist()]
+    given = [tuple(shape) for shape in output_shapes(graph)[graph.sinks].tolist()]
+    if taken != [images.shape] or given != [(1, 1, images.classes)]:
+        raise ConfigError(
+            f"graph {graph.name!r} maps {taken} to {given} (H, W, C), but {images.name} needs "
+            f"{images.shape} to (1, 1, {images.classes}): choose a skeleton with that input, or "
+            "other images."
+        )
