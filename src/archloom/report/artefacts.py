@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from archloom.errors import ArchloomError
+from archloom.errors import GraphError
 from archloom.graph import Graph
 from archloom.io import write
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
@@ -19,14 +22,13 @@ logger = logging.getLogger(__name__)
 class Artefact:
     """Files of one network, relative to the result folder; "" where there is none.
 
-    trained : whether the ONNX model holds trained weights (random ones otherwise)
-    note    : why a file is missing
+    weights : trained weights; the ONNX model holds them too, or random ones where there are none
+    note    : why there is no ONNX file
     """
 
     json: str
     onnx: str = ""
     weights: str = ""
-    trained: bool = False
     note: str = ""
 
 
@@ -35,36 +37,39 @@ def write_artefacts(
 ) -> Artefact:
     """Write ``networks/{name}.*`` below ``folder``.
 
-    The weights are those of the first training of this graph in ``weights_folders``. A graph that
-    ONNX cannot express keeps its JSON, the reason is noted, nothing else fails.
+    The weights are those of the first training of this graph in ``weights_folders``, with their
+    card. A graph that ONNX cannot express keeps its JSON and the reason is noted. Raises
+    ``FormatError`` for damaged weights.
     """
-    stem = folder / "networks" / name
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    write(graph, stem.with_suffix(".json"))
+    stem = f"networks/{name}"
+    write(graph, folder / f"{stem}.json")
+    tensors, weights = None, ""
     found = find_weights(graph, weights_folders)
-    weights = ""
     if found is not None:
-        weights = f"networks/{name}.safetensors"
-        shutil.copyfile(found, folder / weights)
+        weights = f"{stem}.weights.safetensors"
+        tensors = _copy_weights(graph, found, folder / weights)
     try:
-        _write_onnx(graph, stem.with_suffix(".onnx"), found)
-    except ArchloomError as error:
+        write(graph, folder / f"{stem}.onnx", weights=tensors)
+    except GraphError as error:
         logger.warning("no ONNX file of %s: %s", name, error)
-        return Artefact(f"networks/{name}.json", "", weights, found is not None, str(error))
-    onnx = f"networks/{name}.onnx"
-    return Artefact(f"networks/{name}.json", onnx, weights, found is not None)
+        return Artefact(f"{stem}.json", "", weights, str(error))
+    return Artefact(f"{stem}.json", f"{stem}.onnx", weights)
 
 
 def find_weights(graph: Graph, folders: Sequence[Path]) -> Path | None:
-    """Return the first file of weights named after the graph's hash, None without any."""
-    files = (path for folder in folders for path in sorted(folder.glob(f"{graph.hash}*")))
-    return next((path for path in files if path.suffix == ".safetensors"), None)
+    """Return the first file, by name, whose card says that it holds weights of ``graph``."""
+    if not folders:
+        return None
+    from archloom.io.weights import read_card
+
+    files = [path for folder in folders for path in sorted(folder.rglob("*.safetensors"))]
+    return next((path for path in files if read_card(path)["graph"] == graph.hash), None)
 
 
-def _write_onnx(graph: Graph, path: Path, weights: Path | None) -> None:
-    if weights is None:
-        write(graph, path)
-        return
-    from safetensors.numpy import load_file
+def _copy_weights(graph: Graph, source: Path, target: Path) -> Mapping[str, Tensor]:
+    """Write checked weights and their card to ``target``; return the tensors."""
+    from archloom.io.weights import read_weights, write_weights
 
-    write(graph, path, weights=load_file(weights))
+    tensors, card = read_weights(source, graph)
+    write_weights(target, tensors, graph, card.get("facts"))
+    return tensors

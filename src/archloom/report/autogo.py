@@ -169,7 +169,7 @@ def _winner_network(
     parent: Graph, child: Graph, winner: Winner, files: AutogoFiles, target: Path
 ) -> _Network:
     name = f"rank_{winner.rank}"
-    child = child.replace(name=f"rank {winner.rank}")
+    child = child.replace(name=f"{parent.name}-rank-{winner.rank}")
     changes: Changes = compare(parent, child)
     picture_file, changes_file = f"figures/{name}.svg", f"figures/{name}_changes.svg"
     return _Network(
