@@ -1,5 +1,7 @@
 """Train the input and the winners with several seeds."""
 
+import shutil
+
 from archloom.data.images import load_images
 from archloom.data.labels import write_labels
 from archloom.io.files import read_json
@@ -14,6 +16,7 @@ if __name__ == "__main__":
         settings = run.settings
         recipe = Recipe.from_dict({k: v for k, v in settings["recipe"].items() if v is not None})
         graph = from_native(read_json(run.input("graph")))
+        (run.resume / "weights").mkdir(exist_ok=True)
         winners = list(GraphStore(run.input("front")))[: settings["members"]]
         result = measure(
             [graph, *winners],
@@ -21,8 +24,9 @@ if __name__ == "__main__":
             recipe,
             seeds=range(settings["seeds"]),
             out=run.resume,
-            weights=run.output["weights"],
+            weights=run.resume / "weights",
             n_jobs=run.threads,
             progress=run.progress,
         )
+        shutil.copytree(run.resume / "weights", run.output["weights"])
         write_labels(result.labels, run.output["labels"])

@@ -17,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context, parent_process
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 from archloom.data.images import Images
@@ -57,6 +58,7 @@ def measure(
     seeds: Sequence[int] | Callable[[int], Sequence[int]] = (0,),
     known: Iterable[Label] = (),
     out: str | Path | None = None,
+    weights: str | Path | None = None,
     n_jobs: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> Measurement:
@@ -65,9 +67,10 @@ def measure(
     ``seeds`` are those of every graph, or a function of the position of the graph (so that the
     first ones get more). Pairs in ``known`` (labels of this recipe) are not trained again.
     ``out`` is a folder for results as they come, one JSON line each: a later call with the same
-    recipe takes them from there. ``progress`` gets (done, total). The result does not depend on
-    ``n_jobs`` or on interruptions. A graph that cannot be trained becomes a ``Failure``; it is
-    tried again by the next call.
+    recipe takes them from there. ``weights`` is a folder for the trained weights of every pair,
+    ``{hash}-seed{seed}.safetensors``; keep it as long as ``out``. ``progress`` gets (done,
+    total). The result does not depend on ``n_jobs`` or on interruptions. A graph that cannot be
+    trained becomes a ``Failure``; it is tried again by the next call.
     """
     wanted = _wanted(graphs, seeds)
     found = {
@@ -80,7 +83,8 @@ def measure(
     ]
     failures: dict[Key, Failure] = {}
     done = len(wanted) - len(missing)
-    for result in _train_all(missing, images, recipe, Path(out) if out else None, n_jobs):
+    folders = _Folders(*(Path(folder) if folder else None for folder in (out, weights)))
+    for result in _train_all(missing, images, recipe, folders, n_jobs):
         if isinstance(result, Failure):
             failures[result.graph, result.seed] = result
             log.warning("%s, seed %d: %s", result.name, result.seed, result.reason)
@@ -93,6 +97,13 @@ def measure(
         [_named(found[key], graph) for key, graph in wanted.items() if key in found],
         [failures[key] for key in wanted if key in failures],
     )
+
+
+class _Folders(NamedTuple):
+    """Where results go as they come."""
+
+    labels: Path | None
+    weights: Path | None
 
 
 def _wanted(
@@ -114,7 +125,7 @@ def _train_all(
     pairs: Collection[tuple[Graph, int]],
     images: Images,
     recipe: Recipe,
-    folder: Path | None,
+    folders: _Folders,
     n_jobs: int,
 ) -> Iterator[Label | Failure]:
     """Yield results as they come; on any error the pairs not begun are dropped."""
@@ -122,7 +133,7 @@ def _train_all(
         return
     workers = min(n_jobs, len(pairs))
     pool = ProcessPoolExecutor(
-        workers, get_context("spawn"), _start_worker, (images, recipe, folder)
+        workers, get_context("spawn"), _start_worker, (images, recipe, folders)
     )
     try:
         futures: list[Future[Label | Failure]] = [pool.submit(_train_one, *pair) for pair in pairs]
@@ -143,16 +154,19 @@ class _Worker:
     images: Images
     recipe: Recipe
     shard: Path | None
+    weights: Path | None
 
 
-def _start_worker(images: Images, recipe: Recipe, folder: Path | None) -> None:
+def _start_worker(images: Images, recipe: Recipe, folders: _Folders) -> None:
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
     threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(1)
     _Worker.images, _Worker.recipe = images, recipe
-    _Worker.shard = folder / f"{recipe.hash}-{uuid4().hex[:12]}.jsonl" if folder else None
+    shard = f"{recipe.hash}-{uuid4().hex[:12]}.jsonl"
+    _Worker.shard = folders.labels / shard if folders.labels else None
+    _Worker.weights = folders.weights
 
 
 def _follow_parent() -> None:
@@ -165,6 +179,7 @@ def _follow_parent() -> None:
 
 def _train_one(graph: Graph, seed: int) -> Label | Failure:
     """Train one graph in a worker process and write the result into the worker's shard."""
+    from archloom.io.weights import write_weights
     from archloom.train.trainer import train
 
     recipe = _Worker.recipe
@@ -184,6 +199,9 @@ def _train_one(graph: Graph, seed: int) -> Label | Failure:
         family=graph.family,
         seconds=round(outcome.seconds, 3),
     )
+    if _Worker.weights is not None:  # before the label, so that a label never lacks its weights
+        path = _Worker.weights / f"{graph.hash}-seed{seed}.safetensors"
+        write_weights(path, outcome.weights, graph, asdict(label))
     if _Worker.shard is not None:
         _append(_Worker.shard, label)
     return label
