@@ -42,15 +42,13 @@ GRAPHS_PER_CHUNK = 32
 """Graphs that are laid out at once; bounds memory, has no influence on results."""
 _DEV_FOLDS = 10
 
-InstanceRows = Callable[[Graph], tuple[NDArray[np.integer], NDArray[np.integer]]]
-"""From a graph to start and end of its instances, positions in AutoGO's vocabulary order."""
-
 
 class PSC(NetworkPredictor):
     """Predicts from a graph cut into predecessor, segment and successor.
 
-    ``segment`` cuts a graph into groups, for example ``Tokeniser(vocabulary).segment`` with the
-    whole vocabulary; it is needed to fit and to predict whole graphs, not to score instances.
+    ``segment`` cuts a graph into groups: ``Tokeniser(vocabulary).segment`` with the whole
+    vocabulary, or ``archloom.segments.psc_index.segment_with`` for graphs cut before. It is needed
+    to fit and to predict whole graphs, not to score instances.
     """
 
     kind = "psc"
@@ -78,20 +76,16 @@ class PSC(NetworkPredictor):
         dev: LabelledGraphs,
         settings: TrainingSettings | None = None,
         *,
-        rows: InstanceRows | None = None,
         checkpoint: str | Path | None = None,
         on_epoch: Callable[[EpochRecord], None] | None = None,
     ) -> Progress:
         """Train on the instances of ``data``, select by rank correlation on those of ``dev``.
 
-        rows : instances of a graph by start and end, for example from a PSC index; left out, graphs
-               are cut with ``segment``
-
         Labels are z-scored per family, each graph counting as often as it has instances. With one
         family the outputs become accuracies, with several they stay z-scores.
         """
         settings = settings or TrainingSettings()
-        task = _InstanceTask(self, data, dev, settings, rows)
+        task = _InstanceTask(self, data, dev, settings)
         return self._train(task, task.scale, settings, checkpoint, on_epoch)
 
     def predict(
@@ -157,17 +151,14 @@ class PSC(NetworkPredictor):
             nodes = self.network.encode(Classes.unshared(flat, union, N_LAYERS), self.normalisers)
             return part_means(nodes, np.arange(len(nodes)), union.part_ptr).numpy()
 
-    def index(
-        self, store: ClassStore, graphs: Sequence[Graph], rows: InstanceRows | None = None
-    ) -> Instances:
-        """Add the instances of graphs to ``store``: those of ``rows``, or of ``segment``'s groups.
+    def index(self, store: ClassStore, graphs: Sequence[Graph]) -> Instances:
+        """Cut graphs with ``segment`` and add their instances to ``store``.
 
         Raises ``ConfigError`` without a segmenter and ``GraphError`` for a graph with no instance.
         """
-        cut = self._cut if rows is None else _looked_up(rows)
         parts = []
         for chunk in chunks(graphs, GRAPHS_PER_CHUNK):
-            orders, bounds = zip(*map(cut, chunk), strict=True)
+            orders, bounds = zip(*map(self._cut, chunk), strict=True)
             parts.append(add_instances(store, chunk, orders, bounds))
         return joined(parts)
 
@@ -179,7 +170,13 @@ class PSC(NetworkPredictor):
                 "Tokeniser(vocabulary).segment."
             )
         cut = self.segment(graph)
-        return cut.order, _not_empty(group_instances(cut.starts), graph)
+        bounds = group_instances(cut.starts)
+        if not len(bounds):
+            raise GraphError(
+                f"{graph!r} has no instance: it is too small for predecessor, segment and "
+                "successor, leave it out."
+            )
+        return cut.order, bounds
 
     def _predict_chunk(
         self, graphs: Sequence[Graph], normalisers: Normalisers | None
@@ -200,11 +197,10 @@ class _InstanceTask:
         data: LabelledGraphs,
         dev: LabelledGraphs,
         settings: TrainingSettings,
-        rows: InstanceRows | None,
     ) -> None:
         store = ClassStore(N_LAYERS)
-        self.instances = predictor.index(store, data.graphs, rows)
-        dev_instances = predictor.index(store, dev.graphs, rows)
+        self.instances = predictor.index(store, data.graphs)
+        dev_instances = predictor.index(store, dev.graphs)
         self.dev_instances = dev_instances.take(_spread(dev_instances.counts, _DEV_FOLDS))
         self.classes = store.frozen()
         self.dev, self.settings, self.normalisers = dev, settings, predictor.normalisers
@@ -260,28 +256,6 @@ class _InstanceTask:
             mean_over_families(predicted[first + fold % part.counts], self.dev) for fold in folds
         ]
         return float(np.mean(scores))
-
-
-def _looked_up(
-    rows: InstanceRows,
-) -> Callable[[Graph], tuple[NDArray[np.int32], NDArray[np.int64]]]:
-    """Return the function from a graph to its order and its instances in ``rows``."""
-
-    def cut(graph: Graph) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        bounds = np.stack(rows(graph), axis=1).astype(np.int64)
-        return autogo_order(graph), _not_empty(bounds, graph)
-
-    return cut
-
-
-def _not_empty(bounds: NDArray[np.int64], graph: Graph) -> NDArray[np.int64]:
-    """Return ``bounds``; raises ``GraphError`` when there are none."""
-    if not len(bounds):
-        raise GraphError(
-            f"{graph!r} has no instance: it is too small for predecessor, segment and successor, "
-            "leave it out."
-        )
-    return bounds
 
 
 def _spread(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:

@@ -61,8 +61,8 @@ def _kernel_error(graphs: tuple[Graph, ...], row: int) -> GraphError:
             break
         row -= graph.n_nodes
     return GraphError(
-        f"{graph.describe(row)} has the kernel {graph.kernel[row].tolist()}: AutoGO's tables end at "
-        f"{MAX_KERNEL}, score this graph with another predictor."
+        f"{graph.describe(row)} has the kernel {graph.kernel[row].tolist()}: AutoGO's tables end "
+        f"at {MAX_KERNEL}, score this graph with another predictor."
     )
 
 

@@ -46,6 +46,13 @@ def test_the_card_travels_inside_the_file_and_beside_it(saved):
     assert load_predictor(saved).card == card
 
 
+def test_a_digest_tells_predictors_apart(saved, gnn_network, psc_network):
+    loaded = load_predictor(saved)
+    assert loaded.digest == GNN(gnn_network, loaded.card).digest
+    assert loaded.digest != GNN(gnn_network).digest  # other normalisers
+    assert loaded.digest != PSC(psc_network).digest
+
+
 def test_another_kind_is_named(saved):
     with pytest.raises(FormatError, match="holds a gnn predictor, psc was asked for"):
         PSC.load(saved)

@@ -129,27 +129,13 @@ def test_several_families_are_scaled_apart():
     assert difference == pytest.approx(0.4, abs=0.1)
 
 
-def test_rows_of_an_index_replace_the_segmenter():
-    data, dev = toy_data(20, 0), toy_data(8, 1)
-    by_cut, by_rows = PSC(segment=in_threes), PSC()
-    by_cut.fit(data, dev, SHORT)
-
-    def rows(graph):
-        bounds = np.arange(0, graph.n_nodes, 3)
-        start, end = np.maximum(bounds, 1), np.minimum(bounds + 3, graph.n_nodes - 1)
-        return start[start < end], end[start < end]
-
-    by_rows.fit(data, dev, SHORT, rows=rows)
-    assert torch.equal(weights(by_cut), weights(by_rows))
-
-
 def test_a_fraction_draws_other_instances_every_epoch():
     data, dev = toy_data(20, 0), toy_data(8, 1)
     drawn = []
 
     class Spy(PSC):
-        def index(self, store, graphs, rows=None):
-            instances = super().index(store, graphs, rows)
+        def index(self, store, graphs):
+            instances = super().index(store, graphs)
             if len(graphs) == 20:
                 take = instances.take
                 object.__setattr__(instances, "take", lambda r: drawn.append(r) or take(r))
