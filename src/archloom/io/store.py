@@ -16,7 +16,6 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -173,29 +172,30 @@ class GraphStore:
 
     def names(self) -> list[str]:
         """Return the names of all graphs in row order, reading that column only."""
-        return self._column("name").to_pylist()  # type: ignore[no-any-return]
+        return self._texts("name")
 
     def hashes(self) -> list[str]:
         """Return the hashes of all graphs in row order, reading that column only."""
-        return self._column("hash").to_pylist()  # type: ignore[no-any-return]
+        return self._texts("hash")
 
     def families(self) -> list[str]:
         """Return the families of all graphs in row order, reading that column only."""
-        return self._column("family").to_pylist()  # type: ignore[no-any-return]
+        return self._texts("family")
 
     def find(self, graph_hash: str) -> Graph:
         """Return the first graph with this hash; raises ``DataError`` when there is none."""
-        row = pc.index(self._column("hash"), graph_hash).as_py()
-        if row < 0:
+        hashes = self.hashes()
+        if graph_hash not in hashes:
             raise DataError(
                 f"{self.path} holds no graph with the hash {graph_hash!r}: check that labels and "
                 "graphs belong together."
             )
-        return self[row]
+        return self[hashes.index(graph_hash)]
 
-    def _column(self, name: str) -> Any:
+    def _texts(self, name: str) -> list[str]:
         with self._reading():
-            return self._file.read(columns=[name]).column(0)
+            texts: list[str] = self._file.read(columns=[name]).column(0).to_pylist()
+            return texts
 
     def _read_group(self, group: int) -> _RowGroup:
         with self._reading():
@@ -252,7 +252,8 @@ class _RowGroup:
         arrays: dict[str, NDArray[Any]] = {}
         for field, (dtype, columns) in ARRAY_FIELDS.items():
             bounds = self._bounds[field]
-            flat = self._arrays[field][1][bounds[row] : bounds[row + 1]].astype(dtype)
+            stored = self._arrays[field][1][bounds[row] : bounds[row + 1]]
+            flat: NDArray[Any] = stored.astype(dtype)
             arrays[field] = flat.reshape(-1, columns) if columns else flat
             arrays[field].setflags(write=False)
         graph_hash, family, name = (texts[row] for texts in self._texts)
@@ -288,8 +289,9 @@ def _flat(column: Any) -> tuple[NDArray[np.integer], NDArray[Any]]:
     array = column.combine_chunks()
     if array.null_count or array.values.null_count:
         raise _InconsistentError("a value is missing")
-    offsets = array.offsets.to_numpy()
-    return offsets, array.values.to_numpy()
+    offsets: NDArray[Any] = np.from_dlpack(array.offsets)
+    values: NDArray[Any] = np.from_dlpack(array.values)
+    return offsets, values
 
 
 def _check_lengths(lengths: Mapping[str, NDArray[np.integer]]) -> None:
