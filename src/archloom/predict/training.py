@@ -116,6 +116,8 @@ def train(
 
     checkpoint : file that is rewritten after every epoch; when it exists and belongs to the same
                  settings and data, training goes on from there
+
+    Raises ``ConfigError`` when the loss is not finite any more.
     """
     optimiser = torch.optim.Adam(
         network.parameters(), lr=settings.learning_rate, betas=settings.betas, fused=True
@@ -126,6 +128,11 @@ def train(
         started = time.perf_counter()
         rng = np.random.default_rng([settings.seed, progress.epoch])
         loss = _train_epoch(network, task, settings, optimiser, rng, progress.epoch)
+        if not math.isfinite(loss):
+            raise ConfigError(
+                f"training diverged in epoch {progress.epoch + 1} (loss {loss}): lower learning_rate, "
+                f"now {settings.learning_rate}, or clip_norm, now {settings.clip_norm}."
+            )
         srcc = task.dev_srcc(network)
         progress.advance(network, loss, srcc)
         record = EpochRecord(

@@ -47,9 +47,9 @@ def weights(predictor):
     return torch.cat([value.ravel() for value in predictor.network.state_dict().values()])
 
 
-@pytest.mark.parametrize("kind", ["gnn", "psc"])
-def test_training_learns_a_simple_rule(kind):
-    predictor, settings = predictor_of(kind), dataclasses.replace(SHORT, epochs=25)
+@pytest.mark.parametrize(("kind", "epochs"), [("gnn", 25), ("psc", 8)])
+def test_training_learns_a_simple_rule(kind, epochs):
+    predictor, settings = predictor_of(kind), dataclasses.replace(SHORT, epochs=epochs)
     data, dev, test = toy_data(60, 0), toy_data(20, 1), toy_data(30, 2)
     progress = predictor.fit(data, dev, settings)
     predicted = predictor.predict(test.graphs)
@@ -57,7 +57,7 @@ def test_training_learns_a_simple_rule(kind):
     assert np.mean(np.abs(predicted - test.labels)) < 0.04  # accuracies, not z-scores
     assert progress.best_srcc == max(row["dev_srcc"] for row in progress.history)
     assert predictor.card.output == "accuracy"
-    assert predictor.card.config["epochs"] == 25
+    assert predictor.card.config["epochs"] == epochs
     quality = predictor.evaluate(test)
     assert quality["srcc"] == pytest.approx(spearman(predicted, test.labels))
 
@@ -147,6 +147,12 @@ def test_a_fraction_draws_other_instances_every_epoch():
     first, second = drawn
     assert len(first) == len(second) < 0.7 * sum(g.n_nodes // 3 + 1 for g in data.graphs)
     assert set(first.tolist()) != set(second.tolist())
+
+
+def test_a_diverged_training_is_an_error():
+    settings = dataclasses.replace(SHORT, learning_rate=1e30)
+    with pytest.raises(ConfigError, match="lower learning_rate"):
+        GNN().fit(toy_data(20, 0), toy_data(8, 1), settings)
 
 
 @pytest.mark.parametrize(
