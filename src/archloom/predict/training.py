@@ -130,8 +130,8 @@ def train(
         loss = _train_epoch(network, task, settings, optimiser, rng, progress.epoch)
         if not math.isfinite(loss):
             raise ConfigError(
-                f"training diverged in epoch {progress.epoch + 1} (loss {loss}): lower learning_rate, "
-                f"now {settings.learning_rate}, or clip_norm, now {settings.clip_norm}."
+                f"training diverged in epoch {progress.epoch + 1} (loss {loss}): lower "
+                f"learning_rate (now {settings.learning_rate}) or clip_norm ({settings.clip_norm})."
             )
         srcc = task.dev_srcc(network)
         progress.advance(network, loss, srcc)
