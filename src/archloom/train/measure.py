@@ -67,7 +67,8 @@ def measure(
     ``seeds`` are those of every graph, or a function of the position of the graph (so that the
     first ones get more). Pairs in ``known`` (labels of this recipe) are not trained again.
     ``out`` is a folder for results as they come, one JSON line each: a later call with the same
-    recipe takes them from there. ``weights`` is a folder for the trained weights of every pair,
+    recipe takes them from there, and goes on with a long training from its checkpoint in
+    ``out``. ``weights`` is a folder for the trained weights of every pair,
     ``{hash}-seed{seed}.safetensors``; keep it as long as ``out``. ``progress`` gets (done,
     total). The result does not depend on ``n_jobs`` or on interruptions. A graph that cannot be
     trained becomes a ``Failure``; it is tried again by the next call.
@@ -132,6 +133,9 @@ def _train_all(
     if not pairs:
         return
     workers = min(n_jobs, len(pairs))
+    if workers == 1:
+        yield from _train_here(pairs, images, recipe, folders)
+        return
     pool = ProcessPoolExecutor(
         workers, get_context("spawn"), _start_worker, (images, recipe, folders)
     )
@@ -148,13 +152,29 @@ def _train_all(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _train_here(
+    pairs: Collection[tuple[Graph, int]], images: Images, recipe: Recipe, folders: _Folders
+) -> Iterator[Label | Failure]:
+    """Yield results trained in this process, on one thread."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        _prepare(images, recipe, folders)
+        for pair in pairs:
+            yield _train_one(*pair)
+    finally:
+        torch.set_num_threads(threads)
+
+
 class _Worker:
-    """What a worker process keeps between two graphs."""
+    """What a process keeps between two graphs."""
 
     images: Images
     recipe: Recipe
+    folders: _Folders
     shard: Path | None
-    weights: Path | None
 
 
 def _start_worker(images: Images, recipe: Recipe, folders: _Folders) -> None:
@@ -163,10 +183,14 @@ def _start_worker(images: Images, recipe: Recipe, folders: _Folders) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
     threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(1)
-    _Worker.images, _Worker.recipe = images, recipe
+    _prepare(images, recipe, folders)
+
+
+def _prepare(images: Images, recipe: Recipe, folders: _Folders) -> None:
+    """Set what ``_train_one`` needs in this process; every process has a shard of its own."""
+    _Worker.images, _Worker.recipe, _Worker.folders = images, recipe, folders
     shard = f"{recipe.hash}-{uuid4().hex[:12]}.jsonl"
     _Worker.shard = folders.labels / shard if folders.labels else None
-    _Worker.weights = folders.weights
 
 
 def _follow_parent() -> None:
@@ -178,13 +202,15 @@ def _follow_parent() -> None:
 
 
 def _train_one(graph: Graph, seed: int) -> Label | Failure:
-    """Train one graph in a worker process and write the result into the worker's shard."""
+    """Train one graph and write the result into the process's shard."""
     from archloom.io.weights import write_weights
     from archloom.train.trainer import train
 
-    recipe = _Worker.recipe
+    recipe, folders = _Worker.recipe, _Worker.folders
+    name = f"{graph.hash}-seed{seed}.safetensors"
+    state = folders.labels / "unfinished" / f"{recipe.hash}-{name}" if folders.labels else None
     try:
-        outcome = train(graph, _Worker.images, recipe, seed)
+        outcome = train(graph, _Worker.images, recipe, seed, state)
     except ArchloomError as error:
         return Failure(graph.hash, graph.name, seed, str(error))
     label = Label(
@@ -199,9 +225,8 @@ def _train_one(graph: Graph, seed: int) -> Label | Failure:
         family=graph.family,
         seconds=round(outcome.seconds, 3),
     )
-    if _Worker.weights is not None:  # before the label, so that a label never lacks its weights
-        path = _Worker.weights / f"{graph.hash}-seed{seed}.safetensors"
-        write_weights(path, outcome.weights, graph, asdict(label))
+    if folders.weights is not None:  # before the label, so that a label never lacks its weights
+        write_weights(folders.weights / name, outcome.weights, graph, asdict(label))
     if _Worker.shard is not None:
         _append(_Worker.shard, label)
     return label

@@ -54,14 +54,16 @@ def train(
     seed: int = 0,
     checkpoint: str | Path | None = None,
     *,
+    checkpoint_seconds: float = 20.0,
     progress: Progress | None = None,
     device: str = "cpu",
 ) -> Outcome:
     """Train ``graph`` from he-uniform weights and measure its test accuracy.
 
     The result depends on graph, images, recipe and ``seed`` only (on one CPU thread). With
-    ``checkpoint`` the state is written there after every epoch; a later call with the same
-    arguments goes on from it and gives the same result; the file is removed at the end. Raises
+    ``checkpoint`` the state is written there after an epoch when ``checkpoint_seconds`` have
+    passed since the last time; a later call with the same arguments goes on from it and gives the
+    same result; the file is removed at the end. Raises
     ``TrainingError`` when the loss is not finite, ``ConfigError`` when graph and images do not
     fit, ``GraphError`` for a graph that cannot be executed.
     """
@@ -70,12 +72,13 @@ def train(
     path = Path(checkpoint) if checkpoint else None
     if path is not None and path.is_file():
         run.restore(path)
-    started = time.perf_counter() - run.seconds
+    started, saved = time.perf_counter() - run.seconds, run.seconds
     for epoch in range(len(run.history), recipe.epochs):
         figures = run.epoch(epoch)
         run.seconds = time.perf_counter() - started
-        if path is not None and epoch + 1 < recipe.epochs:
+        if path is not None and run.seconds - saved >= checkpoint_seconds:
             run.save(path)
+            saved = run.seconds
         if progress is not None:
             progress(epoch + 1, figures)
     accuracy = evaluate(run.module, images, device)

@@ -1,0 +1,158 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from archloom.errors import ConfigError, TrainingError
+from archloom.train.checkpoint import save_checkpoint
+from archloom.train.recipe import Recipe
+from archloom.train.trainer import epoch_generator, evaluate, learning_rate, make_optimiser, train
+
+
+class Stop(Exception):
+    """Stands for Ctrl-C."""
+
+
+def same(first, second):
+    assert first.keys() == second.keys()
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def stop_after(epoch):
+    def progress(number, figures):
+        if number == epoch:
+            raise Stop
+
+    return progress
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd", "rmsprop"])
+def test_training_learns_and_repeats_itself(network, images, recipe, optimiser):
+    changes = {"learning_rate": 0.02, "label_smoothing": 0.05, "epochs": 10, "norm_momentum": 0.5}
+    recipe = replace(recipe, optimiser=optimiser, **changes)
+    first, again = (train(network(), images, recipe, seed=1) for _ in range(2))
+    assert first.accuracy == again.accuracy
+    assert first.history == again.history
+    assert same(first.weights, again.weights)
+    assert first.accuracy > 0.9
+    assert len(first.history) == recipe.epochs
+
+
+def test_seeds_differ(network, images, recipe):
+    first, other = (train(network(), images, recipe, seed) for seed in (1, 2))
+    assert not same(first.weights, other.weights)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd", "rmsprop"])
+def test_an_interrupted_training_goes_on_to_the_same_result(
+    tmp_path, network, images, recipe, optimiser
+):
+    recipe = replace(recipe, optimiser=optimiser, flip=True, zoom=0.2, shift=0.1)
+    checkpoint = tmp_path / "state.safetensors"
+    whole = train(network(), images, recipe, seed=1)
+    with pytest.raises(Stop):
+        train(
+            network(),
+            images,
+            recipe,
+            1,
+            checkpoint,
+            checkpoint_seconds=0,
+            progress=stop_after(2),
+        )
+    epochs = []
+    rest = train(
+        network(), images, recipe, 1, checkpoint, progress=lambda number, _: epochs.append(number)
+    )
+    assert epochs == [3, 4]
+    assert (rest.accuracy, rest.history) == (whole.accuracy, whole.history)
+    assert same(rest.weights, whole.weights)
+    assert not checkpoint.exists()
+
+
+def test_checkpoints_are_not_written_more_often_than_asked(tmp_path, network, images, recipe):
+    seen = []
+    train(
+        network(),
+        images,
+        recipe,
+        1,
+        tmp_path / "state.safetensors",
+        checkpoint_seconds=1e9,
+        progress=lambda *_: seen.extend(tmp_path.iterdir()),
+    )
+    assert seen == []
+
+
+def test_a_foreign_checkpoint_is_refused(tmp_path, network, images, recipe):
+    path = tmp_path / "state.safetensors"
+    with pytest.raises(Stop):
+        train(network(), images, recipe, 1, path, checkpoint_seconds=0, progress=stop_after(1))
+    with pytest.raises(TrainingError, match=r"another training \(seed differ\)"):
+        train(network(), images, recipe, 2, path)
+    with pytest.raises(TrainingError, match=r"another training \(recipe differ\)"):
+        train(network(), images, replace(recipe, epochs=9), 1, path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(TrainingError, match="cannot be read"):
+        train(network(), images, recipe, 1, path)
+
+
+def test_a_failed_checkpoint_keeps_the_one_before(tmp_path, network, images, recipe):
+    path = tmp_path / "state.safetensors"
+    module = torch.nn.Linear(1, 1)
+    save_checkpoint(path, module, torch.optim.SGD(module.parameters()), {"graph": "g"}, {})
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        facts = {"history": {1, 2}}  # no JSON
+        save_checkpoint(path, module, torch.optim.SGD(module.parameters()), {}, facts)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(network, images, recipe):
+    wild = replace(recipe, optimiser="sgd", learning_rate=1e30, schedule="constant")
+    with pytest.raises(TrainingError, match=r"'tiny' \(seed 3\) diverged: the loss was (nan|inf)"):
+        train(network(), images, wild, seed=3)
+
+
+def test_graph_and_images_must_fit(network, images, recipe):
+    narrow = replace(images, classes=3)
+    with pytest.raises(ConfigError, match=r"maps \[\(4, 4, 1\)\] to \[\(1, 1, 2\)\]"):
+        train(network(), narrow, recipe)
+
+
+def test_accuracy_is_counted_over_all_test_images(network, images):
+    from archloom.io.torch_module import to_torch
+
+    module = to_torch(network())
+    with torch.no_grad():
+        module.weights()["5.weight"].zero_()
+        module.weights()["5.bias"].copy_(torch.tensor([0.0, 1.0]))
+    assert evaluate(module, images, batch_size=7) == pytest.approx(images.test_y.mean())
+
+
+def test_the_learning_rate_rises_then_follows_the_cosine():
+    recipe = Recipe(epochs=10, learning_rate=0.1, warmup_epochs=2, final_fraction=0.01)
+    assert learning_rate(recipe, 0) == pytest.approx(0.001)
+    assert learning_rate(recipe, 1) == pytest.approx(0.05)
+    assert learning_rate(recipe, 2) == pytest.approx(0.1)
+    assert learning_rate(recipe, 6) == pytest.approx(0.1 * (0.01 + 0.99 / 2))
+    assert learning_rate(recipe, 10) == pytest.approx(0.001)
+    constant = replace(recipe, schedule="constant")
+    assert learning_rate(constant, 9) == 0.1
+
+
+def test_only_kernels_decay(network):
+    from archloom.io.torch_module import to_torch
+
+    groups = make_optimiser(to_torch(network()), Recipe(weight_decay=0.5)).param_groups
+    assert [group["weight_decay"] for group in groups] == [0.5, 0.0]
+    assert [{one.dim() for one in group["params"]} for group in groups] == [{4, 2}, {1}]
+
+
+def test_random_choices_depend_on_seed_and_epoch():
+    def draw(*key):
+        return torch.rand(3, generator=epoch_generator(*key)).tolist()
+
+    assert draw(1, 2) == draw(1, 2)
+    assert draw(1, 2) != draw(2, 1)
