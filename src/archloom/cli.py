@@ -91,7 +91,7 @@ def convert(
 
     found = read(file)
     graphs = found if isinstance(found, Graph) else _graphs(found)
-    write(graphs, to, read_weights(weights) if weights else None)
+    write(graphs, to, read_weights(weights)[0] if weights else None)
     out.print(f"wrote {to}")
 
 
@@ -167,10 +167,10 @@ def optimise(
     top_k: Annotated[int, typer.Option(help="Parents per round.")] = 10,
     min_flops_decrease: Annotated[
         float, typer.Option(help="Least FLOPs reduction in percent; negative allows growth.")
-    ] = 0.0,
+    ] = -10.0,
     max_flops_decrease: Annotated[
         float, typer.Option(help="Largest FLOPs reduction in percent.")
-    ] = 20.0,
+    ] = 100.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same front.")] = 0,
     n_jobs: Annotated[int, typer.Option(help="Worker processes; no influence on results.")] = 1,
     state: Annotated[
@@ -182,9 +182,9 @@ def optimise(
     Example: archloom optimise my.json better/ --iterations 3 --min-flops-decrease -5
     """
     from archloom.io import read_graph
+    from archloom.report.front import write_front
     from archloom.search.optimise import Artefacts
     from archloom.search.optimise import optimise as search
-    from archloom.search.record import save_front
     from archloom.search.settings import SearchSettings
 
     graph = read_graph(file)
@@ -200,7 +200,7 @@ def optimise(
         result = search(
             graph, artefacts, settings, seed=seed, n_jobs=n_jobs, folder=state, progress=progress
         )
-    save_front(result, to)
+    write_front(result, to)
     table = Table("rank", "score", "MFLOPs", "FLOPs change", "nodes", "round")
     table.add_row("input", f"{result.score:.4f}", f"{result.flops / 1e6:,.2f}", "", "", "")
     for rank, member in enumerate(result, start=1):

@@ -166,9 +166,9 @@ class Search(Section):
     """A source is made of up to this many consecutive segments."""
     sparsity: Fraction = 0.5
     """Share of the vocabulary's merges switched off each time a graph is segmented."""
-    min_flops_decrease: Percent = 0
+    min_flops_decrease: Percent = -10
     """Least reduction of FLOPs, in percent of the input's; negative allows growth."""
-    max_flops_decrease: Percent = 20
+    max_flops_decrease: Percent = 100
     """Largest reduction of FLOPs, in percent of the input's."""
     max_visited: int | None = Field(default=None, ge=1)
     """Stop after this many scored graphs; null: no limit."""

@@ -117,12 +117,12 @@ def _match_by_ids(parent: Graph, child: Graph) -> NDArray[np.int64]:
 
 def _match_by_sequence(parent: Graph, child: Graph) -> NDArray[np.int64]:
     """Return the match of a longest-blocks alignment of operations and kernels in order."""
-    words = [
+    before, after = (
         [(int(graph.op[node]), *graph.kernel[node].tolist()) for node in graph.order.tolist()]
         for graph in (parent, child)
-    ]
+    )
     match = np.full(parent.n_nodes, -1, dtype=np.int64)
-    for block in SequenceMatcher(None, *words, autojunk=False).get_matching_blocks():
+    for block in SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks():
         match[parent.order[block.a : block.a + block.size]] = child.order[
             block.b : block.b + block.size
         ]

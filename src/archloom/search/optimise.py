@@ -10,8 +10,7 @@ from typing import Self
 
 from archloom.errors import DataError
 from archloom.graph import Graph
-from archloom.predict import load_predictor
-from archloom.predict.predictor import NetworkPredictor
+from archloom.predict import GNN, PSC, load_predictor
 from archloom.search.evolution import Progress, SearchResult, evolve
 from archloom.search.mutation import Mutator
 from archloom.search.scoring import scoring_of
@@ -28,7 +27,7 @@ class Artefacts:
 
     vocabulary: Vocabulary
     database: SegmentDatabase
-    predictor: NetworkPredictor
+    predictor: GNN | PSC
 
     @classmethod
     def load(cls, folder: str | Path, kind: str = "psc") -> Self:

@@ -9,8 +9,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from archloom.io import write
-from archloom.io.drawing import draw_changes
 from archloom.io.files import replacing, write_text
 from archloom.io.store import write_store
 from archloom.search.evolution import Member, SearchResult, propagation_entry
@@ -37,21 +35,6 @@ def save_search(
         pq.write_table(result.visited, temporary, compression="zstd")
     document = {**stats_document(result), "front": front_document(result)}
     write_text(stats, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-
-
-def save_front(result: SearchResult, folder: str | Path) -> None:
-    """Write the front for a person into ``folder``.
-
-    front.parquet, visited.parquet and stats.json as ``save_search`` does, and of every member
-    rank_N.json, rank_N.onnx (untrained weights) and rank_N_changes.svg.
-    """
-    home = Path(folder)
-    save_search(result, home / "front.parquet", home / "visited.parquet", home / "stats.json")
-    for rank, member in enumerate(result.members, start=1):
-        stem = home / f"rank_{rank}"
-        write(member.graph, stem.with_suffix(".json"))
-        write(member.graph, stem.with_suffix(".onnx"))
-        draw_changes(result.graph, member.graph, home / f"rank_{rank}_changes.svg")
 
 
 def front_document(result: SearchResult) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,8 +137,10 @@ class _WholeGraph:
         return self.predictor.predict([proposal.child for proposal in proposals])
 
 
-def scoring_of(predictor: Any, database: SegmentDatabase) -> Scoring:
+def scoring_of(predictor: GNN | PSC, database: SegmentDatabase) -> Scoring:
     """Return the scoring of a PSC or GNN predictor."""
-    if predictor.kind == "psc":
+    from archloom.predict.psc import PSC
+
+    if isinstance(predictor, PSC):
         return PscScoring(predictor, database)
     return GnnScoring(predictor)

@@ -37,8 +37,8 @@ class SearchSettings:
     max_targets: int = 100
     consecutive: int = 3
     sparsity: float = 0.5
-    min_flops_decrease: float = 0.0
-    max_flops_decrease: float = 20.0
+    min_flops_decrease: float = -10.0
+    max_flops_decrease: float = 100.0
     max_visited: int | None = None
     legacy: bool = False
     solver: str = "highs"

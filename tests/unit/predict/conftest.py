@@ -87,9 +87,7 @@ def naive_psc(network, graph, order, start, end, segment=None):
 @pytest.fixture(scope="session")
 def spelled_out():
     """The network spelled out: ``mean``, ``head`` and ``psc``; and ``graphs``, random ones."""
-    return SimpleNamespace(
-        mean=naive_mean, head=naive_head, psc=naive_psc, graphs=random_graphs
-    )
+    return SimpleNamespace(mean=naive_mean, head=naive_head, psc=naive_psc, graphs=random_graphs)
 
 
 @pytest.fixture(scope="session")
