@@ -161,7 +161,7 @@ def test_results_are_written_as_store_table_and_json(mutator, network, tmp_path)
         ({"top_k": 0}, "search.top_k = 0"),
         ({"sparsity": 1.5}, "search.sparsity = 1.5"),
         ({"unit": "block"}, "segment or op"),
-        ({"min_flops_decrease": 30.0}, "lower the first"),
+        ({"min_flops_decrease": 100.0}, "lower the first"),
     ],
 )
 def test_settings_out_of_range_say_what_to_write(change, message):
