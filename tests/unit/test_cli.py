@@ -1,0 +1,109 @@
+"""The command line: what it prints, what it writes, and one message for bad input."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from archloom import cli
+from archloom.io import read_graph, write
+from archloom.io.store import GraphStore, write_store
+from archloom.predict import GNN
+from archloom.segments.tables import write_database
+from search_world import make_network, make_world
+
+
+def run(*arguments: object) -> int:
+    """Return the exit status of ``archloom ARGUMENTS``."""
+    previous, sys.argv = sys.argv, ["archloom", *map(str, arguments)]
+    try:
+        cli.main()
+    except SystemExit as left:
+        return int(left.code or 0)
+    finally:
+        sys.argv = previous
+    return 0
+
+
+@pytest.fixture
+def graph_file(tmp_path: Path) -> Path:
+    write(make_network(), tmp_path / "graph.json")
+    return tmp_path / "graph.json"
+
+
+@pytest.fixture(scope="module")
+def resources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the workflow leaves it, with an untrained GNN."""
+    folder = tmp_path_factory.mktemp("resources")
+    database, tokeniser = make_world()
+    tokeniser.vocabulary.save(folder / "vocabulary.json")
+    write_database(database, folder / "segments")
+    (folder / "predictors").mkdir()
+    GNN().save(folder / "predictors" / "gnn.safetensors")
+    return folder
+
+
+def test_inspect_shows_size_and_costs(graph_file, capsys):
+    assert run("inspect", graph_file) == 0
+    shown = capsys.readouterr().out
+    graph = make_network()
+    assert graph.hash in shown and f"{graph.n_nodes}, {graph.n_edges}" in shown
+
+
+def test_inspect_counts_the_graphs_of_a_store(tmp_path, capsys):
+    write_store([make_network()] * 3, tmp_path / "many.parquet")
+    assert run("inspect", tmp_path / "many.parquet") == 0
+    assert "3 graphs (nb201: 3)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ending", ["json", "onnx", "svg", "parquet"])
+def test_convert_writes_the_format_of_the_ending(graph_file, tmp_path, ending):
+    assert run("convert", graph_file, tmp_path / f"out.{ending}") == 0
+    assert (tmp_path / f"out.{ending}").stat().st_size > 100
+
+
+def test_draw_shows_segments_and_changes(graph_file, tmp_path, resources):
+    words = resources / "vocabulary.json"
+    assert run("draw", graph_file, tmp_path / "a.svg", "--vocabulary", words) == 0
+    assert run("draw", graph_file, tmp_path / "b.svg", "--parent", graph_file) == 0
+    assert (tmp_path / "a.svg").read_text() != (tmp_path / "b.svg").read_text()
+
+
+def test_predict_ranks_the_graphs(graph_file, resources, capsys):
+    assert run("predict", graph_file, "--resources", resources, "--kind", "gnn") == 0
+    assert "1" in capsys.readouterr().out
+
+
+def test_optimise_writes_the_front(graph_file, tmp_path, resources, capsys):
+    options = ["--kind", "gnn", "--iterations", 1, "--top-k", 1, "--family", "nb201"]
+    assert run("optimise", graph_file, tmp_path / "better", "--resources", resources, *options) == 0
+    stats = json.loads((tmp_path / "better" / "stats.json").read_text())
+    store = GraphStore(tmp_path / "better" / "front.parquet")
+    assert len(store) == len(stats["front"]["members"])
+    for rank, graph in enumerate(store, start=1):
+        assert read_graph(tmp_path / "better" / f"rank_{rank}.json").hash == graph.hash
+        assert (tmp_path / "better" / f"rank_{rank}.onnx").exists()
+    assert "graphs scored" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["inspect", "nothing.json"], "could not be read"),
+        (["predict", "nothing.json", "--resources", "nowhere"], "make demo"),
+        (["convert", "GRAPH", "out.xyz"], "no known format"),
+        (["predict", "GRAPH", "--kind", "lstm"], "psc or gnn"),
+    ],
+)
+def test_bad_input_ends_with_one_message(graph_file, tmp_path, capsys, arguments, message):
+    words = [str(graph_file) if word == "GRAPH" else word for word in arguments]
+    words = [str(tmp_path / word) if word == "out.xyz" else word for word in words]
+    assert run(*words) == 1
+    shown = capsys.readouterr()
+    assert message in shown.err.replace("\n", " ") and "Traceback" not in shown.err
+
+
+def test_a_wrong_option_says_how_to_call(capsys):
+    assert run("inspect") == 2
+    assert "Usage" in capsys.readouterr().err
