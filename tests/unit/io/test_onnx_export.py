@@ -1,0 +1,166 @@
+"""ONNX files: checked, named after the graph's nodes, equal to the PyTorch module."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archloom.errors import DataError, GraphError
+from archloom.graph import OPS, Graph, GraphBuilder
+from archloom.io.onnx_export import to_onnx, write_onnx
+from archloom.io.torch_module import to_torch
+
+
+def calibrated(graph, seed=0):
+    """Return a module with random weights and batch norms that fit random images."""
+    module = to_torch(graph, seed=seed, norm_momentum=1.0).train()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        module(*inputs(graph, 4, generator))
+        for tensor in module.parameters():
+            if tensor.dim() == 1:
+                noise = 0.2 * torch.randn(tensor.shape, generator=generator)
+                tensor.add_(noise)
+    return module.eval()
+
+
+def inputs(graph, count, generator):
+    shapes = graph.resolution[graph.sources][:, [4, 0, 2]].tolist()
+    return [torch.randn(count, *shape, generator=generator) for shape in shapes]
+
+
+def run(model, arrays):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    names = [value.name for value in session.get_inputs()]
+    return session.run(None, dict(zip(names, arrays, strict=True)))
+
+
+def assert_equal_outputs(graph, count=3, opset=17):
+    module = calibrated(graph)
+    x = inputs(graph, count, torch.Generator().manual_seed(9))
+    with torch.no_grad():
+        wanted = module(*x)
+    model = to_onnx(graph, module.weights(), opset)
+    found = run(model, [one.numpy() for one in x])
+    for one, other in zip(wanted if isinstance(wanted, list) else [wanted], found, strict=True):
+        np.testing.assert_allclose(other, one.numpy(), atol=1e-4, rtol=0)
+    return model
+
+
+@pytest.mark.parametrize(
+    "name", ["nb201_best", "two_path_autogo", "hiaml_best", "inception_autogo"]
+)
+def test_shipped_graphs_give_the_same_output(shipped, name):
+    assert_equal_outputs(shipped[name])
+
+
+UNARY = ("relu", "relu6", "sigmoid", "tanh", "swish", "gelu", "batchnorm", "identity", "zero")
+
+
+@given(
+    st.lists(st.sampled_from([*UNARY, "conv", "depthwise", "maxpool", "avgpool"]), max_size=6),
+    st.integers(5, 8),
+    st.integers(1, 3),
+    st.sampled_from(["same", "valid", 1, (1, 0, 2, 1)]),
+    st.booleans(),
+)
+@settings(max_examples=25)
+def test_chains_give_the_same_output(names, size, stride, padding, pooled):
+    b = GraphBuilder(name="chain")
+    x = b.input(size, size + 1, 3)
+    for name in names:
+        if name in UNARY:
+            x = b.unary(name, x)
+        elif min(b.shape(x)[:2]) >= 3:
+            window = {"kernel": 3, "stride": stride, "padding": padding}
+            if name == "conv":
+                x = b.conv(x, 4, bias=True, **window)
+            elif name == "depthwise":
+                x = b.depthwise(x, **window)
+            else:
+                x = b.pool(name, x, **window)
+    if pooled:
+        x = b.unary("relu", b.matmul(b.unary("mean", x), 5))
+    b.output(x)
+    assert_equal_outputs(b.build())
+
+
+def test_merges_slices_and_several_ends():
+    graph = Graph.from_arrays(
+        op=[OPS.code(name) for name in ("input", "input", "mul", "conv", "concat", "relu")],
+        resolution=[
+            [4, 4, 4, 4, 5, 5],
+            [4, 4, 4, 4, 3, 3],
+            [4, 4, 4, 4, 3, 3],
+            [4, 4, 4, 4, 3, 2],
+            [4, 4, 4, 4, 5, 5],
+            [4, 4, 4, 4, 3, 3],
+        ],
+        kernel=[[0, 0], [0, 0], [0, 0], [1, 1], [0, 0], [0, 0]],
+        in_ptr=[0, 0, 0, 3, 5, 7, 8],
+        in_src=[0, 1, 1, 1, 0, 2, 3, 0],
+        name="merges",
+    )
+    assert_equal_outputs(graph)
+
+
+def test_flat_tensors_grow_to_maps_where_an_op_needs_them():
+    b = GraphBuilder(name="gate")
+    x = b.input(4, 4, 3)
+    squeezed = b.matmul(b.unary("mean", x), 3)
+    deep = b.conv(b.unary("swish", b.unary("batchnorm", squeezed)), 3, 1, bias=True)
+    b.output(b.mul([b.add([deep, squeezed]), b.unary("mean", x)]))
+    b.output(b.matmul(x, 2))
+    assert_equal_outputs(b.build())
+
+
+def test_later_opsets_can_be_asked_for(shipped):
+    model = assert_equal_outputs(shipped["two_path_autogo"], opset=21)
+    assert model.opset_import[0].version == 21
+    with pytest.raises(GraphError, match="opset 11 is too old"):
+        to_onnx(shipped["two_path_autogo"], opset=11)
+
+
+def test_the_file_reads_like_the_graph(shipped):
+    graph = shipped["nb201_best"]
+    graph = graph.replace(ids=graph.ids + 1000)
+    model = to_onnx(graph)
+    names = {node.name for node in model.graph.node}
+    inner = [
+        node for node in range(graph.n_nodes) if graph.op_name(node) not in ("input", "output")
+    ]
+    assert {f"{graph.op_name(node)}_{graph.ids[node]}" for node in inner} <= names
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds.count("BatchNormalization") == 76
+    assert kinds.count("Gemm") == 1
+    value = model.graph.input[0].type.tensor_type.shape.dim
+    assert [dim.dim_param or dim.dim_value for dim in value] == ["batch", 3, 32, 32]
+    assert {prop.key: prop.value for prop in model.metadata_props}["archloom.graph"] == graph.hash
+    assert model.producer_name == "archloom"
+
+
+def test_windows_that_onnx_cannot_say_are_named():
+    b = GraphBuilder()
+    b.output(b.pool("maxpool", b.input(6, 6, 2), 2, 2, padding=2))
+    with pytest.raises(GraphError, match=r"node 1 \(maxpool\) pads .* put a paddings node"):
+        to_onnx(b.build())
+
+
+def test_writing_is_atomic(shipped, tmp_path):
+    path = tmp_path / "net.onnx"
+    write_onnx(shipped["two_path_autogo"], path)
+    onnx.checker.check_model(onnx.load(path))
+    assert list(tmp_path.iterdir()) == [path]
+    before = path.read_bytes()
+    b = GraphBuilder()
+    b.output(b.unary("unknown", b.input(4, 4, 2)))
+    with pytest.raises(GraphError):
+        write_onnx(b.build(), path)
+    assert path.read_bytes() == before
+    with pytest.raises(DataError, match="could not be written"):
+        write_onnx(shipped["two_path_autogo"], path / "below" / "net.onnx")

@@ -1,0 +1,69 @@
+import json
+
+import pytest
+import torch
+
+from archloom.errors import FormatError
+from archloom.graph import GraphBuilder
+from archloom.io.torch_module import to_torch
+from archloom.io.weights import card_path, read_card, read_weights, write_weights
+
+
+def network(width=4):
+    b = GraphBuilder(name="net", family="f")
+    b.output(b.unary("batchnorm", b.conv(b.input(4, 4, 1), width)))
+    return b.build()
+
+
+@pytest.fixture
+def written(tmp_path):
+    graph = network()
+    weights = to_torch(graph, seed=3).weights()
+    path = tmp_path / "net.safetensors"
+    write_weights(path, weights, graph, {"accuracy": 0.5})
+    return graph, weights, path
+
+
+def test_round_trip(written):
+    graph, weights, path = written
+    found, card = read_weights(path, graph)
+    assert found.keys() == weights.keys()
+    assert all(torch.equal(found[name], weights[name]) for name in found)
+    assert card["facts"] == {"accuracy": 0.5}
+    assert card["tensors"]["1.weight"] == [4, 1, 3, 3]
+    assert (card["graph"], card["name"], card["family"]) == (graph.hash, "net", "f")
+    assert sorted(one.name for one in path.parent.iterdir()) == ["net.json", "net.safetensors"]
+
+
+def test_weights_of_another_graph_are_refused(written):
+    with pytest.raises(FormatError, match="holds the weights of graph 'net'"):
+        read_weights(written[2], network(width=5))
+
+
+@pytest.mark.parametrize("keep", [0, 20, 200])
+def test_a_truncated_file_is_refused(written, keep):
+    path = written[2]
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(FormatError, match="is not the file its card describes"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"format": "archloom-weights/2"}', '{"format": "archloom-weights/1"}']
+)
+def test_a_damaged_or_foreign_card_is_refused(written, text):
+    card_path(written[2]).write_text(text)
+    with pytest.raises(FormatError):
+        read_card(written[2])
+
+
+def test_missing_files_are_named(written, tmp_path):
+    with pytest.raises(FormatError, match="none.json is no readable card"):
+        read_weights(tmp_path / "none.safetensors")
+    written[2].unlink()
+    with pytest.raises(FormatError, match="holds no readable weights"):
+        read_weights(written[2])
+
+
+def test_the_card_is_json_for_people(written):
+    assert json.loads(card_path(written[2]).read_text())["format"] == "archloom-weights/1"
