@@ -66,5 +66,5 @@ format: $(STAMP) ## rewrite the code in the project's layout
 bench: $(STAMP) ## speed and quality suites; results go to benchmarks/results/
 	@for script in benchmarks/bench_*.py; do python "$$script"; done
 
-schema: $(STAMP) ## regenerate config/default.yaml and config/schema.json from the settings' model
-	python -m archloom.settings config
+schema: $(STAMP) ## regenerate config/default.yaml, config/schema.json and docs/configuration.md
+	python -m archloom.settings .

@@ -172,6 +172,8 @@ class Search(Section):
     """Largest reduction of FLOPs, in percent of the input's."""
     max_visited: int | None = Field(default=None, ge=1)
     """Stop after this many scored graphs; null: no limit."""
+    solver: str = Field(default="highs", pattern=r"^(highs|pyomo:\w+)$")
+    """Solver of the shape propagation: highs (in process), or pyomo:NAME of a Pyomo solver."""
     legacy: bool = False
     """Repeat the rules of the reference that were found wrong, for comparison only."""
     solver: str = Field(default="highs", pattern=r"^(highs|pyomo:[A-Za-z0-9_]+)$")

@@ -8,13 +8,13 @@ import yaml
 from archloom.config import Config
 from archloom.errors import ConfigError
 from archloom.settings import (
+    GENERATED,
     ModelRow,
     check_config,
     default_text,
     load_config,
     model_named,
     read_models,
-    schema_text,
 )
 
 CONFIGURATIONS = ["config/published.yaml", "config/test/tiny.yaml"]
@@ -42,11 +42,9 @@ def table(tmp_path):
 # --- generated and shipped files -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("file", "text"), [("default.yaml", default_text), ("schema.json", schema_text)]
-)
+@pytest.mark.parametrize(("file", "text"), GENERATED.items())
 def test_generated_files_are_fresh(project, file, text):
-    assert (project / "config" / file).read_text() == text(), "stale: run `make schema`"
+    assert (project / file).read_text() == text(), "stale: run `make schema`"
 
 
 def test_the_default_file_says_what_the_model_says():
