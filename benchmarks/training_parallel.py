@@ -1,0 +1,94 @@
+"""How to use two cores for many small trainings: two processes of one thread, or one of two?
+
+    python benchmarks/training_parallel.py
+
+Trains the same reduced networks of the three families with the digits recipe in each way, three
+rounds, and writes the median seconds to benchmarks/results/training_parallel.json. The start of
+worker processes is left out: every process trains one network before the clock starts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import date
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from archloom.data.images import load_images
+from archloom.graph import Graph
+from archloom.io.files import write_text
+from archloom.spaces import FAMILIES
+from archloom.train.recipe import recipe_named
+from archloom.train.trainer import train
+
+RESULT = Path(__file__).parent / "results" / "training_parallel.json"
+WAYS = {"one process, one thread": (1, 1), "one process, two threads": (1, 2)}
+WAYS |= {"two processes, one thread each": (2, 1)}
+ROUNDS, PER_FAMILY = 3, 4
+
+
+def networks() -> list[Graph]:
+    parts = [module.sample(PER_FAMILY, 0, module.REDUCED) for module in FAMILIES.values()]
+    return [graph for part in parts for graph in part]
+
+
+def run(graphs: Sequence[Graph]) -> None:
+    images, recipe = load_images("digits"), recipe_named("digits")
+    for graph in graphs:
+        train(graph, images, recipe)
+
+
+def warm_up(threads: int, graph: Graph) -> None:
+    torch.set_num_threads(threads)
+    run([graph])
+
+
+def measure(processes: int, threads: int, graphs: Sequence[Graph]) -> list[float]:
+    """Return the seconds of each round."""
+    seconds = []
+    context = get_context("spawn")
+    pools = [ProcessPoolExecutor(1, context) for _ in range(processes)]
+    try:
+        for pool in pools:
+            pool.submit(warm_up, threads, graphs[0]).result()
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            waiting = [
+                pool.submit(run, graphs[number::processes]) for number, pool in enumerate(pools)
+            ]
+            for one in waiting:
+                one.result()
+            seconds.append(round(time.perf_counter() - started, 2))
+    finally:
+        for pool in pools:
+            pool.shutdown()
+    return seconds
+
+
+def main() -> None:
+    graphs = networks()
+    rounds = {way: measure(*numbers, graphs) for way, numbers in WAYS.items()}
+    result = {
+        "what": f"seconds for {len(graphs)} trainings, three rounds",
+        "rounds": rounds,
+        "median": {way: statistics.median(seconds) for way, seconds in rounds.items()},
+        "load_average": os.getloadavg()[0],
+        "date": date.today().isoformat(),
+        "machine": f"2-core {platform.machine()} CPU",
+        "versions": {"torch": version("torch")},
+    }
+    write_text(RESULT, json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
