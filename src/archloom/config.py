@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 FamilyName = Literal["nb201", "hiaml", "two_path"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -122,15 +122,15 @@ class Segments(Section):
 class PredictorTraining(Section):
     """Training of the accuracy predictor."""
 
-    epochs: int = Field(default=40, ge=1, le=10_000)
+    epochs: int = Field(default=150, ge=1, le=10_000)
     """Passes over the training instances."""
     batch_size: int = Field(default=256, ge=1, le=65_536)
     """Instances (psc) or graphs (gnn) per step."""
-    learning_rate: float = Field(default=1e-3, gt=0, le=1)
-    """Learning rate of Adam."""
+    learning_rate: float = Field(default=3e-3, gt=0, le=1)
+    """Learning rate of Adam at the start; it follows a cosine."""
     clip_norm: float = Field(default=5.0, gt=0)
     """Largest norm of the gradient of one step."""
-    instance_fraction: float = Field(default=1.0, gt=0, le=1)
+    instance_fraction: float = Field(default=0.25, gt=0, le=1)
     """Only psc: share of each graph's instances that an epoch trains on, drawn anew each time."""
     instances_per_graph: int = Field(default=8, ge=1)
     """Only psc: at most this many instances of one graph in one step."""
@@ -145,6 +145,8 @@ class Predictor(Section):
     """Finished weights to use as they are (data:DATASET/FILE or a path); empty: train."""
     families: list[FamilyName] = ["nb201", "hiaml", "two_path"]
     """Families whose labels a predictor is trained on."""
+    normalisers: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
+    """Height, width, channels that count as 1 in features; null: the training graphs' largest."""
     training: PredictorTraining = PredictorTraining()
     """How it is trained."""
 
@@ -172,8 +174,6 @@ class Search(Section):
     """Largest reduction of FLOPs, in percent of the input's."""
     max_visited: int | None = Field(default=None, ge=1)
     """Stop after this many scored graphs; null: no limit."""
-    solver: str = Field(default="highs", pattern=r"^(highs|pyomo:\w+)$")
-    """Solver of the shape propagation: highs (in process), or pyomo:NAME of a Pyomo solver."""
     legacy: bool = False
     """Repeat the rules of the reference that were found wrong, for comparison only."""
     solver: str = Field(default="highs", pattern=r"^(highs|pyomo:[A-Za-z0-9_]+)$")
@@ -185,7 +185,7 @@ class Search(Section):
 class FrontTraining(Section):
     """Training of the input and of the winners at the end."""
 
-    members: int = Field(default=3, ge=0, le=1000)
+    members: int = Field(default=5, ge=0, le=1000)
     """Front members trained, best first, besides the input; 0: train nothing."""
     seeds: int = Field(default=3, ge=1, le=100)
     """Trainings of each of them."""

@@ -1,6 +1,6 @@
 """Train the accuracy predictor and test it family by family."""
 
-from archloom.predict import GNN, PSC, TrainingSettings
+from archloom.predict import GNN, PSC, Card, Normalisers, TrainingSettings
 from archloom.predict.dataset import load_dataset
 from archloom.segments.psc_index import read_psc_index, segment_with
 from archloom.workflow import job
@@ -9,7 +9,10 @@ if __name__ == "__main__":
     with job() as run:
         data = load_dataset(run.inputs["graphs"], run.inputs["labels"], run.inputs["splits"])
         indexes = [read_psc_index(path) for path in run.inputs["index"]]
-        predictor = PSC(segment=segment_with(indexes)) if indexes else GNN()
+        given = run.settings["normalisers"]
+        sizes = Normalisers(*given) if given else Normalisers.largest_of(data.train.graphs)
+        card = Card(run.wildcards["kind"], normalisers=sizes)
+        predictor = PSC(card=card, segment=segment_with(indexes)) if indexes else GNN(card=card)
         settings = TrainingSettings(**run.settings["training"], seed=run.seed)
         predictor.fit(data.train, data.dev, settings, checkpoint=run.resume / "state.safetensors")
         test = {name: predictor.evaluate(part) for name, part in data.test_by_family().items()}

@@ -6,7 +6,8 @@ card, never by attributes of a graph (AutoGO spec 8.1, B7).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,13 @@ class Normalisers(NamedTuple):
     height: int = 256
     width: int = 256
     channels: int = 512
+
+    @classmethod
+    def largest_of(cls, graphs: Iterable[Graph]) -> Self:
+        """Return the largest height, width and channels that occur in ``graphs``."""
+        largest = np.max([graph.resolution.max(axis=0) for graph in graphs], axis=0)
+        height, width, channels = largest.reshape(3, 2).max(axis=1).tolist()
+        return cls(height, width, channels)
 
     @property
     def divisors(self) -> NDArray[np.float32]:

@@ -47,3 +47,12 @@ def test_operations_behind_the_vocabulary_count_as_unknown(monkeypatch):
 def test_normalisers_divide_sizes_in_the_order_of_a_resolution():
     assert Normalisers(10, 20, 30).divisors.tolist() == [10, 10, 20, 20, 30, 30]
     assert Normalisers() == (256, 256, 512)
+
+
+def test_the_largest_sizes_of_graphs_can_be_the_normalisers():
+    b = GraphBuilder()
+    x = b.conv(b.input(8, 6, 3), 5, stride=2)
+    b.output(x)
+    c = GraphBuilder()
+    c.output(c.input(7, 9, 2))
+    assert Normalisers.largest_of([b.build(), c.build()]) == Normalisers(8, 9, 5)
