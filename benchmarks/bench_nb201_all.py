@@ -1,28 +1,25 @@
 """All 15,625 NB-201 networks on the full skeleton: built, hashed and stored, on one core.
 
-    python benchmarks/bench_nb201_all.py [--variant benchmark] [--out FILE]
+    python benchmarks/bench_nb201_all.py [--variant benchmark]
 
 Times are given as wall time and as processor time, which other work on the machine does not
 lengthen. The store is read back and its hashes are counted. The bar is 60 s.
 """
 
 import argparse
-import json
-import platform
 import resource
 import tempfile
 import time
 from pathlib import Path
 
+from recording import record
+
 from archloom.graph import graph_hashes
-from archloom.io.files import write_text
 from archloom.io.store import GraphStore, write_store
 from archloom.spaces import VARIANTS, nb201
 
 BAR_S = 60
 BATCH = 1000
-RESULTS = Path(__file__).parent / "results"
-FILE_NAME = "nb201_all_%Y%m.json"
 
 
 class Stopwatch:
@@ -69,7 +66,6 @@ def main():
     """Run, print and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--variant", choices=VARIANTS, default="benchmark")
-    parser.add_argument("--out", type=Path, default=RESULTS / time.strftime(FILE_NAME))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "nb201.parquet"
@@ -79,19 +75,13 @@ def main():
         facts["store_mb"] = round(path.stat().st_size / 1e6, 2)
     facts["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     result = {
-        "benchmark": "nb201_all",
-        "date": time.strftime("%Y-%m-%d"),
-        "python": platform.python_version(),
-        "machine": platform.processor() or platform.machine(),
         "variant": options.variant,
         "bar_s": BAR_S,
         **facts,
         "all": total,
         "stages": run_stages(options.variant),
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    write_text(options.out, text + "\n")
+    record("nb201_all", result)
 
 
 if __name__ == "__main__":

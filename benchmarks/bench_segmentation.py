@@ -1,6 +1,6 @@
 """Time of segmentation: tokenising, the segment database and the P/S/C index; goldens counted.
 
-    python benchmarks/bench_segmentation.py [--rounds 20] [--nb201 120] [--out FILE]
+    python benchmarks/bench_segmentation.py [--rounds 20] [--nb201 120]
 
 Needs the datasets autogo_cgs, autogo_vocab and autogo_models (config/datasets.yaml). Every
 tokenising call gets a fresh graph, so that nothing derived is reused. Times are processor time of
@@ -9,18 +9,17 @@ one thread.
 
 import argparse
 import json
-import platform
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+from recording import record
 
 from archloom.data import registry
 from archloom.graph import Graph
 from archloom.io.cg_json import from_cg_json
-from archloom.io.files import write_text
 from archloom.segments import (
     Tokeniser,
     Vocabulary,
@@ -33,8 +32,6 @@ from archloom.segments import (
 )
 from archloom.spaces import nb201
 
-RESULTS = Path(__file__).parent / "results"
-FILE_NAME = "segmentation_%Y%m.json"
 FIELDS = "op in_ptr in_src resolution kernel stride dilation padding pads bias ids name family"
 
 
@@ -112,7 +109,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20, help="tokenising calls per graph")
     parser.add_argument("--nb201", type=int, default=120, help="NB-201 graphs of the large base")
-    parser.add_argument("--out", type=Path, default=RESULTS / time.strftime(FILE_NAME))
     options = parser.parse_args()
     folder = registry.find("autogo_vocab", "encoder.json").parent.parent
     shipped = {
@@ -123,10 +119,6 @@ def main():
     tokeniser = Tokeniser(Vocabulary.from_published(folder / "autogo_vocab"))
     train_s, trained = seconds(train_vocabulary, family, size=500)
     result = {
-        "benchmark": "segmentation",
-        "date": time.strftime("%Y-%m-%d"),
-        "python": platform.python_version(),
-        "machine": platform.processor() or platform.machine(),
         "goldens": goldens(tokeniser, shipped, folder),
         "tokenising_shipped": tokenising(tokeniser, list(shipped.values()), options.rounds),
         "database_shipped": database(tokeniser, shipped.values()),
@@ -137,9 +129,7 @@ def main():
             "train_s": round(train_s, 3),
         },
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    write_text(options.out, text + "\n")
+    record("segmentation", result)
 
 
 if __name__ == "__main__":

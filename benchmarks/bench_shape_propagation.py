@@ -1,6 +1,6 @@
 """Time of shape propagation on the golden cases: cold (model building included) and memoised.
 
-    python benchmarks/bench_shape_propagation.py [--rounds 20] [--out FILE]
+    python benchmarks/bench_shape_propagation.py [--rounds 20]
 
 Needs the dataset autogo_vocab (config/datasets.yaml). Every cold call gets a fresh graph and a
 propagator without memory, so that nothing derived is reused; each case counts with the median of
@@ -10,22 +10,18 @@ The reference (Pyomo with an external solver) takes 8.3 to 9.1 ms per case.
 
 import argparse
 import json
-import platform
 import time
-from pathlib import Path
 from statistics import median
 
 import numpy as np
+from recording import record
 
 from archloom.data import registry
 from archloom.graph import OPS, Graph, Padding
-from archloom.io.files import write_text
 from archloom.search.propagation import CORRECTED, LEGACY, Propagator
 from archloom.search.shape_highs import HighsSolver
 
 REFERENCE_MS = (8.3, 9.1)
-RESULTS = Path(__file__).parent / "results"
-FILE_NAME = "shape_propagation_%Y%m.json"
 NAMES = {"conv2d": "conv", "fusedbatchnorm": "batchnorm"}
 
 
@@ -113,22 +109,15 @@ def main():
     """Run, print and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20, help="calls per case")
-    parser.add_argument("--out", type=Path, default=RESULTS / time.strftime(FILE_NAME))
     options = parser.parse_args()
     golden = json.loads(registry.find("autogo_vocab", "golden_milp.json").read_text())
     Propagator(LEGACY)(*read_case(golden["cases"][0]))
     result = {
-        "benchmark": "shape_propagation",
-        "date": time.strftime("%Y-%m-%d"),
-        "python": platform.python_version(),
-        "machine": platform.processor() or platform.machine(),
         "reference_ms": REFERENCE_MS,
         "legacy": measure(golden["cases"], LEGACY, options.rounds),
         "corrected": measure(golden["cases"], CORRECTED, options.rounds),
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    write_text(options.out, text + "\n")
+    record("shape_propagation", result)
 
 
 if __name__ == "__main__":

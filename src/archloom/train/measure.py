@@ -1,7 +1,7 @@
 """Measuring the accuracy of many graphs: worker processes, shards that survive a kill.
 
 Small networks are trained one per process and thread: two processes of one thread each are
-faster than one process of two threads (``benchmarks/training_parallel.py``).
+faster than one process of two threads (``benchmarks/bench_training_parallel.py``).
 """
 
 from __future__ import annotations

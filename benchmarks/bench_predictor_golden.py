@@ -1,6 +1,6 @@
 """Predictions of the published checkpoints on the 21 released graphs, against the golden values.
 
-    python benchmarks/predictor_golden.py
+    python benchmarks/bench_predictor_golden.py
 
 Needs the datasets autogo_cgs, autogo_vocab and autogo_models. Every graph and every P/S/C instance
 is compared, with the graph's own normalisers (legacy) and with the constant ones.

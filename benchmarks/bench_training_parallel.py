@@ -1,6 +1,6 @@
 """How to use two cores for many small trainings: two processes of one thread, or one of two?
 
-    python benchmarks/training_parallel.py
+    python benchmarks/bench_training_parallel.py
 
 Trains the same reduced networks of the three families with the digits recipe in each way, three
 rounds, and writes best and median seconds to benchmarks/results/training_parallel.json (compare the
@@ -10,28 +10,22 @@ before the clock starts.
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import statistics
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from datetime import date
-from importlib.metadata import version
 from multiprocessing import get_context
-from pathlib import Path
 
 import torch
+from recording import record
 
 from archloom.data.images import load_images
 from archloom.graph import Graph
-from archloom.io.files import write_text
 from archloom.spaces import FAMILIES
 from archloom.train.recipe import recipe_named
 from archloom.train.trainer import train
 
-RESULT = Path(__file__).parent / "results" / "training_parallel.json"
 WAYS = {"one process, one thread": (1, 1), "one process, two threads": (1, 2)}
 WAYS |= {"two processes, one thread each": (2, 1)}
 ROUNDS, PER_FAMILY = 3, 4
@@ -84,12 +78,8 @@ def main() -> None:
         "best": {way: min(seconds) for way, seconds in rounds.items()},
         "median": {way: statistics.median(seconds) for way, seconds in rounds.items()},
         "load_average": os.getloadavg()[0],
-        "date": date.today().isoformat(),
-        "machine": f"2-core {platform.machine()} CPU",
-        "versions": {"torch": version("torch")},
     }
-    write_text(RESULT, json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    record("training_parallel", result)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Speed of the PSC predictor: scoring triples in the search, training on NB-201 instances.
 
-    python benchmarks/psc_speed.py [--graphs 256]
+    python benchmarks/bench_psc_speed.py [--graphs 256]
 
 Needs the datasets autogo_cgs, autogo_vocab and autogo_models. Times are processor times of one
 thread, so that other work on the machine does not count. The plain encoder (P, S and C encoded

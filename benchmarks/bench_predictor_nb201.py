@@ -1,6 +1,6 @@
 """Rank correlation of GNN and PSC on NAS-Bench-201 with the benchmark's own labels.
 
-    python benchmarks/predictor_nb201.py gnn psc [--cells without-none|all]
+    python benchmarks/bench_predictor_nb201.py gnn psc [--cells without-none|all]
 
 Labels are the 200-epoch CIFAR-10 test accuracies. Cells that compute the same function stay in one
 part of the 80/10/10 split (``isomorph_index``). PSC instances are cut with AutoGO's published

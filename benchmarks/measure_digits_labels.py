@@ -1,6 +1,6 @@
 """Measure the committed label tables ``labels/digits`` again, and describe them in recipe.json.
 
-    python benchmarks/digits_labels.py [--jobs 2] [--results resources/digits_labels]
+    python benchmarks/measure_digits_labels.py [--jobs 2] [--results resources/digits_labels]
 
 Trains 320 reduced networks of each family (and the benchmark's best NB-201 cell) with seed 0, the
 first 40 also with seeds 1 and 2. Results come one by one into the folder ``--results``; a stopped

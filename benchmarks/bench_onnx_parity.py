@@ -1,6 +1,6 @@
 """Largest difference between ``to_torch`` and onnxruntime on the shipped graphs.
 
-    python benchmarks/onnx_parity.py [NAME ...]
+    python benchmarks/bench_onnx_parity.py [NAME ...]
 
 Weights are random, but such that a network is about as well conditioned as a trained one: batch
 norms have the statistics of random images, scales around 1 and shifts around 0.5 (around 0, deep
@@ -13,28 +13,23 @@ Batch 1, one thread. Writes benchmarks/results/onnx_parity.json; the bar is a di
 from __future__ import annotations
 
 import copy
-import json
-import platform
 import resource
 import sys
 import tempfile
 import time
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
 import onnxruntime
 import torch
+from recording import record
 
 from archloom.data import registry
 from archloom.graph import OPS, Graph
 from archloom.io import read_graph
-from archloom.io.files import write_text
 from archloom.io.onnx_export import write_onnx
 from archloom.io.torch_module import GraphModule, to_torch
 from archloom.io.torch_ops import Norm
 
-RESULT = Path(__file__).parent / "results" / "onnx_parity.json"
 BAR = 1e-4
 
 
@@ -101,14 +96,11 @@ def main(names: list[str]) -> None:
         "bar": BAR,
         "worst": worst,
         "met": worst <= BAR,
-        "date": date.today().isoformat(),
-        "machine": f"2-core {platform.machine()} CPU",
-        "versions": {name: version(name) for name in ("torch", "onnx", "onnxruntime")},
         "peak_memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
         "graphs": rows,
     }
     if not names:
-        write_text(RESULT, json.dumps(result, indent=1) + "\n")
+        record("onnx_parity", result)
     print(f"worst {worst:.2e}, bar {BAR}")
 
 
