@@ -9,7 +9,7 @@ BIN := $(CURDIR)/.venv/bin
 STAMP := .venv/.installed
 JOBS ?= 2
 TARGET ?= results/autogo/nb201
-PYTHON_CODE := src tests benchmarks workflow/scripts
+PYTHON_CODE := src tests benchmarks examples workflow/scripts
 SNAKEMAKE_CODE := Snakefile rules
 
 export PATH := $(BIN):$(PATH)

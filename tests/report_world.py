@@ -90,7 +90,7 @@ def _stats(graphs: list[Graph]) -> dict:
             "iteration": 1 + rank % 3,
             "parent": graphs[0].hash,
             "nodes": graph.n_nodes,
-            "delta_score_percent": 100 * (0.95 - 0.01 * rank - base) / base,
+            "delta_score": 0.95 - 0.01 * rank - base,
             "delta_flops_percent": 100 * (flops(graph) - base_flops) / base_flops,
             "delta_nodes": graph.n_nodes - graphs[0].n_nodes,
             "steps": [{"iteration": 1, "source_ops": "conv relu", "replacement_ops": "conv"}],

@@ -29,10 +29,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Winner:
-    """One front member; ``steps`` are the replacements that led to it, oldest first.
-
-    delta_score_percent is None where the input's score is zero.
-    """
+    """One front member; ``steps`` are the replacements that led to it, oldest first."""
 
     rank: int
     hash: str
@@ -40,7 +37,7 @@ class Winner:
     flops: int
     iteration: int
     nodes: int
-    delta_score_percent: float | None
+    delta_score: float
     delta_flops_percent: float
     delta_nodes: int
     steps: tuple[Mapping[str, Any], ...] = ()

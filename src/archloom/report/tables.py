@@ -23,7 +23,7 @@ class Row:
     rank: int
     hash: str
     predicted: float
-    delta_score_percent: float | None
+    delta_score: float
     flops: int
     delta_flops_percent: float
     nodes: int
@@ -53,7 +53,7 @@ def _winner_row(winner: Winner) -> Row:
         winner.rank,
         winner.hash,
         winner.score,
-        winner.delta_score_percent,
+        winner.delta_score,
         winner.flops,
         winner.delta_flops_percent,
         winner.nodes,
@@ -102,7 +102,7 @@ def display(row: Row) -> dict[str, str]:
     return {
         "rank": str(row.rank) if row.rank else "input",
         "predicted": f"{row.predicted:.4f}".replace("-", "−"),
-        "Δ predicted": percent(row.delta_score_percent) if row.rank else "",
+        "Δ predicted": f"{row.delta_score:+.4f}".replace("-", "−") if row.rank else "",
         "MFLOPs": f"{row.flops / 1e6:,.2f}",
         "Δ FLOPs": percent(row.delta_flops_percent) if row.rank else "",
         "accuracy %": _accuracy(row),
@@ -122,7 +122,7 @@ def sort_keys(row: Row) -> dict[str, Any]:
     return {
         "rank": row.rank,
         "predicted": row.predicted,
-        "Δ predicted": missing if row.delta_score_percent is None else row.delta_score_percent,
+        "Δ predicted": row.delta_score,
         "MFLOPs": row.flops,
         "Δ FLOPs": row.delta_flops_percent,
         "accuracy %": missing if row.accuracy is None else row.accuracy,

@@ -55,7 +55,7 @@ def _predicted_only(record: SearchRecord) -> str:
     return (
         f"The search found {_count(len(record.winners), 'winner')} by prediction. None was "
         "trained, so whether they are better is not known. Best by predicted score: rank "
-        f"{best.rank}, score {percent(best.delta_score_percent)}, "
+        f"{best.rank}, score {best.score:.4f} (input {record.baseline.score:.4f}), "
         f"FLOPs {percent(best.delta_flops_percent)}."
     )
 

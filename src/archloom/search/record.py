@@ -77,9 +77,7 @@ def _entry(result: SearchResult, rank: int, member: Member) -> dict[str, Any]:
         "iteration": member.iteration,
         "parent": member.parent,
         "nodes": member.graph.n_nodes,
-        "delta_score_percent": 100 * (member.score - result.score) / abs(result.score)
-        if result.score
-        else None,
+        "delta_score": member.score - result.score,
         "delta_flops_percent": 100 * (member.flops - result.flops) / result.flops,
         "delta_nodes": member.graph.n_nodes - result.graph.n_nodes,
         "steps": member.steps,
