@@ -21,8 +21,9 @@ def benchmark_labels(graphs: Iterable[Graph], table: str | Path, column: str) ->
     table  : the benchmark's ``accuracy.parquet``, accuracies in percent by cell string
     column : which of its accuracies, such as ``cifar10_test_acc_200``
 
-    Raises ``DataError`` for a graph that is no full-size network of the benchmark, since its
-    accuracy there says nothing about this one.
+    An ``upstream`` graph has the accuracy of its architecture: it is how AutoGO draws the network
+    that the benchmark trained. Raises ``DataError`` for a graph that is not of full size, since the
+    accuracy there says nothing about it.
     """
     import pyarrow.parquet as parquet
 
@@ -30,12 +31,13 @@ def benchmark_labels(graphs: Iterable[Graph], table: str | Path, column: str) ->
     percent = dict(zip(known["arch_str"], known[column], strict=True))
     labels = []
     for graph in graphs:
-        if graph.name not in percent:
+        cell = graph.name.removesuffix("@upstream")
+        if cell not in percent:
             raise DataError(
                 f"graph {graph.name!r} is no network of NAS-Bench-201 as published: use the full "
-                "skeleton and the variant benchmark, or the label source trained."
+                "skeleton, or the label source trained."
             )
-        labels.append(_label(graph, "benchmark", column, percent[graph.name] / 100))
+        labels.append(_label(graph, "benchmark", column, percent[cell] / 100))
     return labels
 
 
