@@ -24,7 +24,6 @@ from archloom.predict import (  # noqa: E402
     LabelledGraphs,
     PscScorer,
     TrainingSettings,
-    group_instances,
     load_predictor,
 )
 from archloom.predict.classes import Classes, ClassStore  # noqa: E402
@@ -35,6 +34,7 @@ from archloom.segments.tokeniser import Tokeniser  # noqa: E402
 from archloom.segments.vocabulary import Vocabulary  # noqa: E402
 from archloom.spaces import nb201  # noqa: E402
 from archloom.views.features import Normalisers  # noqa: E402
+from archloom.views.instances import group_instances  # noqa: E402
 
 ROUNDS = 10
 

@@ -2,7 +2,7 @@
 
 from archloom.predict.checkpoint import Card
 from archloom.predict.gnn import GNN
-from archloom.predict.instances import Cut, Segmenter, group_instances
+from archloom.predict.instances import Cut, Segmenter
 from archloom.predict.loading import load_predictor
 from archloom.predict.predictor import LabelledGraphs, Predictor
 from archloom.predict.psc import PSC
@@ -22,6 +22,5 @@ __all__ = [
     "PscScorer",
     "Segmenter",
     "TrainingSettings",
-    "group_instances",
     "load_predictor",
 ]

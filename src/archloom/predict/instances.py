@@ -53,19 +53,6 @@ class Cut(Protocol):
 Segmenter = Callable[[Graph], Cut]
 
 
-def group_instances(starts: NDArray[np.integer]) -> IntArray:
-    """Return ``(i, 2)`` start and end of the instances of a graph with these group starts.
-
-    One instance per group. P takes the first node of the first group and C the last node of the
-    last one, so that none of P, S, C is empty; where S would be, the instance is left out.
-    """
-    bounds = np.asarray(starts, dtype=np.int64)
-    rows = np.stack([bounds[:-1], bounds[1:]], axis=1)
-    rows[0, 0] += 1
-    rows[-1, 1] -= 1
-    return rows[rows[:, 0] < rows[:, 1]]
-
-
 @dataclass(frozen=True, eq=False)
 class Instances:
     """Instances of several graphs, ready for pooling; ids are last-level classes.

@@ -20,7 +20,6 @@ from archloom.predict.instances import (
     Instances,
     Segmenter,
     add_instances,
-    group_instances,
     joined,
 )
 from archloom.predict.metrics import evaluate, fold_spearman
@@ -37,6 +36,7 @@ from archloom.predict.resume import Progress
 from archloom.predict.training import EpochRecord, TrainingSettings
 from archloom.predict.union import flatten, whole
 from archloom.views.features import Normalisers
+from archloom.views.instances import group_instances
 
 GRAPHS_PER_CHUNK = 32
 """Graphs that are laid out at once; bounds memory, has no influence on results."""

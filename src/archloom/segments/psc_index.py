@@ -30,6 +30,7 @@ from archloom.segments.tables import (
     unlisted,
 )
 from archloom.segments.tokeniser import Segmentation, Tokeniser
+from archloom.views.instances import group_instances
 
 logger = logging.getLogger(__name__)
 
@@ -120,13 +121,11 @@ def segment_with(indexes: Iterable[PscIndex]) -> Callable[[Graph], IndexedCut]:
 def psc_ranges(segmentation: Segmentation) -> tuple[Positions, Positions, Positions]:
     """Return group number, start and end of the instances of one segmented graph.
 
-    One per group, except that the first node of the graph always belongs to P and the last to C;
-    groups that this leaves empty yield no instance.
+    See ``archloom.views.instances.group_instances``: groups may yield no instance.
     """
-    start, end = segmentation.starts[:-1].copy(), segmentation.starts[1:].copy()
-    start[0], end[-1] = start[0] + 1, end[-1] - 1
-    group = np.flatnonzero(end > start).astype(np.int32)
-    return group, start[group], end[group]
+    start, end = group_instances(segmentation.starts).astype(np.int32).T
+    group = np.searchsorted(segmentation.starts, start, side="right") - 1
+    return group.astype(np.int32), start, end
 
 
 def write_psc_index(graphs: Iterable[Graph], tokeniser: Tokeniser, path: str | Path) -> int:

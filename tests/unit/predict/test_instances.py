@@ -8,9 +8,10 @@ from archloom.errors import GraphError
 from archloom.graph import GraphBuilder
 from archloom.predict.classes import ClassStore
 from archloom.predict.encoder import N_LAYERS
-from archloom.predict.instances import add_instances, group_instances, joined
+from archloom.predict.instances import add_instances, joined
 from archloom.predict.pooling import instance_means
 from archloom.views.features import Normalisers
+from archloom.views.instances import group_instances
 
 
 def test_first_and_last_group_give_a_node_to_the_context():
