@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -163,6 +163,9 @@ def optimise(
     family: Annotated[
         str, typer.Option(help="Permitted operations: a family name; default: the graph's own.")
     ] = "",
+    unit: Annotated[
+        Literal["segment", "op"], typer.Option(help="What one mutation replaces.")
+    ] = "segment",
     iterations: Annotated[int, typer.Option(help="Rounds of mutation.")] = 5,
     top_k: Annotated[int, typer.Option(help="Parents per round.")] = 10,
     min_flops_decrease: Annotated[
@@ -189,6 +192,7 @@ def optimise(
 
     graph = read_graph(file)
     settings = SearchSettings(
+        unit=unit,
         family=family or graph.family,
         iterations=iterations,
         top_k=top_k,

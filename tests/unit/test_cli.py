@@ -75,8 +75,9 @@ def test_predict_ranks_the_graphs(graph_file, resources, capsys):
     assert "1" in capsys.readouterr().out
 
 
-def test_optimise_writes_the_front(graph_file, tmp_path, resources, capsys):
-    options = ["--kind", "gnn", "--iterations", 1, "--top-k", 1, "--family", "nb201"]
+@pytest.mark.parametrize("unit", ["segment", "op"])
+def test_optimise_writes_the_front(graph_file, tmp_path, resources, capsys, unit):
+    options = ["--kind", "gnn", "--iterations", 1, "--top-k", 1, "--unit", unit]
     assert run("optimise", graph_file, tmp_path / "better", "--resources", resources, *options) == 0
     stats = json.loads((tmp_path / "better" / "stats.json").read_text())
     store = GraphStore(tmp_path / "better" / "front.parquet")
