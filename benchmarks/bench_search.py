@@ -18,8 +18,10 @@ from recording import one_thread, published, record, shipped_graphs
 one_thread()
 
 import json  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 from archloom.data import registry  # noqa: E402
+from archloom.graph import Graph  # noqa: E402
 from archloom.predict import load_predictor  # noqa: E402
 from archloom.search.evolution import evolve  # noqa: E402
 from archloom.search.mutation import Mutator  # noqa: E402
@@ -41,22 +43,25 @@ SETTINGS = {
 }
 
 
+def prepare(name: str, iterations: int) -> tuple[Graph, Mutator]:
+    """Return a published graph and a mutator over the database that the figures are stated for."""
+    graph = published(name)
+    folder = registry.find("autogo_vocab", "encoder.json").parent
+    tokeniser = Tokeniser(Vocabulary.from_published(folder))
+    families = nb201.sample(120, 0, nb201.FULL, "upstream")
+    database = build_database([*shipped_graphs(), *families], tokeniser)
+    predictor = load_predictor(registry.find("autogo_models", "psc.safetensors"))
+    settings = SearchSettings(family=graph.family, **{**SETTINGS, "iterations": iterations})
+    return graph, Mutator(database, tokeniser, scoring_of(predictor, database), settings)
+
+
 def run(name: str, n_jobs: int) -> dict:
     """Search from one published graph and return its figures."""
-    graph = published(name)
-    tokeniser = Tokeniser(
-        Vocabulary.from_published(registry.find("autogo_vocab", "encoder.json").parent)
-    )
-    families = nb201.sample(120, 0, nb201.FULL, "upstream")
-    begun = time.perf_counter()
-    database = build_database([*shipped_graphs(), *families], tokeniser)
-    seconds_database = time.perf_counter() - begun
-    predictor = load_predictor(registry.find("autogo_models", "psc.safetensors"))
-    settings = SearchSettings(family=graph.family, **SETTINGS)
-    mutator = Mutator(database, tokeniser, scoring_of(predictor, database), settings)
+    graph, mutator = prepare(name, SETTINGS["iterations"])
     begun = time.perf_counter()
     result = evolve(graph, mutator, n_jobs=n_jobs)
     seconds = time.perf_counter() - begun
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     unique = sum(entry["unique"] for entry in result.statistics)
     parents = sum(entry["parents"] for entry in result.statistics)
     activity: dict[str, float] = {}
@@ -64,7 +69,6 @@ def run(name: str, n_jobs: int) -> dict:
         for what, value in entry["activity_seconds"].items():
             activity[what] = round(activity.get(what, 0) + value, 3)
     scored = sum(entry["children"] for entry in result.statistics)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "unique_children": unique,
         "seconds": round(seconds, 3),
@@ -77,11 +81,24 @@ def run(name: str, n_jobs: int) -> dict:
             "success_rate": round(result.propagation.success_rate, 4),
         },
         "peak_memory_mb": round(peak / 1024),
-        "database_seconds": round(seconds_database, 2),
         "activity_seconds": activity,
         "rejected": dict(result.rejected),
         "front": [[member.graph.hash, member.score, member.flops] for member in result.members],
     }
+
+
+def memory(name: str, iterations: int) -> dict:
+    """Return the resident memory after every iteration of a long search, and what was visited."""
+    graph, mutator = prepare(name, iterations)
+    resident: list[int] = []
+
+    def look(iteration: int, _iterations: int, done: int, parents: int) -> None:
+        if done == parents:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            resident.append(round(pages * resource.getpagesize() / 2**20))
+
+    result = evolve(graph, mutator, progress=look)
+    return {"resident_mb_by_iteration": resident, "visited": len(result.visited)}
 
 
 def main() -> None:
@@ -103,6 +120,10 @@ def main() -> None:
             "same_front_with_two_processes": fronts[0] == fronts[3],
             "front_members": len(fronts[0]),
         }
+    found = subprocess.run(
+        [sys.executable, __file__, "memory"], capture_output=True, text=True, check=True
+    )
+    figures["nb201_best"]["long_run"] = json.loads(found.stdout.splitlines()[-1])
     record(
         "search",
         figures,
@@ -112,7 +133,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
+    if sys.argv[1:] == ["memory"]:
+        print(json.dumps(memory("nb201_best", 15)))
+    elif len(sys.argv) == 3:
         print(json.dumps(run(sys.argv[1], int(sys.argv[2]))))
     else:
         main()

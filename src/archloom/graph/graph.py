@@ -33,6 +33,8 @@ ARRAY_FIELDS: dict[str, tuple[type, int]] = {
 }
 """Array fields of a graph: dtype and number of columns (0: one-dimensional)."""
 
+_NAMES = ("name", "family")
+
 NODE_FIELDS = tuple(name for name in ARRAY_FIELDS if name not in ("in_ptr", "in_src"))
 """The fields with one row per node."""
 
@@ -191,9 +193,9 @@ class Graph:
         return f"<Graph{title}: {self.n_nodes} nodes, {self.n_edges} edges>"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave derived arrays out when a graph travels to another process."""
-        kept = (*ARRAY_FIELDS, "name", "family")
-        return {field: self.__dict__[field] for field in kept}
+        """Leave derived arrays out when a graph travels to another process; keep a known hash."""
+        kept = (*ARRAY_FIELDS, *_NAMES, "hash")
+        return {field: self.__dict__[field] for field in kept if field in self.__dict__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Freeze the arrays again: they arrive writeable."""
@@ -205,12 +207,25 @@ class Graph:
 
     def replace(self, **changes: Any) -> Graph:
         """Return a graph with some fields replaced; unchanged arrays are shared, nothing is
-        re-checked.
+        re-checked. Where only name or family change, what was derived is shared too.
         """
         for value in changes.values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
-        return replace(self, **changes)
+        result = replace(self, **changes)
+        if changes.keys() <= set(_NAMES):
+            derived = {k: v for k, v in self.__dict__.items() if k not in result.__dict__}
+            result.__dict__.update(derived)
+        return result
+
+    def remember_hash(self, digest: str) -> None:
+        """Take ``digest`` as this graph's hash, where it was computed with others' at once."""
+        self.__dict__["hash"] = digest
+
+    @property
+    def hash_is_known(self) -> bool:
+        """Whether reading ``hash`` costs nothing."""
+        return "hash" in self.__dict__
 
     def take(self, nodes: Sequence[int] | NDArray[np.integer]) -> dict[str, NDArray[Any]]:
         """Return the per-node arrays restricted to ``nodes``, in that order."""

@@ -70,11 +70,17 @@ def graph_hash(graph: Graph, level: Level = "instance") -> str:
 
 def graph_hashes(graphs: Sequence[Graph], level: Level = "instance") -> list[str]:
     """Return ``graph_hash`` of every graph, computed on their disjoint union: far faster than one
-    by one.
+    by one. Known instance hashes are not computed again.
     """
     from archloom.graph.union import disjoint_union
 
-    return union_hashes(*disjoint_union(graphs), level) if graphs else []
+    if level == "topology":
+        return union_hashes(*disjoint_union(graphs), level) if graphs else []
+    unknown = [graph for graph in graphs if not graph.hash_is_known]
+    if unknown:
+        for graph, digest in zip(unknown, union_hashes(*disjoint_union(unknown)), strict=True):
+            graph.remember_hash(digest)
+    return [graph.hash for graph in graphs]
 
 
 def union_hashes(union: Graph, bounds: NDArray[np.int64], level: Level = "instance") -> list[str]:

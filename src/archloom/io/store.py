@@ -258,7 +258,7 @@ class _RowGroup:
             arrays[field].setflags(write=False)
         graph_hash, family, name = (texts[row] for texts in self._texts)
         graph = Graph(**arrays, name=name, family=family)
-        vars(graph)["hash"] = graph_hash  # fills the cached property
+        graph.remember_hash(graph_hash)
         return graph
 
 

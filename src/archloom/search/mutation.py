@@ -173,6 +173,8 @@ class Mutator:
         clock.lap(brood, "hash")
         brood.hashes = [hashes[i] for i in chosen]
         brood.graphs = [proposals[i].child for i in chosen]
+        for child, digest in zip(brood.graphs, brood.hashes, strict=True):
+            child.remember_hash(digest)
         brood.steps = [steps[i] for i in chosen]
         brood.flops = flops[chosen]
         brood.scores = opened.scores([proposals[i] for i in chosen]) if chosen else brood.scores

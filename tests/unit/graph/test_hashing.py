@@ -151,3 +151,20 @@ def test_shipped_graphs_have_different_hashes_that_survive_reversal(shipped):
     assert len(hashes) == len(shipped) == 22
     for graph in shipped.values():
         assert graph.subgraph(np.arange(graph.n_nodes)[::-1]).hash == graph.hash
+
+
+@given(networks())
+def test_a_known_hash_is_kept_by_a_new_name_and_forgotten_with_new_arrays(graph):
+    digest = graph.hash
+    renamed = graph.replace(name="other")
+    assert renamed.hash_is_known and renamed.hash == digest
+    wider = graph.replace(kernel=graph.kernel + 1)
+    assert not wider.hash_is_known and wider.hash != digest
+
+
+@given(networks())
+def test_hashing_many_graphs_tells_each_its_own(graph):
+    fresh = [graph.replace(kernel=graph.kernel + k) for k in range(3)]
+    hashes = graph_hashes(fresh)
+    assert all(one.hash_is_known for one in fresh)
+    assert hashes == [graph_hash(one) for one in fresh]
