@@ -106,18 +106,18 @@ def main() -> None:
     figures = {}
     for name, reference in REFERENCE.items():
         runs = []
-        for n_jobs in (1, 1, 1, 2):
+        for n_jobs in (1, 1, 1, 1, 1, 2):
             command = [sys.executable, __file__, name, str(n_jobs)]
             found = subprocess.run(command, capture_output=True, text=True, check=True)
             runs.append(json.loads(found.stdout.splitlines()[-1]))
-        alone = sorted(runs[:3], key=lambda one: one["unique_per_second"])[1]
+        alone = sorted(runs[:5], key=lambda one: one["unique_per_second"])[2]
         fronts = [one.pop("front") for one in runs]
         figures[name] = {
             **alone,
-            "runs_unique_per_second": [one["unique_per_second"] for one in runs[:3]],
+            "runs_unique_per_second": [one["unique_per_second"] for one in runs[:5]],
             "reference_unique_per_second": reference,
             "times_faster": round(alone["unique_per_second"] / reference, 1),
-            "same_front_with_two_processes": fronts[0] == fronts[3],
+            "same_front_with_two_processes": fronts[0] == fronts[5],
             "front_members": len(fronts[0]),
         }
     found = subprocess.run(
@@ -128,7 +128,7 @@ def main() -> None:
         "search",
         figures,
         seeds=[0],
-        note="median of three runs on one core; reference from the AutoGO spec",
+        note="median of five runs on one core; reference from the AutoGO spec",
     )
 
 

@@ -69,10 +69,19 @@ def search() -> str:
     ]
     head = ["input", "unique children/s", "reference", "ratio", "peak MB", "ms per score"]
     head.append("same front with two processes")
+    long = figures("search")["nb201_best"]["long_run"]
+    resident = long["resident_mb_by_iteration"]
+    memory = (
+        f"Resident memory over {len(resident)} iterations from nb201_best ({long['visited']:,} "
+        f"graphs "
+        f"visited): {resident[0]} MB after the first, {resident[2]} after the third, "
+        f"{resident[-1]} "
+        "after the last."
+    )
     return (
         "## Search, one core\n\nPublished graph, vocabulary and PSC checkpoint; 3 iterations, "
         "top_k 3, 10 "
-        "regions x 100 replacements.\n\n" + table(head, rows)
+        "regions x 100 replacements.\n\n" + table(head, rows) + f"\n\n{memory}"
     )
 
 
@@ -228,11 +237,15 @@ def labels() -> str:
     )
 
 
+def page() -> str:
+    """Return the content of ``docs/results.md``."""
+    parts = (goldens, search, winners, score_order, predictors, speed, labels)
+    return "\n\n".join([HEAD.rstrip(), *(part() for part in parts)]) + "\n"
+
+
 def main() -> None:
     """Write the page."""
-    parts = (goldens, search, winners, score_order, predictors, speed, labels)
-    text = "\n\n".join([HEAD.rstrip(), *(part() for part in parts)])
-    write_text(ROOT / "docs" / "results.md", text + "\n")
+    write_text(ROOT / "docs" / "results.md", page())
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ from archloom.io.files import read_json, replacing, unwritable, write_text
 from archloom.io.store import GraphStore, StoreWriter
 
 ARCHIVE_FORMAT = "archloom-search/1"
+GRAPHS_PER_READ = 32
+"""Row group of the accepted graphs: parents are read back one by one."""
 
 VISITED_SCHEMA = pa.schema(
     [
@@ -99,7 +101,7 @@ class Archive:
             pq.write_table(
                 pa.table(dict(rows), schema=VISITED_SCHEMA), temporary, compression="zstd"
             )
-        with StoreWriter(self._path("accepted", number)) as store:
+        with StoreWriter(self._path("accepted", number), row_group=GRAPHS_PER_READ) as store:
             for graph in accepted:
                 store.add(graph)
         write_text(
@@ -141,9 +143,9 @@ class Archive:
         table = pq.read_table(self._path("visited", number))
         self.seen.update(table["hash"].to_pylist())
         kept = table.filter(table["accepted"])
-        self.score = np.concatenate([self.score, kept["score"].to_numpy()])
-        self.flops = np.concatenate([self.flops, kept["flops"].to_numpy()])
-        self.iteration = np.concatenate([self.iteration, kept["iteration"].to_numpy()])
+        self.score = np.append(self.score, kept["score"].to_pylist())
+        self.flops = np.append(self.flops, np.array(kept["flops"].to_pylist(), dtype=np.int64))
+        self.iteration = np.append(self.iteration, np.full(len(kept), number, dtype=np.int32))
         self._place += [(number, row) for row in range(len(kept))]
         for row in kept.select(["hash", "parent", "step", "iteration"]).to_pylist():
             self._lineage[row["hash"]] = (row["parent"], row["step"], row["iteration"])

@@ -1,0 +1,33 @@
+"""Figures in README and docs are those of the result files, and links lead somewhere."""
+
+import json
+import re
+import runpy
+
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/*.md"]
+
+
+def pages(project):
+    return [page for pattern in PAGES for page in sorted(project.glob(pattern))]
+
+
+def test_the_results_page_says_what_the_result_files_say(project):
+    script = runpy.run_path(str(project / "benchmarks" / "summarise.py"))
+    fresh = script["page"]()
+    assert (project / "docs" / "results.md").read_text() == fresh, (
+        "stale: run python benchmarks/summarise.py"
+    )
+
+
+def test_the_readme_quotes_the_measured_search_speed(project):
+    text = (project / "benchmarks" / "results" / "search.json").read_text()
+    figures = json.loads(text)["figures"]
+    nb201, hiaml = (round(figures[name]["unique_per_second"]) for name in figures)
+    assert f"{nb201:,} (nb201), {hiaml:,} (hiaml)" in (project / "README.md").read_text()
+    assert max(one["peak_memory_mb"] for one in figures.values()) < 500
+
+
+def test_links_between_pages_lead_somewhere(project):
+    for page in pages(project):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
