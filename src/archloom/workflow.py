@@ -243,8 +243,9 @@ def source_digest(*roots: str | Path, source: Path = SOURCE) -> str:
     ``roots`` are module names (``archloom.search.evolution``) or paths of scripts. All modules of
     archloom that they import, directly or through others, at module or function level, are
     included; comments, docstrings and formatting do not count. A name imported from a package is
-    followed to the module that defines it, so that its siblings do not count. This module is left
-    out: it moves results about but does not shape them. Cached per process.
+    followed to the module that defines it, so that its siblings do not count. Templates count with
+    the module that renders them. This module is left out: it moves results about but does not
+    shape them. Cached per process.
     """
     todo = [(str(root), _path_of(root, source)) for root in roots]
     parts: dict[str, str] = {}
@@ -291,7 +292,18 @@ def _read_module(path: Path, name: str | None, source: Path) -> _Module:
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     package = _package_of(path, name)
     imports = {found for node in ast.walk(tree) for found in _imported(node, package, source)}
-    return _Module(_code_only(tree), tuple(sorted(imports)))
+    return _Module(_code_only(tree) + _templates(path, tree), tuple(sorted(imports)))
+
+
+def _templates(path: Path, tree: ast.AST) -> str:
+    """Return the files of the folder ``templates`` beside a module that names that folder."""
+    named = any(
+        isinstance(node, ast.Constant) and node.value == "templates" for node in ast.walk(tree)
+    )
+    folder = path.parent / "templates"
+    if not named or not folder.is_dir():
+        return ""
+    return "".join(file.read_text(encoding="utf-8") for file in sorted(folder.iterdir()))
 
 
 def _package_of(path: Path, name: str | None) -> str:

@@ -199,6 +199,7 @@ PACKAGE = {
     "b/one.py": "from archloom.errors import E\nused = 1\n",
     "b/two.py": "other = 2\n",
     "late.py": "def g():\n    return 1\n",
+    "b/templates/page.html": "<p>",
 }
 
 
@@ -229,7 +230,7 @@ def test_the_digest_does_not_depend_on_the_place(digest):
         {"errors.py": "class E(TypeError): ...\n"},
         {"late.py": "def g():\n    return 2\n"},
     ],
-    ids=["itself", "through a package", "two steps away", "imported inside a function"],
+    ids=["itself", "through a package", "two steps away", "inside a function"],
 )
 def test_a_change_of_code_that_is_used_counts(digest, change):
     assert digest(**change) != digest()
@@ -246,6 +247,13 @@ def test_a_change_of_code_that_is_used_counts(digest, change):
 )
 def test_what_does_not_change_the_work_does_not_count(digest, change):
     assert digest(**change) == digest()
+
+
+def test_a_template_counts_with_the_module_that_names_its_folder(digest):
+    renders = {"b/one.py": PACKAGE["b/one.py"] + "folder = 'templates'\n"}
+    changed = {"b/templates/page.html": "<b>"}
+    assert digest(**renders, **changed) != digest(**renders)
+    assert digest(**changed) == digest()
 
 
 def test_relative_imports_are_followed(digest):
