@@ -104,34 +104,38 @@ if not SETTINGS.predictor.weights:
 
     rule train_predictor:
         input:
-            graphs=per_family("graphs", "predictor"),
-            labels=per_family("labels", "predictor"),
-            splits=per_family("splits", "predictor", "json"),
+            graphs=per_group("graphs"),
+            labels=per_group("labels"),
+            splits=per_group("splits", "json"),
             index=training_index,
         output:
-            weights="<resources>/predictors/{kind}.safetensors",
-            card="<resources>/predictors/{kind}.json",
+            weights="<resources>/predictors/{group}/{kind}.safetensors",
+            card="<resources>/predictors/{group}/{kind}.json",
         log:
-            "<logs>/train_predictor/{kind}.log",
+            "<logs>/train_predictor/{group}-{kind}.log",
         benchmark:
-            "<benchmarks>/train_predictor/{kind}.tsv"
+            "<benchmarks>/train_predictor/{group}-{kind}.tsv"
         threads: 2
         resources:
             mem_mb=6000,
             runtime=720,
         params:
-            settings=settings("predictor", without=["kind", "weights"]),
+            settings=settings(
+                "predictor",
+                without=["kind", "weights", "own_family", "families"],
+                families=group_families,
+            ),
             seed=SETTINGS.seed,
             code=code_of("train_predictor"),
         message:
-            "Train the {wildcards.kind} predictor"
+            "Train the {wildcards.kind} predictor ({wildcards.group})"
         shell:
             command(
                 "train_predictor",
                 "graphs labels splits index",
                 "weights card",
                 "kind",
-                "{wildcards.kind}",
+                "{wildcards.group}-{wildcards.kind}",
             )
 
 else:
@@ -140,12 +144,12 @@ else:
         input:
             weights=file_of(SETTINGS.predictor.weights),
         output:
-            weights="<resources>/predictors/{kind}.safetensors",
-            card="<resources>/predictors/{kind}.json",
+            weights="<resources>/predictors/{group}/{kind}.safetensors",
+            card="<resources>/predictors/{group}/{kind}.json",
         log:
-            "<logs>/import_predictor/{kind}.log",
+            "<logs>/import_predictor/{group}-{kind}.log",
         benchmark:
-            "<benchmarks>/import_predictor/{kind}.tsv"
+            "<benchmarks>/import_predictor/{group}-{kind}.tsv"
         threads: 1
         resources:
             mem_mb=1000,

@@ -34,6 +34,7 @@ def in_folder(folder, name):
     return f"{folder}/{name}" if name else folder
 
 
+ALL_FAMILIES = "all"
 RUN = SETTINGS.run
 RESOURCES = in_folder("resources", RUN.cache or RUN.name)
 
@@ -51,6 +52,7 @@ wildcard_constraints:
     family="|".join(SETTINGS.families),
     model="[A-Za-z0-9_.-]+",
     kind="psc|gnn",
+    group="|".join([ALL_FAMILIES, *SETTINGS.families]),
 
 
 def facts(**values):
@@ -136,13 +138,37 @@ def shipped_graphs():
     return dataset_files("autogo_cgs") if SETTINGS.segments.shipped else []
 
 
+def group_families(wildcards):
+    """Return the families that the predictor of a group is trained on: one, or all of them."""
+    families = SETTINGS.predictor.families
+    return families if wildcards.group == ALL_FAMILIES else [wildcards.group]
+
+
+def per_group(folder, suffix="parquet"):
+    """Return an input function: one file per family of a predictor's group."""
+
+    def paths(wildcards):
+        return [f"{RESOURCES}/{folder}/{f}.{suffix}" for f in group_families(wildcards)]
+
+    return paths
+
+
 def training_index(wildcards):
     """Return the P/S/C instances that a predictor of this kind is trained on; a GNN needs none."""
-    return per_family("psc_index", "predictor") if wildcards.kind == "psc" else []
+    return per_group("psc_index")(wildcards) if wildcards.kind == "psc" else []
 
 
 def predictor_file(suffix):
-    return f"<resources>/predictors/{SETTINGS.predictor.kind}.{suffix}"
+    """Return an input function: the predictor that scores a model's variants."""
+
+    def path(wildcards):
+        predictor, family = SETTINGS.predictor, model_family(wildcards)
+        trained = predictor.own_family and not predictor.weights
+        own = trained and family in predictor.families
+        group = family if own else ALL_FAMILIES
+        return f"{RESOURCES}/predictors/{group}/{predictor.kind}.{suffix}"
+
+    return path
 
 
 FRONT_RECIPE = SETTINGS.front_training.recipe or SETTINGS.labels.recipe

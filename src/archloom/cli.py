@@ -143,9 +143,10 @@ def predict(
     from archloom.io import read
     from archloom.search.optimise import Artefacts
 
-    predictor = Artefacts.load(resources, _kind(kind)).predictor
     graphs = [graph for file in files for graph in _graphs(read(file))]
-    scores = predictor.predict(graphs)
+    families = {graph.family for graph in graphs}
+    family = families.pop() if len(families) == 1 else ""
+    scores = Artefacts.load(resources, _kind(kind), family).predictor.predict(graphs)
     table = Table("rank", "score", "MFLOPs", "graph")
     for rank, index in enumerate(np.argsort(-scores, kind="stable").tolist(), start=1):
         graph = graphs[index]
@@ -199,7 +200,7 @@ def optimise(
         min_flops_decrease=min_flops_decrease,
         max_flops_decrease=max_flops_decrease,
     )
-    artefacts = Artefacts.load(resources, _kind(kind))
+    artefacts = Artefacts.load(resources, _kind(kind), settings.family)
     with _progress_bar() as progress:
         result = search(
             graph, artefacts, settings, seed=seed, n_jobs=n_jobs, folder=state, progress=progress

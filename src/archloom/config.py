@@ -144,7 +144,9 @@ class Predictor(Section):
     weights: str = ""
     """Finished weights to use as they are (data:DATASET/FILE or a path); empty: train."""
     families: list[FamilyName] = ["nb201", "hiaml", "two_path"]
-    """Families whose labels a predictor is trained on."""
+    """Families whose labels predictors are trained on."""
+    own_family: bool = True
+    """Score a model of one of these families by a predictor of that family alone."""
     normalisers: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
     """Height, width, channels that count as 1 in features; null: the training graphs' largest."""
     training: PredictorTraining = PredictorTraining()

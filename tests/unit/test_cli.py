@@ -39,8 +39,8 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database, tokeniser = make_world()
     tokeniser.vocabulary.save(folder / "vocabulary.json")
     write_database(database, folder / "segments")
-    (folder / "predictors").mkdir()
-    GNN().save(folder / "predictors" / "gnn.safetensors")
+    (folder / "predictors" / "all").mkdir(parents=True)
+    GNN().save(folder / "predictors" / "all" / "gnn.safetensors")
     return folder
 
 
@@ -92,7 +92,7 @@ def test_optimise_writes_the_front(graph_file, tmp_path, resources, capsys, unit
     ("arguments", "message"),
     [
         (["inspect", "nothing.json"], "could not be read"),
-        (["predict", "nothing.json", "--resources", "nowhere"], "make demo"),
+        (["predict", "GRAPH", "--resources", "nowhere"], "make demo"),
         (["convert", "GRAPH", "out.xyz"], "no known format"),
         (["predict", "GRAPH", "--kind", "lstm"], "psc or gnn"),
     ],

@@ -9,9 +9,9 @@ import pytest
 TARGET = "results/autogo/nb201"
 EVERYTHING = Counter(
     build_family=3,
-    split_family=3,
-    measure_labels=3,
-    build_psc_index=3,
+    split_family=1,
+    measure_labels=1,
+    build_psc_index=1,
     build_vocabulary=1,
     build_segments=1,
     train_predictor=1,
@@ -91,7 +91,15 @@ def test_known_labels_are_an_input(finished, tmp_path):
     shutil.copytree(finished.root, copy.root)
     (copy.root / "labels/digits").mkdir(parents=True)
     (copy.root / "labels/digits/hiaml.parquet").write_text("known")
+    assert copy.planned(TARGET)["measure_labels"] == 0  # nb201 has a predictor of its own
+    (copy.root / "labels/digits/nb201.parquet").write_text("known")
     assert copy.planned(TARGET)["measure_labels"] == 1
+
+
+def test_one_predictor_of_all_families_needs_all_their_labels(finished):
+    planned = finished.planned(*config("predictor={own_family: false}"))
+    assert planned["train_predictor"] == 1
+    assert planned["measure_labels"] == planned["split_family"] == 2  # those of nb201 are there
 
 
 def test_a_run_with_a_name_has_files_of_its_own(finished):

@@ -18,7 +18,8 @@ def test_published_weights_need_no_training(checkout):
 
 def test_the_tiny_configuration_plans_two_families(checkout):
     planned = checkout.planned("results/tiny/autogo/nb201", "--configfile", "config/test/tiny.yaml")
-    assert planned["build_family"] == planned["measure_labels"] == 2
+    assert planned["build_family"] == 2
+    assert planned["measure_labels"] == planned["train_predictor"] == 1
 
 
 def test_all_makes_every_row_of_the_table(checkout):
@@ -35,7 +36,9 @@ def test_a_users_own_row_is_a_target(checkout):
     (checkout.root / "mine.json").write_text("{}")
     with (checkout.root / "config/models.tsv").open("a") as table:
         table.write("mine\tgeneric\tmine.json\t\tmy own network\n")
-    assert checkout.planned("results/autogo/mine")["read_model"] == 1
+    planned = checkout.planned("results/autogo/mine")
+    assert planned["read_model"] == 1
+    assert planned["measure_labels"] == 3  # of no trained family: the predictor of all of them
 
 
 @pytest.mark.parametrize(

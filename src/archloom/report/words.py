@@ -142,7 +142,7 @@ def predictor_sentences(config: Mapping[str, Any], card: Mapping[str, Any]) -> l
         ]
     sentences = [f"Mutants were scored by a {name} predictor trained in this run."]
     families: dict[str, list[str]] = {}
-    for family in predictor["families"]:
+    for family in card.get("metrics", {}).get("test") or predictor["families"]:
         families.setdefault(_label_sentence(config, family), []).append(family)
     sentences += [f"{', '.join(names)}: {sentence}" for sentence, names in families.items()]
     return sentences + _test_sentences(card)

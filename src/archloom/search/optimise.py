@@ -30,14 +30,20 @@ class Artefacts:
     predictor: GNN | PSC
 
     @classmethod
-    def load(cls, folder: str | Path, kind: str = "psc") -> Self:
+    def load(cls, folder: str | Path, kind: str = "psc", family: str = "") -> Self:
         """Read the artefacts that the workflow leaves in ``folder`` (``resources``, for example).
 
-        ``kind`` is the predictor's: psc or gnn. Raises ``DataError`` naming what is missing.
+        kind     of the predictor: psc or gnn
+        family   whose own predictor is taken where there is one, else that of all families
+
+        Raises ``DataError`` naming what is missing.
         """
         home = Path(folder)
         vocabulary, segments = home / "vocabulary.json", home / "segments"
-        weights = home / "predictors" / f"{kind}.safetensors"
+        own, common = (
+            home / "predictors" / group / f"{kind}.safetensors" for group in (family, "all")
+        )
+        weights = own if family and own.exists() else common
         for path in (vocabulary, segments, weights):
             if not path.exists():
                 raise DataError(
@@ -78,7 +84,7 @@ def optimise(
     ``SearchError`` for a folder in use.
     """
     if not isinstance(artefacts, Artefacts):
-        artefacts = Artefacts.load(artefacts)
+        artefacts = Artefacts.load(artefacts, family=graph.family)
     settings = settings or SearchSettings(family=graph.family)
     return evolve(
         graph,
