@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ PROGRAM = """
 import sys
 from archloom.search.evolution import evolve
 from search_world import make_mutator, make_network
-evolve(make_network(), make_mutator(iterations=60), folder=sys.argv[1])
+evolve(make_network(), make_mutator(iterations=100_000), folder=sys.argv[1])
 """
 
 
@@ -36,8 +37,11 @@ def start_and_stop(folder: Path, sent: signal.Signals) -> int:
                 break
             time.sleep(0.1)
         assert process.poll() is None, "the search ended before it could be stopped"
-        process.send_signal(sent)
-        return process.wait(timeout=60)
+        for _ in range(30):  # third-party code may swallow one Ctrl-C; people press it again
+            process.send_signal(sent)
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(timeout=2)
+        raise AssertionError(f"the search goes on after {sent.name}")
     finally:
         process.kill()
 
