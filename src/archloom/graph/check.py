@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from archloom.errors import GraphError
 from archloom.graph.graph import Graph
-from archloom.graph.ops import OPS, Merge, ShapeRule
+from archloom.graph.ops import OPS, ShapeRule
 from archloom.graph.shapes import (
     C_IN,
     C_OUT,
@@ -71,8 +71,7 @@ def _lacks_window(graph: Graph) -> NDArray[np.bool_]:
 def _channels(graph: Graph) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return ``(n,)`` channels that the operands give, and those that the node stores for them."""
     merged = merged_inputs(graph, output_shapes(graph))[:, 2]
-    concat = OPS.table("merge")[graph.op] == Merge.CONCAT
-    stored = np.where(concat, graph.resolution[:, C_OUT], graph.resolution[:, C_IN])
+    stored = np.where(graph.is_concat, graph.resolution[:, C_OUT], graph.resolution[:, C_IN])
     return merged, np.where(graph.in_degree > 0, stored, merged)
 
 

@@ -167,6 +167,11 @@ class Graph:
         return OPS.table("weighted")[self.op].astype(np.bool_)
 
     @cached_property
+    def is_concat(self) -> NDArray[np.bool_]:
+        """(n,) whether a node joins its operands along channels."""
+        return OPS.table("merge")[self.op] == Merge.CONCAT
+
+    @cached_property
     def hash(self) -> str:
         """Canonical content hash, 32 hex digits, stable under renumbering (see
         ``archloom.graph.hashing``).
@@ -323,11 +328,3 @@ def _check_structure(arrays: dict[str, NDArray[Any]], name: str) -> None:
         )
     if len(np.unique(arrays["ids"])) != n:
         raise GraphError(f"{where}: node ids are not unique, weights could not be told apart.")
-
-
-def merge_rule(graph: Graph) -> NDArray[np.int8]:
-    """Return ``(n,)`` int8 of ``Merge``: how each node joins several operands."""
-    return OPS.table("merge")[graph.op]
-
-
-__all__ = ["ARRAY_FIELDS", "NODE_FIELDS", "Graph", "Merge", "assemble", "merge_rule"]

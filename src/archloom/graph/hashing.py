@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.graph.ops import OPS, Merge
-
 if TYPE_CHECKING:
     from archloom.graph.graph import Graph
 
@@ -47,7 +45,7 @@ def node_labels(graph: Graph, level: Level = "instance") -> NDArray[np.uint64]:
     ]
     if level == "instance":
         resolution = graph.resolution
-        concat = OPS.table("merge")[graph.op] == Merge.CONCAT
+        concat = graph.is_concat
         if concat.any():  # stored C_in of a concat is a matter of taste, its sum is not
             resolution = resolution.copy()
             resolution[concat, 4] = resolution[concat, 5]

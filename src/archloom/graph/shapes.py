@@ -113,7 +113,7 @@ def merged_inputs(graph: Graph, outputs: NDArray[np.integer]) -> NDArray[np.int6
     start = graph.in_ptr[fed]
     result[fed, :2] = outputs[graph.in_src[start], :2]
     channels = outputs[graph.in_src, 2].astype(np.int64)
-    concat = OPS.table("merge")[graph.op[fed]] == Merge.CONCAT
+    concat = graph.is_concat[fed]
     result[fed, 2] = np.where(
         concat, np.add.reduceat(channels, start), np.minimum.reduceat(channels, start)
     )
@@ -138,7 +138,7 @@ def infer_shapes(graph: Graph, input_shape: tuple[int, int, int] | None = None) 
             _merge_level(graph, level, outputs),
             inputs[level],
         )
-        concat = OPS.table("merge")[graph.op[level]] == Merge.CONCAT
+        concat = graph.is_concat[level]
         outputs[level] = expected_outputs(part, inputs[level])
         outputs[level[concat], 2] = inputs[level[concat], 2]
         if (outputs[level] < 1).any():

@@ -143,7 +143,7 @@ class _Writer:
 
     def _joined(self, node: int, values: list[str]) -> str:
         """Return the tensor that ``node`` works on: operands sliced and merged."""
-        merge = Merge(int(OPS.table("merge")[self.graph.op[node]]))
+        merge = OPS.by_code(int(self.graph.op[node])).merge
         if merge != Merge.CONCAT:
             values = [self._sliced(node, value, position) for position, value in enumerate(values)]
         if len(values) == 1:

@@ -66,7 +66,7 @@ class GraphModule(nn.Module):
                 self.add_module(str(int(graph.ids[node])), module)
             operands = graph.predecessors(node).tolist()
             free = [slot for slot in dict.fromkeys(operands) if last_use[slot] == node]
-            join = _JOINS[Merge(int(OPS.table("merge")[graph.op[node]]))]
+            join = _JOINS[OPS.by_code(int(graph.op[node])).merge]
             steps.append(Step(node, operands, _slice_to(graph, node), join, module, free))
         return steps
 
@@ -180,7 +180,7 @@ def initialise(module: GraphModule, seed: int) -> None:
 
 def _slice_to(graph: Graph, node: int) -> int:
     """Return the channels that operands of ``node`` are sliced to, 0 where nothing is to be cut."""
-    merge = Merge(int(OPS.table("merge")[graph.op[node]]))
+    merge = OPS.by_code(int(graph.op[node])).merge
     before = graph.predecessors(node)
     if merge == Merge.CONCAT or not len(before):
         return 0

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.graph import OPS, Graph, node_flops
-from archloom.segments.interface import Shapes
+from archloom.graph import OPS, Graph, node_flops, output_shapes
+from archloom.segments.interface import Shapes, as_shapes
 from archloom.segments.tokeniser import Segmentation
 
 FIXED_OPS = ("input", "output", "mean", "global", "matmul")
@@ -38,7 +38,7 @@ class Region:
     @property
     def interface(self) -> tuple[Shapes, Shapes]:
         """The multisets of entering and leaving shapes as sorted tuples."""
-        return _sorted(self.inputs), _sorted(self.outputs)
+        return as_shapes(self.inputs), as_shapes(self.outputs)
 
 
 def find_regions(
@@ -112,7 +112,7 @@ def _describe(graph: Graph, order: NDArray[np.int32], ranges: NDArray[np.int64])
     position = np.empty(graph.n_nodes, dtype=np.int64)
     position[order] = np.arange(graph.n_nodes)
     source, target = position[graph.in_src], position[graph.edge_dst]
-    out_shape = graph.resolution[:, [1, 3, 5]]
+    out_shape = output_shapes(graph)
     regions = []
     for start, stop in ranges.tolist():
         entering = (source < start) & (target >= start) & (target < stop)
@@ -130,7 +130,3 @@ def _describe(graph: Graph, order: NDArray[np.int32], ranges: NDArray[np.int64])
         )
         regions.append(region)
     return regions
-
-
-def _sorted(rows: NDArray[np.int32]) -> Shapes:
-    return tuple(sorted((height, width, channels) for height, width, channels in rows.tolist()))

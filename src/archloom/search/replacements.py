@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.graph import Graph
+from archloom.graph import Graph, input_shapes, output_shapes
 from archloom.search.propagation import Propagator
 from archloom.search.regions import Region
 from archloom.search.stitching import Closure, Wiring
@@ -73,19 +73,10 @@ class ReplacementFinder:
             segment = self.database.graph(instance)
             wiring = _match(region, segment, rng)
             yield Replacement(segment, self._closure(instance), wiring)
-        if self.unit == "segment":
-            yield from self._adapted(region, limit - len(exact), exact, preference, rng, rejected)
-
-    def _adapted(
-        self,
-        region: Region,
-        limit: int,
-        exact: NDArray[np.int32],
-        preference: Preference,
-        rng: np.random.Generator,
-        rejected: Counter[str],
-    ) -> Iterator[Replacement]:
-        for instance in self._by_count(region, limit, exact, preference, rng):
+        if self.unit == "op":
+            return
+        others = self._by_count(region, exact, preference, rng)[: limit - len(exact)]
+        for instance in others.tolist():
             segment = self.database.graph(instance)
             wiring = Wiring(
                 rng.permutation(len(region.inputs)), rng.permutation(len(region.outputs))
@@ -101,12 +92,11 @@ class ReplacementFinder:
     def _by_count(
         self,
         region: Region,
-        limit: int,
         exact: NDArray[np.int32],
         preference: Preference,
         rng: np.random.Generator,
-    ) -> list[int]:
-        """Return representatives of the topologies to try: the preferred ones, best first."""
+    ) -> NDArray[np.int32]:
+        """Return representatives of the other topologies, the preferred ones first."""
         database = self.database
         topologies = database.by_count(
             len(region.inputs), len(region.outputs), unit=self.unit, permitted=self.permitted
@@ -120,7 +110,7 @@ class ReplacementFinder:
             if ratings is None
             else np.argsort(-ratings, kind="stable")
         )
-        return [int(instance) for instance in instances[order[:limit]]]
+        return instances[order]
 
     def _closure(self, instance: int) -> Closure:
         """Return the closure of an instance; instances of one topology share it."""
@@ -132,8 +122,8 @@ class ReplacementFinder:
 
 def _match(region: Region, segment: Graph, rng: np.random.Generator) -> Wiring:
     """Return a random wiring in which every shape meets its equal."""
-    entering = segment.resolution[segment.sources][:, [0, 2, 4]]
-    leaving = segment.resolution[segment.sinks][:, [1, 3, 5]]
+    entering = input_shapes(segment)[segment.sources]
+    leaving = output_shapes(segment)[segment.sinks]
     return Wiring(_pair(entering, region.inputs, rng), _pair(region.outputs, leaving, rng))
 
 

@@ -12,7 +12,7 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.graph import OPS, Graph
+from archloom.graph import OPS, Graph, input_shapes, output_shapes
 
 logger = logging.getLogger(__name__)
 
@@ -52,12 +52,12 @@ def permitted_ops(model_family: str) -> NDArray[np.bool_]:
 
 def source_shapes(graph: Graph) -> Shapes:
     """Return the sorted input shapes (H, W, C) of the nodes without predecessors."""
-    return as_shapes(graph.resolution[graph.sources][:, [0, 2, 4]])
+    return as_shapes(input_shapes(graph)[graph.sources])
 
 
 def sink_shapes(graph: Graph) -> Shapes:
     """Return the sorted output shapes (H, W, C) of the nodes without successors."""
-    return as_shapes(graph.resolution[graph.sinks][:, [1, 3, 5]])
+    return as_shapes(output_shapes(graph)[graph.sinks])
 
 
 def as_shapes(rows: NDArray[np.integer]) -> Shapes:
