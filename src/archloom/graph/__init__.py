@@ -5,6 +5,7 @@ only).
 from archloom.graph.builder import GraphBuilder
 from archloom.graph.check import check, is_valid
 from archloom.graph.counters import flops, node_flops, node_parameters, parameters
+from archloom.graph.definition import Definition
 from archloom.graph.graph import Graph, assemble
 from archloom.graph.hashing import graph_hash, graph_hashes, node_colours, union_hashes
 from archloom.graph.isomorphism import is_isomorphic
@@ -16,6 +17,7 @@ from archloom.graph.union import disjoint_union
 __all__ = [
     "OPS",
     "Cost",
+    "Definition",
     "Graph",
     "GraphBuilder",
     "Merge",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from archloom.errors import GraphError
+from archloom.graph.definition import Definition
 from archloom.graph.graph import Graph
 from archloom.graph.ops import OPS, Merge, Padding, ShapeRule
 
@@ -17,7 +18,18 @@ PaddingLike = str | int | tuple[int, int, int, int]
 Shape = tuple[int, int, int]
 
 _NO_PADS = (0, 0, 0, 0)
-_FIELDS = ("op", "resolution", "kernel", "stride", "dilation", "padding", "pads", "bias")
+_FIELDS = (
+    "op",
+    "resolution",
+    "kernel",
+    "stride",
+    "dilation",
+    "padding",
+    "pads",
+    "bias",
+    "groups",
+    "definition",
+)
 
 
 class GraphBuilder:
@@ -32,6 +44,7 @@ class GraphBuilder:
         self._rows: dict[tuple[Any, ...], int] = {}  # networks repeat few different nodes
         self._row_of: list[int] = []
         self._operands: list[Sequence[int]] = []
+        self._definitions: dict[Definition, int] = {}
         self._outputs: list[Shape] = []
 
     def __len__(self) -> int:
@@ -68,9 +81,30 @@ class GraphBuilder:
         padding: PaddingLike = "same",
         bias: bool = False,
         dilation: Pair = 1,
+        groups: int = 1,
     ) -> int:
-        """Add a convolution with ``channels`` output channels."""
-        return self._window("conv", node, channels, kernel, stride, padding, bias, dilation)
+        """Add a convolution with ``channels`` output channels.
+
+        ``groups`` have to divide both channel counts, else ``GraphError``.
+        """
+        before = self._outputs[node][2]
+        if groups < 1 or before % groups or channels % groups:
+            raise GraphError(
+                f"graph {self.name!r}: {groups} groups do not divide {before} input and {channels} "
+                "output channels of a convolution: choose a common divisor."
+            )
+        return self._window("conv", node, channels, kernel, stride, padding, bias, dilation, groups)
+
+    def pad(self, node: int, pads: tuple[int, int, int, int]) -> int:
+        """Add zeros at (top, left, bottom, right); a negative number cuts away."""
+        height, width, channels = self._outputs[node]
+        top, left, bottom, right = pads
+        after = (height + top + bottom, width + left + right, channels)
+        if min(after) < 1:
+            raise GraphError(
+                f"graph {self.name!r}: padding {pads} leaves nothing of {height}x{width}: cut less."
+            )
+        return self._add("paddings", (node,), (height, width, channels), after, pads=pads)
 
     def depthwise(
         self,
@@ -100,9 +134,14 @@ class GraphBuilder:
         )
 
     def merge(self, op: str, nodes: Sequence[int]) -> int:
-        """Add an op with several operands: add, mul (equal shapes) or concat (equal H, W)."""
+        """Add an op with several operands: add (equal shapes), mul (the same, or 1x1 maps with as
+        many channels) or concat (equal H, W).
+        """
         shapes = [self._outputs[node] for node in nodes]
         concat = OPS.get(op).merge == Merge.CONCAT
+        largest = max((shape[:2] for shape in shapes), default=(0, 0))
+        if OPS.get(op).merge == Merge.PRODUCT:  # a 1x1 map is spread over H and W
+            shapes = [(*largest, s[2]) if s[:2] == (1, 1) else s for s in shapes]
         compared = [shape[:2] for shape in shapes] if concat else shapes
         if not nodes or len(set(compared)) != 1:
             raise GraphError(
@@ -127,6 +166,35 @@ class GraphBuilder:
     def concat(self, nodes: Sequence[int]) -> int:
         """Add a concatenation along channels."""
         return self.merge("concat", nodes)
+
+    def fixed(
+        self,
+        op: str,
+        nodes: Sequence[int],
+        definition: Definition,
+        before: Shape,
+        after: Shape,
+        *,
+        kernel: tuple[int, int] = (0, 0),
+        groups: int = 1,
+        bias: bool = False,
+    ) -> int:
+        """Add a node that computes what ``definition`` says; ``op`` is the name it goes by.
+
+        before, after   sizes (H, W, C) by which it is counted and drawn; a node without a
+                        definition that reads it takes ``after`` for the shape of an NCHW map
+        """
+        number = self._definitions.setdefault(definition, len(self._definitions))
+        return self._add(
+            op,
+            tuple(nodes),
+            before,
+            after,
+            kernel=kernel,
+            groups=groups,
+            bias=bias,
+            definition=number,
+        )
 
     def repeat(self, start: int, source: int, times: int) -> int:
         """Chain ``times`` copies of the nodes from ``start`` on behind them; return the last node.
@@ -164,9 +232,14 @@ class GraphBuilder:
             pointer.append(len(sources))
         columns = zip(_FIELDS, zip(*self._rows, strict=True), strict=False)
         row_of = np.array(self._row_of, dtype=np.intp)
-        arrays = {field: np.asarray(values)[row_of] for field, values in columns}
+        arrays: dict[str, Any] = {field: np.asarray(values)[row_of] for field, values in columns}
         return Graph.from_arrays(
-            name=self.name, family=self.family, in_ptr=pointer, in_src=sources, **arrays
+            name=self.name,
+            family=self.family,
+            definitions=tuple(self._definitions),
+            in_ptr=pointer,
+            in_src=sources,
+            **arrays,
         )
 
     def _window(
@@ -179,6 +252,7 @@ class GraphBuilder:
         padding: PaddingLike,
         bias: bool,
         dilation: Pair,
+        groups: int = 1,
     ) -> int:
         before = self._outputs[node]
         window = _geometry(before[:2], kernel, stride, dilation, padding)
@@ -199,6 +273,7 @@ class GraphBuilder:
             padding=window.padding,
             pads=window.pads,
             bias=bias,
+            groups=groups,
         )
 
     def _add(
@@ -214,9 +289,22 @@ class GraphBuilder:
         padding: int = Padding.NONE,
         pads: tuple[int, int, int, int] = _NO_PADS,
         bias: bool = False,
+        groups: int = 1,
+        definition: int = -1,
     ) -> int:
         resolution = (before[0], after[0], before[1], after[1], before[2], after[2])
-        row = (OPS.code(op), resolution, kernel, stride, dilation, padding, pads, bias)
+        row = (
+            OPS.code(op),
+            resolution,
+            kernel,
+            stride,
+            dilation,
+            padding,
+            pads,
+            bias,
+            groups,
+            definition,
+        )
         self._row_of.append(self._rows.setdefault(row, len(self._rows)))
         self._operands.append(operands)
         self._outputs.append(after)

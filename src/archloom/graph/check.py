@@ -13,8 +13,10 @@ from archloom.graph.shapes import (
     C_OUT,
     expected_outputs,
     input_shapes,
+    is_product,
     merged_inputs,
     output_shapes,
+    shape_rules,
 )
 
 
@@ -23,8 +25,9 @@ def check(graph: Graph, *, network: bool = True) -> None:
 
     Rules: acyclic; sizes and channels at least one; strides and dilations at least one; window ops
     have a kernel; operands agree in H and W and, apart from slicing, in channels; stored inputs
-    equal the producers' outputs; stored outputs equal what the op computes. ``network`` also wants
-    one ``input`` source and one ``output`` sink (leave it off for segments).
+    equal the producers' outputs; stored outputs equal what the op computes; a fixed node has one
+    operand per slot of its definition, its sizes are taken as stored. ``network`` also wants all
+    sources to be ``input`` and all sinks ``output`` nodes (leave it off for segments).
     """
     if graph.n_nodes == 0:
         raise GraphError(
@@ -33,6 +36,7 @@ def check(graph: Graph, *, network: bool = True) -> None:
     _ = graph.order  # raises on a cycle
     if network:
         _check_ends(graph)
+    _check_fixed(graph)
     if faulty_nodes(graph).any():
         _check_values(graph)
         _check_operands(graph)
@@ -54,16 +58,37 @@ def faulty_nodes(graph: Graph) -> NDArray[np.bool_]:
     faulty = (graph.resolution < 1).any(axis=1)
     faulty |= ((graph.stride < 1) | (graph.dilation < 1)).any(axis=1)
     faulty |= _lacks_window(graph)
-    operand_differs = (outputs[graph.in_src, :2] != inputs[graph.edge_dst, :2]).any(axis=1)
-    faulty[graph.edge_dst[operand_differs]] = True
+    faulty[graph.edge_dst[_operand_differs(graph, outputs, inputs)]] = True
     merged, stored = _channels(graph)
     faulty |= merged != stored
     safe = graph.replace(stride=np.maximum(graph.stride, 1))
     return faulty | (expected_outputs(safe) != outputs).any(axis=1)
 
 
+def _operand_differs(
+    graph: Graph, outputs: NDArray[np.int32], inputs: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Return ``(m,)``: whether an edge brings another H and W than its target takes."""
+    given, target = outputs[graph.in_src, :2], graph.edge_dst
+    differs: NDArray[np.bool_] = (given != inputs[target, :2]).any(axis=1)
+    spread = is_product(graph)[target] & (given == 1).all(axis=1)
+    return differs & ~spread & ~graph.is_fixed[target]
+
+
+def _check_fixed(graph: Graph) -> None:
+    for node in np.flatnonzero(graph.is_fixed).tolist():
+        definition = graph.definition_of(node)
+        assert definition is not None
+        wanted, found = len(definition.operands), int(graph.in_degree[node])
+        if wanted != found:
+            raise GraphError(
+                f"{graph.describe(node)} has {found} operands where its definition "
+                f"({definition.op_type}) takes {wanted}: get the file again."
+            )
+
+
 def _lacks_window(graph: Graph) -> NDArray[np.bool_]:
-    rule = OPS.table("shape")[graph.op]
+    rule = shape_rules(graph)
     window = (rule == ShapeRule.WINDOW) | (rule == ShapeRule.WINDOW_CHANNELS)
     return window & (graph.kernel < 1).any(axis=1)
 
@@ -71,21 +96,18 @@ def _lacks_window(graph: Graph) -> NDArray[np.bool_]:
 def _channels(graph: Graph) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return ``(n,)`` channels that the operands give, and those that the node stores for them."""
     merged = merged_inputs(graph, output_shapes(graph))[:, 2]
-    stored = np.where(graph.is_concat, graph.resolution[:, C_OUT], graph.resolution[:, C_IN])
+    concat = graph.is_concat & ~graph.is_fixed
+    stored = np.where(concat, graph.resolution[:, C_OUT], graph.resolution[:, C_IN])
     return merged, np.where(graph.in_degree > 0, stored, merged)
 
 
 def _check_ends(graph: Graph) -> None:
     for what, nodes, op in (("source", graph.sources, "input"), ("sink", graph.sinks, "output")):
-        if len(nodes) != 1:
-            listed = ", ".join(f"{node} ({graph.op_name(node)})" for node in nodes[:5].tolist())
+        wrong = nodes[graph.op[nodes] != OPS.code(op)]
+        if len(wrong):
             raise GraphError(
-                f"graph {graph.name!r} has {len(nodes)} {what}s ({listed}): a network has exactly "
-                f"one, connect or remove the others (a segment is checked with network=False)."
-            )
-        if graph.op_name(nodes[0]) != op:
-            raise GraphError(
-                f"{graph.describe(int(nodes[0]))} is the {what}: it must be an {op} node."
+                f"{graph.describe(int(wrong[0]))} is a {what} of the network: it must be an {op} "
+                "node, connect or remove it (a segment is checked with network=False)."
             )
 
 
@@ -132,7 +154,7 @@ def _check_values(graph: Graph) -> None:
 def _check_operands(graph: Graph) -> None:
     outputs, inputs = output_shapes(graph), input_shapes(graph)
     target = graph.edge_dst
-    wrong = (outputs[graph.in_src, :2] != inputs[target, :2]).any(axis=1)
+    wrong = _operand_differs(graph, outputs, inputs)
     if wrong.any():
         edge = int(np.flatnonzero(wrong)[0])
         source, node = int(graph.in_src[edge]), int(target[edge])

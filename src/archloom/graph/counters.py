@@ -2,7 +2,9 @@
 
 ``autogo`` is the reference's counter, bit for bit (AutoGO spec 1.8): it multiplies every cost with
 the in-degree, always counts the bias of matmul, counts an addition once per operand and ignores
-window sizes of pools. ``mac`` is the usual count: two operations per multiply-accumulate of
+window sizes of pools. What the reference has not, is counted once: groups divide the input channels
+of a convolution, a transposed convolution works per input position, a product of two activations is
+counted as a matmul. ``mac`` is the usual count: two operations per multiply-accumulate of
 convolutions and matmuls, nothing else.
 """
 
@@ -52,7 +54,7 @@ def parameters(graph: Graph) -> int:
 def node_parameters(graph: Graph) -> NDArray[np.int64]:
     """Return ``(n,)`` int64: the trainable parameters of each node."""
     c_in, c_out, window, bias, cost = _columns(graph)
-    return np.select(
+    result = np.select(
         [cost == Cost.CONV, cost == Cost.DEPTHWISE, cost == Cost.MATMUL, cost == Cost.NORM],
         [
             window * c_in * c_out + bias * c_out,
@@ -62,14 +64,20 @@ def node_parameters(graph: Graph) -> NDArray[np.int64]:
         ],
         default=0,
     )
+    if graph.definitions:
+        fixed = graph.is_fixed
+        sizes = np.array([one.parameters for one in graph.definitions], dtype=np.int64)
+        result[fixed] = sizes[graph.definition[fixed]]
+    return result
 
 
 def _columns(graph: Graph) -> tuple[NDArray[np.integer], ...]:
-    """Return C_in, C_out, k_h * k_w, bias and cost class of each node."""
+    """Return C_in of one group, C_out, k_h * k_w, bias and cost class of each node."""
     resolution = graph.resolution.astype(np.int64)
     window = graph.kernel.astype(np.int64).prod(axis=1)
     cost = OPS.table("cost")[graph.op]
-    return resolution[:, C_IN], resolution[:, C_OUT], window, graph.bias.astype(np.int64), cost
+    c_in = resolution[:, C_IN] // graph.groups
+    return c_in, resolution[:, C_OUT], window, graph.bias.astype(np.int64), cost
 
 
 def _areas(graph: Graph) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -84,7 +92,15 @@ def _autogo_macs(graph: Graph) -> NDArray[np.int64]:
     per_edge = np.select(
         [
             cost == kind
-            for kind in (Cost.CONV, Cost.DEPTHWISE, Cost.MATMUL, Cost.NORM, Cost.ELEMENT)
+            for kind in (
+                Cost.CONV,
+                Cost.DEPTHWISE,
+                Cost.MATMUL,
+                Cost.NORM,
+                Cost.ELEMENT,
+                Cost.CONV_TRANSPOSE,
+                Cost.PRODUCT,
+            )
         ],
         [
             (window * c_in + bias) * c_out * area_out,
@@ -92,17 +108,30 @@ def _autogo_macs(graph: Graph) -> NDArray[np.int64]:
             area_in * c_in * c_out + c_out,
             2 * area_in * c_in,
             area_out * c_out,
+            (window * c_in * area_in + bias * area_out) * c_out,
+            area_in * c_in * c_out,
         ],
         default=0,
     )
-    return per_edge * np.maximum(graph.in_degree, 1)
+    factor = np.where(graph.is_fixed, 1, np.maximum(graph.in_degree, 1))
+    return per_edge * factor
 
 
 def _macs(graph: Graph) -> NDArray[np.int64]:
     c_in, c_out, window, _, cost = _columns(graph)
     area_in, area_out = _areas(graph)
     return np.select(
-        [cost == Cost.CONV, cost == Cost.DEPTHWISE, cost == Cost.MATMUL],
-        [window * c_in * c_out * area_out, window * c_in * area_out, area_in * c_in * c_out],
+        [
+            cost == Cost.CONV,
+            cost == Cost.DEPTHWISE,
+            cost == Cost.CONV_TRANSPOSE,
+            (cost == Cost.MATMUL) | (cost == Cost.PRODUCT),
+        ],
+        [
+            window * c_in * c_out * area_out,
+            window * c_in * area_out,
+            window * c_in * c_out * area_in,
+            area_in * c_in * c_out,
+        ],
         default=0,
     )

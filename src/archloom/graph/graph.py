@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from archloom.errors import GraphError
+from archloom.graph.definition import Definition
 from archloom.graph.hashing import graph_hash
 from archloom.graph.ops import OPS, Merge
 from archloom.graph.order import depth_levels, generation_order
@@ -29,11 +30,14 @@ ARRAY_FIELDS: dict[str, tuple[type, int]] = {
     "padding": (np.int8, 0),
     "pads": (np.int16, 4),
     "bias": (np.bool_, 0),
+    "groups": (np.int32, 0),
+    "definition": (np.int32, 0),
     "ids": (np.int64, 0),
 }
 """Array fields of a graph: dtype and number of columns (0: one-dimensional)."""
 
 _NAMES = ("name", "family")
+_DEFAULTS = {"groups": 1, "definition": -1}
 
 NODE_FIELDS = tuple(name for name in ARRAY_FIELDS if name not in ("in_ptr", "in_src"))
 """The fields with one row per node."""
@@ -51,6 +55,8 @@ class Graph:
     padding     (n,) int8: ``archloom.graph.Padding``
     pads        (n, 4) int16: top, left, bottom, right, for ``Padding.EXPLICIT`` and the paddings op
     bias        (n,) bool
+    groups      (n,) int32: channel groups of a convolution, 1 elsewhere (a depthwise says so by op)
+    definition  (n,) int32: index into ``definitions`` of a fixed node, -1 elsewhere
     ids         (n,) int64: stable node ids, kept by mutation; weights are keyed by them
 
     Arrays are read-only. Build one with ``GraphBuilder`` or ``Graph.from_arrays``; the plain
@@ -68,17 +74,27 @@ class Graph:
     padding: NDArray[np.int8]
     pads: NDArray[np.int16]
     bias: NDArray[np.bool_]
+    groups: NDArray[np.int32]
+    definition: NDArray[np.int32]
     ids: NDArray[np.int64]
     name: str = ""
     family: str = ""
+    definitions: tuple[Definition, ...] = ()
 
     @classmethod
-    def from_arrays(cls, *, name: str = "", family: str = "", **arrays: ArrayLike) -> Graph:
+    def from_arrays(
+        cls,
+        *,
+        name: str = "",
+        family: str = "",
+        definitions: Sequence[Definition] = (),
+        **arrays: ArrayLike,
+    ) -> Graph:
         """Build a graph from array-likes: dtypes coerced, shapes checked, arrays frozen.
 
-        Defaults for what is left out: kernel 0, stride and dilation 1, no padding, no bias, ids
-        0..n-1. Raises ``GraphError`` for a wrong shape, an unknown op code or an edge to a missing
-        node.
+        Defaults for what is left out: kernel 0, stride, dilation and groups 1, no padding, no bias,
+        no definition, ids 0..n-1. Raises ``GraphError`` for a wrong shape, an unknown op code or an
+        edge to a missing node.
         """
         n = len(np.asarray(arrays["op"]))
         defaults: dict[str, Any] = {
@@ -88,14 +104,16 @@ class Graph:
             "padding": np.zeros(n),
             "pads": np.zeros((n, 4)),
             "bias": np.zeros(n),
+            "groups": np.ones(n),
+            "definition": np.full(n, -1),
             "ids": np.arange(n),
         }
         coerced = {
             field: _coerce(field, arrays.get(field, defaults.get(field)), n)
             for field in ARRAY_FIELDS
         }
-        _check_structure(coerced, name)
-        return cls(**coerced, name=name, family=family)
+        _check_structure(coerced, name, len(definitions))
+        return cls(**coerced, name=name, family=family, definitions=tuple(definitions))
 
     # --- structure ---
 
@@ -172,6 +190,11 @@ class Graph:
         return OPS.table("merge")[self.op] == Merge.CONCAT
 
     @cached_property
+    def is_fixed(self) -> NDArray[np.bool_]:
+        """(n,) whether a node has a definition, so that mutation leaves it alone."""
+        return self.definition >= 0
+
+    @cached_property
     def hash(self) -> str:
         """Canonical content hash, 32 hex digits, stable under renumbering (see
         ``archloom.graph.hashing``).
@@ -188,6 +211,11 @@ class Graph:
         """Return the registry name of the operation at ``node``."""
         return OPS.name(int(self.op[node]))
 
+    def definition_of(self, node: int) -> Definition | None:
+        """Return the definition of ``node``, None where its operation says all."""
+        index = int(self.definition[node])
+        return None if index < 0 else self.definitions[index]
+
     def describe(self, node: int) -> str:
         """Return how messages speak of ``node``: graph, index and operation."""
         where = f"graph {self.name!r}: " if self.name else ""
@@ -199,7 +227,7 @@ class Graph:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave derived arrays out when a graph travels to another process; keep a known hash."""
-        kept = (*ARRAY_FIELDS, *_NAMES, "hash")
+        kept = (*ARRAY_FIELDS, *_NAMES, "definitions", "hash")
         return {field: self.__dict__[field] for field in kept if field in self.__dict__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -248,7 +276,9 @@ class Graph:
         position[index] = np.arange(len(index), dtype=np.int32)
         source, target = position[self.in_src], position[self.edge_dst]
         kept = (source >= 0) & (target >= 0)
-        return assemble(self.take(index), source[kept], target[kept], name=name)
+        return assemble(
+            self.take(index), source[kept], target[kept], name=name, definitions=self.definitions
+        )
 
 
 def assemble(
@@ -258,22 +288,29 @@ def assemble(
     *,
     name: str = "",
     family: str = "",
+    definitions: tuple[Definition, ...] = (),
 ) -> Graph:
     """Return the graph of per-node arrays and an edge list whose order gives the operand order of
-    each target.
+    each target. Groups and definition may be left out.
     """
     n = len(node_arrays["op"])
+    plain = {
+        field: np.full(n, value, dtype=np.int32)
+        for field, value in _DEFAULTS.items()
+        if field not in node_arrays
+    }
     by_target = np.argsort(target, kind="stable")
     in_ptr = np.zeros(n + 1, dtype=np.int32)
     np.cumsum(np.bincount(target, minlength=n), out=in_ptr[1:])
     arrays: dict[str, Any] = {
         **node_arrays,
+        **plain,
         "in_ptr": in_ptr,
         "in_src": source[by_target].astype(np.int32),
     }
     for array in arrays.values():
         array.setflags(write=False)
-    return Graph(**arrays, name=name, family=family)
+    return Graph(**arrays, name=name, family=family, definitions=definitions)
 
 
 def _coerce(field: str, value: Any, n: int) -> NDArray[Any]:
@@ -308,8 +345,10 @@ def _coerce(field: str, value: Any, n: int) -> NDArray[Any]:
     return array
 
 
-def _check_structure(arrays: dict[str, NDArray[Any]], name: str) -> None:
-    """Raise ``GraphError`` unless op codes are known and the edge arrays are consistent."""
+def _check_structure(arrays: dict[str, NDArray[Any]], name: str, n_definitions: int) -> None:
+    """Raise ``GraphError`` unless op codes and definitions are known and the edge arrays are
+    consistent.
+    """
     n, pointer, source = len(arrays["op"]), arrays["in_ptr"], arrays["in_src"]
     where = f"graph {name!r}" if name else "graph"
     if n and (arrays["op"].min() < 0 or arrays["op"].max() >= len(OPS)):
@@ -317,6 +356,11 @@ def _check_structure(arrays: dict[str, NDArray[Any]], name: str) -> None:
         raise GraphError(
             f"{where}: node {bad} has op code {arrays['op'][bad]}, known are 0 to {len(OPS) - 1}: "
             f"the file is damaged or needs a newer archloom."
+        )
+    if n and not -1 <= arrays["definition"].min() <= arrays["definition"].max() < n_definitions:
+        raise GraphError(
+            f"{where}: a node names a definition that is not there, {n_definitions} are: the file "
+            "is damaged."
         )
     if pointer[0] != 0 or pointer[-1] != len(source) or (np.diff(pointer) < 0).any():
         raise GraphError(

@@ -4,7 +4,8 @@ A node's label mixes what the node computes. Three sweeps over the topological o
 into colours: one collects everything above a node, one everything below it, and a third repeats
 the first over both results. On a directed acyclic graph that equals Weisfeiler-Lehman refinement
 with as many rounds as the graph is deep, at the cost of three rounds. Operands are collected as a
-multiset, so the hash does not see their order.
+multiset, so the hash does not see their order; only those of a node with a definition are marked
+with their position.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ _FEW_NODES = 1024
 _MASK = (1 << 64) - 1
 _FACTOR = 0x9E3779B97F4A7C15
 _FACTOR_2 = 0xBF58476D1CE4E5B9
+_FACTOR_GROUPS = 0xD6E8FEB86659FD93
 
 
 def node_labels(graph: Graph, level: Level = "instance") -> NDArray[np.uint64]:
     """Return ``(n,)`` uint64: a label of what each node computes, without its neighbours.
 
-    ``instance`` covers op, kernel, stride, dilation, padding, bias and resolution; ``topology``
-    leaves the resolution and the bias out.
+    ``instance`` covers op, kernel, stride, dilation, padding, groups, definition, bias and
+    resolution; ``topology`` leaves the resolution and the bias out.
     """
     columns: list[NDArray[np.integer | np.bool_]] = [
         graph.op[:, None],
@@ -55,6 +57,11 @@ def node_labels(graph: Graph, level: Level = "instance") -> NDArray[np.uint64]:
         for values in column.T:
             weight = weight * _FACTOR % (1 << 64)
             label += values.astype(np.uint64) * np.uint64(weight)
+    label += (graph.groups - 1).astype(np.uint64) * np.uint64(_FACTOR_GROUPS)
+    if graph.definitions:
+        digests = np.array([one.digest for one in graph.definitions], dtype=np.uint64)
+        fixed = graph.is_fixed
+        label[fixed] += digests[graph.definition[fixed]]
     return _mix(label)
 
 
@@ -97,17 +104,33 @@ def node_colours(graph: Graph, level: Level = "instance") -> NDArray[np.uint64]:
     them.
     """
     labels = node_labels(graph, level)
+    marks_in, marks_out = _position_marks(graph)
     if graph.n_nodes <= _FEW_NODES:
         order = graph.order.tolist()
-        above = _walk(labels, order, graph.in_ptr, graph.in_src)
-        below = _walk(labels, order[::-1], graph.out_ptr, graph.out_dst)
+        above = _walk(labels, order, graph.in_ptr, graph.in_src, marks_in)
+        below = _walk(labels, order[::-1], graph.out_ptr, graph.out_dst, marks_out)
         both = _mix(above * np.uint64(_FACTOR) + below)
-        return _walk(both, order, graph.in_ptr, graph.in_src)
+        return _walk(both, order, graph.in_ptr, graph.in_src, marks_in)
     depths = graph.levels
-    down = _plan(depths, graph.in_ptr, graph.in_src)
+    down = _plan(depths, graph.in_ptr, graph.in_src, marks_in)
     above = _sweep(labels, down)
-    below = _sweep(labels, _plan(depths[::-1], graph.out_ptr, graph.out_dst))
+    below = _sweep(labels, _plan(depths[::-1], graph.out_ptr, graph.out_dst, marks_out))
     return _sweep(_mix(above * np.uint64(_FACTOR) + below), down)
+
+
+Marks = NDArray[np.uint64] | None
+
+
+def _position_marks(graph: Graph) -> tuple[Marks, Marks]:
+    """Return ``(m,)`` odd factors that tell the operands of fixed nodes apart by position, for the
+    edges in the order of ``in_src`` and of ``out_dst``; None where no operand has a position.
+    """
+    if not graph.definitions or not graph.is_fixed.any():
+        return None, None
+    position = np.arange(graph.n_edges) - graph.in_ptr[graph.edge_dst]
+    ordered = np.where(graph.is_fixed[graph.edge_dst], position, 0).astype(np.uint64)
+    marks = ordered * np.uint64(2 * _FACTOR_GROUPS % (1 << 64)) + np.uint64(1)
+    return marks, marks[np.argsort(graph.in_src, kind="stable")]
 
 
 def _digest(n_edges: int, colours: NDArray[np.uint64]) -> str:
@@ -122,30 +145,39 @@ def _walk(
     order: Sequence[int],
     pointer: NDArray[np.integer],
     values: NDArray[np.integer],
+    marks: Marks,
 ) -> NDArray[np.uint64]:
     """Return what ``_sweep`` returns, node by node: faster for one network, which is deep and
     narrow.
     """
     colours = labels.tolist()
     bounds, neighbours = pointer.tolist(), values.tolist()
+    factors = [_FACTOR_2] * len(neighbours)
+    if marks is not None:
+        factors = (marks * np.uint64(_FACTOR_2)).tolist()
     for node in order:
         value = colours[node]
-        for other in neighbours[bounds[node] : bounds[node + 1]]:
-            value += colours[other] * _FACTOR_2
+        for edge in range(bounds[node], bounds[node + 1]):
+            value += colours[neighbours[edge]] * factors[edge]
         value &= _MASK
         value = ((value ^ (value >> 31)) * _FACTOR) & _MASK
         colours[node] = value ^ (value >> 29)
     return np.array(colours, dtype=np.uint64)
 
 
-Plan = list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.integer], NDArray[np.int64]]]
-"""Per level: its nodes, those with neighbours, the flat neighbours, and where each one's
-neighbours start.
+Plan = list[
+    tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.integer], NDArray[np.int64], Marks]
+]
+"""Per level: its nodes, those with neighbours, the flat neighbours, where each one's neighbours
+start, and the marks of these edges.
 """
 
 
 def _plan(
-    levels: Sequence[NDArray[np.int64]], pointer: NDArray[np.integer], values: NDArray[np.integer]
+    levels: Sequence[NDArray[np.int64]],
+    pointer: NDArray[np.integer],
+    values: NDArray[np.integer],
+    marks: Marks,
 ) -> Plan:
     """Return the gather plan of a sweep that visits ``levels`` in turn over the CSR rows (pointer,
     values).
@@ -157,7 +189,8 @@ def _plan(
         fed_count = count[fed]
         first = np.cumsum(fed_count) - fed_count
         flat = np.repeat(start[fed] - first, fed_count) + np.arange(int(fed_count.sum()))
-        plan.append((nodes, nodes[fed], values[flat], first))
+        marked = None if marks is None else marks[flat]
+        plan.append((nodes, nodes[fed], values[flat], first, marked))
     return plan
 
 
@@ -166,9 +199,10 @@ def _sweep(labels: NDArray[np.uint64], plan: Plan) -> NDArray[np.uint64]:
     by level.
     """
     colours = labels.copy()
-    for nodes, fed, neighbours, first in plan:
+    for nodes, fed, neighbours, first, marks in plan:
         if len(fed):
-            colours[fed] += np.add.reduceat(colours[neighbours], first) * np.uint64(_FACTOR_2)
+            reached = colours[neighbours] if marks is None else colours[neighbours] * marks
+            colours[fed] += np.add.reduceat(reached, first) * np.uint64(_FACTOR_2)
         value = colours[nodes]
         value = (value ^ (value >> np.uint64(31))) * np.uint64(_FACTOR)
         colours[nodes] = value ^ (value >> np.uint64(29))

@@ -47,6 +47,8 @@ class Cost(IntEnum):
     MATMUL = 3
     NORM = 4
     ELEMENT = 5
+    CONV_TRANSPOSE = 6
+    PRODUCT = 7  # matrix product of two activations
 
 
 class Merge(IntEnum):
@@ -185,6 +187,30 @@ def _reference_ops() -> list[Op]:
     ]
 
 
+FIRST_OWN_CODE = 32
+"""Codes from here on are archloom's own; the reference's vocabulary ends before."""
+
+
+def _own_ops() -> list[Op]:
+    """Return the operations behind the AutoGO vocabulary.
+
+    The activations are complete in themselves. All others are names for nodes with a definition
+    (``archloom.graph.definition``), ``opaque`` for an operator that has no name here.
+    """
+    element = "hardswish hardsigmoid elementwise softmax layernorm groupnorm instancenorm"
+    fixed = "resize clip slice reshape transpose reduce broadcast gather embedding pick opaque"
+    costs = {
+        **{name: Cost.ELEMENT for name in element.split()},
+        "conv_transpose": Cost.CONV_TRANSPOSE,
+        "batched_matmul": Cost.PRODUCT,
+        **{name: Cost.FREE for name in fixed.split()},
+    }
+    return [
+        Op(name=name, code=code, canonical=name, cost=cost)
+        for code, (name, cost) in enumerate(costs.items(), start=FIRST_OWN_CODE)
+    ]
+
+
 OPS = OpRegistry()
-for _op in _reference_ops():
+for _op in (*_reference_ops(), *_own_ops()):
     OPS.register(_op)

@@ -31,6 +31,19 @@ def output_shapes(graph: Graph) -> NDArray[np.int32]:
     return graph.resolution[:, OUTPUT_COLUMNS]
 
 
+def shape_rules(graph: Graph) -> NDArray[np.int8]:
+    """Return ``(n,)``: the ``ShapeRule`` of each node; what is fixed keeps its stored sizes."""
+    rule = OPS.table("shape")[graph.op]
+    return np.where(graph.is_fixed, np.int8(ShapeRule.GIVEN), rule) if graph.definitions else rule
+
+
+def is_product(graph: Graph) -> NDArray[np.bool_]:
+    """Return ``(n,)``: whether a node multiplies its operands, of which some may be 1x1 maps that
+    are spread over H and W (squeeze-excite).
+    """
+    return (OPS.table("merge")[graph.op] == Merge.PRODUCT) & ~graph.is_fixed
+
+
 def same_pads(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
     """Return TensorFlow's SAME padding (before, after) of one axis."""
     total = max((-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
@@ -65,13 +78,13 @@ def expected_outputs(graph: Graph, inputs: NDArray[np.integer] | None = None) ->
     """Return ``(n, 3)``: output H, W, C that follow from ``inputs`` ((n, 3), default: the stored
     ones).
 
-    Channels of conv and matmul, and outputs of ops without a shape rule, are taken from the stored
-    resolution. A concat passes its stored channel sum on: the sum over its operands is the
-    caller's to check.
+    Channels of conv and matmul, and outputs of fixed nodes and ops without a shape rule, are taken
+    from the stored resolution. A concat passes its stored channel sum on: the sum over its operands
+    is the caller's to check.
     """
     given = input_shapes(graph) if inputs is None else inputs
     result = np.array(given, dtype=np.int64)
-    rule = OPS.table("shape")[graph.op]
+    rule = shape_rules(graph)
     window = (rule == ShapeRule.WINDOW) | (rule == ShapeRule.WINDOW_CHANNELS)
     if window.any():
         result[window, :2] = _window_outputs(graph, window, result[window, :2])
@@ -103,20 +116,27 @@ def merged_inputs(graph: Graph, outputs: NDArray[np.integer]) -> NDArray[np.int6
     """Return ``(n, 3)``: input H, W, C of each node for given outputs; sources keep their stored
     input.
 
-    H and W come from the first operand; channels are summed by concat and are the smallest
-    operand's elsewhere (operands are sliced to it, AutoGO spec 6.1).
+    H and W come from the first operand, of a product from the largest; channels are summed by
+    concat and are the smallest operand's elsewhere (operands are sliced to it, AutoGO spec 6.1).
+    Fixed nodes keep their stored input.
     """
     result = input_shapes(graph).astype(np.int64)
     fed = np.flatnonzero(graph.in_degree)
     if not len(fed):
         return result
+    fixed = result[graph.is_fixed]
     start = graph.in_ptr[fed]
     result[fed, :2] = outputs[graph.in_src[start], :2]
+    product = is_product(graph)[fed]
+    if product.any():
+        largest = np.maximum.reduceat(outputs[graph.in_src, :2], start)
+        result[fed[product], :2] = largest[product]
     channels = outputs[graph.in_src, 2].astype(np.int64)
     concat = graph.is_concat[fed]
     result[fed, 2] = np.where(
         concat, np.add.reduceat(channels, start), np.minimum.reduceat(channels, start)
     )
+    result[graph.is_fixed] = fixed
     return result
 
 
@@ -125,7 +145,8 @@ def infer_shapes(graph: Graph, input_shape: tuple[int, int, int] | None = None) 
 
     ``input_shape`` (H, W, C) replaces the stored shape of every source. Kernel, stride, padding
     and the channels of conv and matmul are kept, channels of everything else follow. Raises
-    ``GraphError`` where a size becomes less than one or a depthwise or window cannot be applied.
+    ``GraphError`` where a size becomes less than one, a depthwise or window cannot be applied, or
+    the operand of a fixed node would change.
     """
     inputs = input_shapes(graph).astype(np.int64)
     if input_shape is not None:
@@ -134,7 +155,7 @@ def infer_shapes(graph: Graph, input_shape: tuple[int, int, int] | None = None) 
     for level in graph.levels:
         part = _without_edges(graph, level)
         inputs[level] = np.where(
-            (graph.in_degree[level] > 0)[:, None],
+            ((graph.in_degree[level] > 0) & ~graph.is_fixed[level])[:, None],
             _merge_level(graph, level, outputs),
             inputs[level],
         )
@@ -148,16 +169,30 @@ def infer_shapes(graph: Graph, input_shape: tuple[int, int, int] | None = None) 
                 f"C) into {tuple(outputs[node].tolist())}: use a larger input, a smaller kernel or "
                 f"stride, or SAME padding."
             )
+    _check_fixed(graph, outputs)
     resolution = np.empty_like(graph.resolution)
     resolution[:, INPUT_COLUMNS] = inputs
     resolution[:, OUTPUT_COLUMNS] = outputs
     return graph.replace(resolution=resolution)
 
 
+def _check_fixed(graph: Graph, outputs: NDArray[np.int64]) -> None:
+    """Raise ``GraphError`` where an operand of a fixed node is no longer what is stored."""
+    changed = (outputs != output_shapes(graph)).any(axis=1)[graph.in_src]
+    broken = np.flatnonzero(changed & graph.is_fixed[graph.edge_dst])
+    if len(broken):
+        source, node = graph.edges[int(broken[0])].tolist()
+        raise GraphError(
+            f"{graph.describe(node)} is fixed to the input sizes it was read with, its operand "
+            f"{graph.describe(source)} would change to {tuple(outputs[source].tolist())} (H, W, "
+            "C): export the network again at the wanted size."
+        )
+
+
 def _without_edges(graph: Graph, nodes: NDArray[np.int64]) -> Graph:
     """Return ``nodes`` of ``graph`` as a graph without edges."""
     none = np.zeros(0, dtype=np.int32)
-    return assemble(graph.take(nodes), none, none)
+    return assemble(graph.take(nodes), none, none, definitions=graph.definitions)
 
 
 def _merge_level(
@@ -170,6 +205,7 @@ def _merge_level(
         if not len(before):
             continue
         channels = outputs[before, 2]
-        concat = OPS.by_code(int(graph.op[node])).merge == Merge.CONCAT
-        rows[row] = (*outputs[before[0], :2], channels.sum() if concat else channels.min())
+        merge = OPS.by_code(int(graph.op[node])).merge
+        size = outputs[before, :2].max(axis=0) if merge == Merge.PRODUCT else outputs[before[0], :2]
+        rows[row] = (*size, channels.sum() if merge == Merge.CONCAT else channels.min())
     return rows

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from archloom.graph.definition import Definition
 from archloom.graph.graph import NODE_FIELDS, Graph
 
 
@@ -20,7 +21,9 @@ def disjoint_union(graphs: Sequence[Graph]) -> tuple[Graph, NDArray[np.int64]]:
     bounds = np.concatenate([[0], np.cumsum([graph.n_nodes for graph in graphs])])
     edge_bounds = np.concatenate([[0], np.cumsum([graph.n_edges for graph in graphs])])
     arrays: dict[str, Any] = {
-        field: np.concatenate([getattr(graph, field) for graph in graphs]) for field in NODE_FIELDS
+        field: np.concatenate([getattr(graph, field) for graph in graphs])
+        for field in NODE_FIELDS
+        if field != "definition"
     }
     arrays["in_src"] = np.concatenate(
         [graph.in_src + start for graph, start in zip(graphs, bounds.tolist(), strict=False)]
@@ -34,6 +37,23 @@ def disjoint_union(graphs: Sequence[Graph]) -> tuple[Graph, NDArray[np.int64]]:
             ),
         ]
     ).astype(np.int32)
+    arrays["definition"], definitions = _joined_definitions(graphs)
     for array in arrays.values():
         array.setflags(write=False)
-    return Graph(**arrays), bounds
+    return Graph(**arrays, definitions=definitions), bounds
+
+
+def _joined_definitions(
+    graphs: Sequence[Graph],
+) -> tuple[NDArray[np.int32], tuple[Definition, ...]]:
+    """Return the definition column of the union, and the definitions that it points to."""
+    shared = graphs[0].definitions
+    if all(graph.definitions is shared or not graph.definitions for graph in graphs):
+        return np.concatenate([graph.definition for graph in graphs]), shared
+    starts = np.cumsum([0, *(len(graph.definitions) for graph in graphs)]).tolist()
+    columns = [
+        np.where(graph.is_fixed, graph.definition + start, -1)
+        for graph, start in zip(graphs, starts, strict=False)
+    ]
+    definitions = tuple(one for graph in graphs for one in graph.definitions)
+    return np.concatenate(columns).astype(np.int32), definitions

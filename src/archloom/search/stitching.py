@@ -119,7 +119,14 @@ class Opening:
             for field, outer in self._outer.items()
         }
         arrays["ids"][n_outer:] = first_id + np.arange(len(closure.kept))
-        return assemble(arrays, source, target, name=name, family=self.parent.family)
+        return assemble(
+            arrays,
+            source,
+            target,
+            name=name,
+            family=self.parent.family,
+            definitions=self.parent.definitions,
+        )
 
 
 def _resolve(
