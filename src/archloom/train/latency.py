@@ -1,0 +1,190 @@
+"""Latency of networks, measured on this machine.
+
+Networks that are to be compared are measured together: every round runs each of them once, so that
+a machine that grows slower or busier hits all of them alike. A figure is the median over rounds,
+its spread the quartiles; batch 1, float32, random weights and input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archloom.errors import ConfigError
+from archloom.graph import Graph, input_shapes
+
+Runtime = Literal["onnxruntime", "torch"]
+RUNTIMES: tuple[Runtime, ...] = ("onnxruntime", "torch")
+SAMPLE_SECONDS = 1e-3
+"""A network that is faster runs several times per sample, so that the clock does not count."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How latency is measured.
+
+    runtime   onnxruntime (its own graph optimisations on) or torch (eager)
+    threads   of the runtime, for one inference
+    warm_up   untimed runs of each network
+    repeats   rounds, at least 3
+
+    A value out of range raises ``ConfigError``.
+    """
+
+    runtime: Runtime = "onnxruntime"
+    threads: int = 1
+    warm_up: int = 3
+    repeats: int = 15
+
+    def __post_init__(self) -> None:
+        if self.runtime not in RUNTIMES:
+            raise ConfigError(f'runtime "{self.runtime}": write {" or ".join(RUNTIMES)}.')
+        for name, least in (("threads", 1), ("warm_up", 0), ("repeats", 3)):
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"{name} = {getattr(self, name)} of a latency measurement: write {least} or "
+                    "more."
+                )
+
+    @property
+    def words(self) -> str:
+        """What people read: "onnxruntime, 1 thread"."""
+        return f"{self.runtime}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Time of one inference in ms: median over rounds, first and third quartile."""
+
+    median: float
+    lower: float
+    upper: float
+
+
+def measure_latency(graphs: Sequence[Graph], timing: Timing | None = None) -> list[Latency]:
+    """Return the latency of each graph, measured in interleaved rounds.
+
+    All networks are in memory at once: see ``compare_latency`` for many. Raises ``GraphError`` for
+    a graph that cannot be executed.
+    """
+    timing = timing or Timing()
+    with _threads(timing):
+        runs = [_runner(graph, timing) for graph in graphs]
+        counts = [_runs_per_sample(run, timing.warm_up) for run in runs]
+        samples = np.empty((timing.repeats, len(runs)))
+        for times in samples:
+            for index, (run, count) in enumerate(zip(runs, counts, strict=True)):
+                times[index] = _seconds(run, count)
+    lower, median, upper = 1e3 * np.quantile(samples, (0.25, 0.5, 0.75), axis=0)
+    return [
+        Latency(*figures)
+        for figures in zip(median.tolist(), lower.tolist(), upper.tolist(), strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Latency of a network and of the reference, measured in the same rounds."""
+
+    own: Latency
+    reference: Latency
+
+    @property
+    def change(self) -> float:
+        """Difference of the medians in percent of the reference's."""
+        return 100 * (self.own.median - self.reference.median) / self.reference.median
+
+
+def compare_latency(
+    reference: Graph, graphs: Sequence[Graph], timing: Timing | None = None, *, group: int = 8
+) -> list[Comparison]:
+    """Return the latency of each graph beside that of ``reference``.
+
+    Graphs are measured in groups, which bounds memory; the reference takes part in every one.
+    """
+    found: list[Comparison] = []
+    for start in range(0, len(graphs), group):
+        base, *others = measure_latency([reference, *graphs[start : start + group]], timing)
+        found += [Comparison(one, base) for one in others]
+    return found
+
+
+def _seconds(run: Callable[[], Any], count: int) -> float:
+    """Return the mean time of ``count`` runs."""
+    begun = perf_counter()
+    for _ in range(count):
+        run()
+    return (perf_counter() - begun) / count
+
+
+def _runs_per_sample(run: Callable[[], Any], warm_up: int) -> int:
+    """Warm up, then return how many runs one sample needs."""
+    for _ in range(warm_up):
+        run()
+    return max(1, ceil(SAMPLE_SECONDS / _seconds(run, 1)))
+
+
+def _runner(graph: Graph, timing: Timing) -> Callable[[], Any]:
+    """Return a function that runs ``graph`` once."""
+    rng = np.random.default_rng(0)
+    shapes = input_shapes(graph)[graph.sources].tolist()
+    inputs = [rng.standard_normal((1, c, h, w), dtype=np.float32) for h, w, c in shapes]
+    if timing.runtime == "torch":
+        return _torch_runner(graph, inputs)
+    return _onnx_runner(graph, inputs, timing.threads)
+
+
+def _onnx_runner(
+    graph: Graph, inputs: Sequence[NDArray[np.float32]], threads: int
+) -> Callable[[], Any]:
+    import onnxruntime
+
+    from archloom.io.onnx_export import to_onnx
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        to_onnx(graph).SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    names = [found.name for found in session.get_inputs()]
+    feed = dict(zip(names, inputs, strict=True))
+    return lambda: session.run(None, feed)
+
+
+def _torch_runner(graph: Graph, inputs: Sequence[NDArray[np.float32]]) -> Callable[[], Any]:
+    import torch
+
+    from archloom.io.torch_module import to_torch
+
+    module = to_torch(graph).eval()
+    tensors = [torch.from_numpy(array) for array in inputs]
+
+    def run() -> Any:
+        with torch.inference_mode():
+            return module(*tensors)
+
+    return run
+
+
+@contextmanager
+def _threads(timing: Timing) -> Iterator[None]:
+    """Bound Torch's threads while it is measured; ONNX Runtime has its own per session."""
+    if timing.runtime != "torch":
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(timing.threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
