@@ -133,11 +133,15 @@ class GraphBuilder:
             "matmul", (node,), (height, width, before), (height, width, channels), bias=bias
         )
 
-    def merge(self, op: str, nodes: Sequence[int]) -> int:
+    def merge(self, op: str, nodes: Sequence[int], *, cut: bool = False) -> int:
         """Add an op with several operands: add (equal shapes), mul (the same, or 1x1 maps with as
-        many channels) or concat (equal H, W).
+        many channels) or concat (equal H, W). ``cut`` takes of each operand as many channels as the
+        narrowest has.
         """
         shapes = [self._outputs[node] for node in nodes]
+        if cut:
+            narrowest = min(shape[2] for shape in shapes)
+            shapes = [(*shape[:2], narrowest) for shape in shapes]
         concat = OPS.get(op).merge == Merge.CONCAT
         largest = max((shape[:2] for shape in shapes), default=(0, 0))
         if OPS.get(op).merge == Merge.PRODUCT:  # a 1x1 map is spread over H and W
@@ -155,9 +159,9 @@ class GraphBuilder:
         shape = (height, width, channels)
         return self._add(op, tuple(nodes), shape, shape)
 
-    def add(self, nodes: Sequence[int]) -> int:
-        """Add an element-wise sum."""
-        return self.merge("add", nodes)
+    def add(self, nodes: Sequence[int], *, cut: bool = False) -> int:
+        """Add an element-wise sum; ``cut``: of the channels that the narrowest operand has."""
+        return self.merge("add", nodes, cut=cut)
 
     def mul(self, nodes: Sequence[int]) -> int:
         """Add an element-wise product."""

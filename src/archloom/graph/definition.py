@@ -17,6 +17,9 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from archloom.errors import FormatError
 
 OPSET = 21
@@ -62,6 +65,10 @@ class Literal:
 
     type: TensorType
     values: tuple[float | int | bool, ...]
+
+    def array(self) -> NDArray[Any]:
+        """Return the constant as an array."""
+        return np.array(self.values, dtype=self.type.dtype).reshape(self.type.shape)
 
 
 Slot = Operand | Weight | Literal | None

@@ -62,7 +62,7 @@ def node_labels(graph: Graph, level: Level = "instance") -> NDArray[np.uint64]:
         digests = np.array([one.digest for one in graph.definitions], dtype=np.uint64)
         fixed = graph.is_fixed
         label[fixed] += digests[graph.definition[fixed]]
-    return _mix(label)
+    return mix(label)
 
 
 def graph_hash(graph: Graph, level: Level = "instance") -> str:
@@ -109,13 +109,13 @@ def node_colours(graph: Graph, level: Level = "instance") -> NDArray[np.uint64]:
         order = graph.order.tolist()
         above = _walk(labels, order, graph.in_ptr, graph.in_src, marks_in)
         below = _walk(labels, order[::-1], graph.out_ptr, graph.out_dst, marks_out)
-        both = _mix(above * np.uint64(_FACTOR) + below)
+        both = mix(above * np.uint64(_FACTOR) + below)
         return _walk(both, order, graph.in_ptr, graph.in_src, marks_in)
     depths = graph.levels
     down = _plan(depths, graph.in_ptr, graph.in_src, marks_in)
     above = _sweep(labels, down)
     below = _sweep(labels, _plan(depths[::-1], graph.out_ptr, graph.out_dst, marks_out))
-    return _sweep(_mix(above * np.uint64(_FACTOR) + below), down)
+    return _sweep(mix(above * np.uint64(_FACTOR) + below), down)
 
 
 Marks = NDArray[np.uint64] | None
@@ -209,7 +209,7 @@ def _sweep(labels: NDArray[np.uint64], plan: Plan) -> NDArray[np.uint64]:
     return colours
 
 
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return values with their bits spread (the finaliser of splitmix64)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(_FACTOR_2)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

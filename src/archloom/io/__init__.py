@@ -30,7 +30,7 @@ __all__ = ["LabelledGraph", "read", "read_encoder", "read_graph", "read_pickle",
 
 _READABLE = (
     f"graph JSON ({FORMAT}, {CG_SCHEMA}, the reference's state-dict or family file), a Parquet "
-    "graph store (archloom-store/1), or a pickle of the reference (.pkl)"
+    "graph store (archloom-store/2), or a pickle of the reference (.pkl)"
 )
 _ENDINGS = ".json, .cg.json, .state.json, .parquet, .onnx or .svg"
 _BLANK = b"\xef\xbb\xbf \t\r\n"

@@ -1,8 +1,8 @@
-"""Reader and writer of archloom's own JSON, ``archloom-graph/1``: one graph, one node per line.
+"""Reader and writer of archloom's own JSON, ``archloom-graph/2``: one graph, one node per line.
 
 A node names its operands by the ids of the nodes that feed it, in operand order. What has its
-default value is left out. The entry ``hash`` is a checksum: it may be missing, but when it is there
-it has to fit.
+default value is left out. Version 1, which knew neither groups nor definitions, is read as well.
+The entry ``hash`` is a checksum: it may be missing, but when it is there it has to fit.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from archloom.errors import ArchloomError, FormatError
-from archloom.graph import OPS, Graph, Padding
+from archloom.graph import OPS, Definition, Graph, Padding
 
-FORMAT = "archloom-graph/1"
+FORMAT = "archloom-graph/2"
+_READABLE = ("archloom-graph/1", FORMAT)
 
 _HEAD = ("format", "name", "family", "hash", "nodes")
 _DEFAULTS: dict[str, Any] = {
@@ -25,6 +26,8 @@ _DEFAULTS: dict[str, Any] = {
     "padding": "none",
     "pads": [0, 0, 0, 0],
     "bias": False,
+    "groups": 1,
+    "definition": None,
 }
 _REQUIRED = ("id", "op", "resolution")
 _PADDINGS = {padding.name.lower(): int(padding) for padding in Padding}
@@ -32,8 +35,9 @@ _PADDING_WORDS = {code: word for word, code in _PADDINGS.items()}
 
 
 def to_native(graph: Graph) -> dict[str, Any]:
-    """Return ``graph`` as an ``archloom-graph/1`` document."""
+    """Return ``graph`` as an ``archloom-graph/2`` document."""
     ids = graph.ids.tolist()
+    definitions = [one.to_json() for one in graph.definitions]
     columns = {
         "id": ids,
         "op": [OPS.name(code) for code in graph.op.tolist()],
@@ -47,6 +51,10 @@ def to_native(graph: Graph) -> dict[str, Any]:
         "padding": [_PADDING_WORDS[code] for code in graph.padding.tolist()],
         "pads": graph.pads.tolist(),
         "bias": graph.bias.tolist(),
+        "groups": graph.groups.tolist(),
+        "definition": [
+            definitions[index] if index >= 0 else None for index in graph.definition.tolist()
+        ],
     }
     nodes = [
         {key: value for key, value in zip(columns, row, strict=True) if value != _DEFAULTS.get(key)}
@@ -70,7 +78,7 @@ def to_native_text(graph: Graph) -> str:
 
 
 def from_native(document: Mapping[str, Any]) -> Graph:
-    """Return the graph of an ``archloom-graph/1`` document.
+    """Return the graph of an ``archloom-graph/1`` or ``/2`` document.
 
     Raises ``FormatError`` for another version, a missing or unknown entry and a checksum that does
     not fit.
@@ -95,10 +103,10 @@ def from_native(document: Mapping[str, Any]) -> Graph:
 
 def _check_head(document: Mapping[str, Any]) -> None:
     found = document.get("format")
-    if found != FORMAT:
+    if found not in _READABLE:
         raise FormatError(
-            f"the format is {found!r}, this version reads {FORMAT!r}: write the file again, or "
-            "update archloom."
+            f"the format is {found!r}, this version reads {' and '.join(_READABLE)}: write the "
+            "file again, or update archloom."
         )
     unknown = sorted(set(document) - set(_HEAD))
     if unknown or not isinstance(document.get("nodes"), list):
@@ -123,16 +131,32 @@ def _from_nodes(entries: list[Any], name: str, family: str) -> Graph:
             )
         sources += [position[operand] for operand in node["inputs"]]
         pointer.append(len(sources))
+    definitions: dict[Definition, int] = {}
     columns = {
         "op": [OPS.code(node["op"]) for node in nodes],
         "padding": [_PADDINGS[node["padding"]] for node in nodes],
         "ids": [node["id"] for node in nodes],
         **{
             key: [node[key] for node in nodes]
-            for key in ("resolution", "kernel", "stride", "dilation", "pads", "bias")
+            for key in ("resolution", "kernel", "stride", "dilation", "pads", "bias", "groups")
         },
+        "definition": [_number(node["definition"], definitions) for node in nodes],
     }
-    return Graph.from_arrays(name=name, family=family, in_ptr=pointer, in_src=sources, **columns)
+    return Graph.from_arrays(
+        name=name,
+        family=family,
+        definitions=tuple(definitions),
+        in_ptr=pointer,
+        in_src=sources,
+        **columns,
+    )
+
+
+def _number(document: Mapping[str, Any] | None, known: dict[Definition, int]) -> int:
+    """Return the number of a definition among those ``known``, which grow; -1 for none."""
+    if document is None:
+        return -1
+    return known.setdefault(Definition.from_json(document), len(known))
 
 
 def _check_node(entry: Any, line: int, name: str) -> None:

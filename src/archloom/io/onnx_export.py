@@ -2,7 +2,7 @@
 
 Node and tensor names are ``{op}_{node id}``; helper nodes carry a suffix (``conv_7/join``).
 Batch norms stay nodes, pads are written out from the stored sizes, the batch size is free. The
-output equals that of ``to_torch`` in evaluation mode.
+output equals that of ``to_torch`` in evaluation mode. A fixed node is written as its definition.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import GraphError
-from archloom.graph import OPS, Graph, Merge, window_pads
+from archloom.graph import OPS, Definition, Graph, Merge, window_pads
+from archloom.graph.definition import OWN_DOMAIN, Attribute, Literal, Operand, Weight
 from archloom.io.files import replacing
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 OPSET = 17
+"""Written where no fixed node asks for its own."""
 BATCH = "batch"
 """Name of the free first dimension."""
 
@@ -36,7 +38,7 @@ def write_onnx(graph: Graph, path: str | Path, weights: Mapping[str, Tensor] | N
 
 
 def to_onnx(
-    graph: Graph, weights: Mapping[str, Tensor] | None = None, opset: int = OPSET
+    graph: Graph, weights: Mapping[str, Tensor] | None = None, opset: int | None = None
 ) -> ModelProto:
     """Return ``graph`` as a checked ONNX model; without ``weights`` those of ``to_torch`` (seed 0).
 
@@ -45,24 +47,36 @@ def to_onnx(
     """
     import onnx
 
-    if opset < OPSET:
-        raise GraphError(f"opset {opset} is too old: archloom writes {OPSET} and later.")
-    from archloom.io.torch_module import to_torch
-
-    tensors = to_torch(graph, weights).weights()
-    writer = _Writer(graph, {name: one.detach().cpu().numpy() for name, one in tensors.items()})
+    opsets = {one.domain: one.version for one in graph.definitions if one.domain != OWN_DOMAIN}
+    fixed = opsets.setdefault("", opset or OPSET)
+    if opset is not None and (opset < OPSET or opset != fixed):
+        what = "later" if fixed == opset else f"this graph, for its fixed nodes, {fixed} only"
+        raise GraphError(f"opset {opset} cannot be written: archloom writes {OPSET} and {what}.")
+    writer = _Writer(graph, _arrays(graph, weights))
     writer.write_all()
     model = onnx.helper.make_model(
         writer.proto(),
-        opset_imports=[onnx.helper.make_opsetid("", opset)],
+        opset_imports=[onnx.helper.make_opsetid(*one) for one in opsets.items()],
         producer_name="archloom",
         producer_version=_version(),
     )
-    model.ir_version = 8
+    model.ir_version = 10 if graph.definitions else 8
     facts = {"archloom.graph": graph.hash, "archloom.family": graph.family}
     onnx.helper.set_model_props(model, facts)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _arrays(graph: Graph, weights: Mapping[str, Tensor] | None) -> dict[str, NDArray[Any]]:
+    """Return the weights as arrays, random ones for None; they are checked where the graph can be
+    run here.
+    """
+    from archloom.io.torch_module import to_torch
+
+    foreign = any(one.domain not in ("", OWN_DOMAIN) for one in graph.definitions)
+    if weights is None or not foreign:
+        weights = to_torch(graph, weights).weights()
+    return {name: one.detach().cpu().numpy() for name, one in weights.items()}
 
 
 def _version() -> str:
@@ -81,11 +95,16 @@ class _Writer:
         self.constants: dict[str, NDArray[Any]] = {}
         self.values: dict[int, str] = {}
         self.flat: set[str] = set()  # tensors without H and W
+        self.by_definition: set[str] = set()  # tensors of the rank that a definition states
 
     def write_all(self) -> None:
         """Emit all nodes in execution order."""
         for node in self.graph.order.tolist():
             operands = self.graph.predecessors(node).tolist()
+            definition = self.graph.definition_of(node)
+            if definition is not None:
+                self._write_fixed(node, definition, [self.values[one] for one in operands])
+                continue
             if operands:
                 value = self._joined(node, [self.values[operand] for operand in operands])
             else:
@@ -96,23 +115,90 @@ class _Writer:
 
     def proto(self) -> Any:
         """Return the ONNX graph."""
-        from onnx import TensorProto, helper, numpy_helper
+        from onnx import helper, numpy_helper
 
-        inputs = []
-        for node in self.graph.sources.tolist():
-            height, _, width, _, channels, _ = self.graph.resolution[node].tolist()
-            shape = [BATCH, channels, height, width]
-            name = self._input_name(node)
-            inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-        outputs = []
-        for node in self.graph.sinks.tolist():
-            _, height, _, width, _, channels = self.graph.resolution[node].tolist()
-            shape = [BATCH, channels] + ([] if (height, width) == (1, 1) else [height, width])
-            name = self._output_name(node)
-            outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        inputs = [
+            helper.make_tensor_value_info(self._input_name(node), *self._end(node, 0))
+            for node in self.graph.sources.tolist()
+        ]
+        outputs = [
+            helper.make_tensor_value_info(self._output_name(node), *self._end(node, 1))
+            for node in self.graph.sinks.tolist()
+        ]
         constants = [numpy_helper.from_array(array, name) for name, array in self.constants.items()]
         title = self.graph.name or "archloom"
         return helper.make_graph(self.nodes, title, inputs, outputs, constants)
+
+    def _end(self, node: int, side: int) -> tuple[int, list[Any]]:
+        """Return element type and shape of the input (``side`` 0) or output (1) at ``node``."""
+        from onnx import TensorProto, helper
+
+        definition = self.graph.definition_of(node)
+        if definition is not None:
+            one = definition.operands[0].type if side else definition.outputs[0]
+            return helper.np_dtype_to_tensor_dtype(np.dtype(one.dtype)), [BATCH, *one.shape[1:]]
+        height, width, channels = self.graph.resolution[node, side::2].tolist()
+        size = [] if side and (height, width) == (1, 1) else [height, width]
+        return TensorProto.FLOAT, [BATCH, channels, *size]
+
+    # --- fixed nodes -----------------------------------------------------------------------------
+
+    def _write_fixed(self, node: int, definition: Definition, values: list[str]) -> None:
+        """Emit a fixed node; the values of its operands come in the rank that it takes."""
+        if definition.domain == OWN_DOMAIN and definition.op_type == "Input":
+            self.values[node] = self._input_name(node)
+            return
+        ranks = [len(one.type.shape) for one in definition.operands]
+        values = [self._ranked(*pair) for pair in zip(values, ranks, strict=True)]
+        if definition.domain == OWN_DOMAIN:  # Output, Pick
+            index = definition.attribute("index", 0)
+            self.values[node] = values[0] if not index else f"{values[0]}/{index}"
+        else:
+            self.values[node] = self._emit_definition(node, definition, values)
+        self.by_definition.add(self.values[node])
+        if len(definition.outputs[0].shape) == 2:
+            self.flat.add(self.values[node])
+
+    def _emit_definition(self, node: int, definition: Definition, operands: list[str]) -> str:
+        from onnx import helper
+
+        name, waiting, inputs = self._name(node), iter(operands), []
+        for position, slot in enumerate(definition.inputs):
+            match slot:
+                case Operand():
+                    inputs.append(next(waiting))
+                case Weight(name=part):
+                    inputs.append(self._weight(node, part))
+                case Literal():
+                    array = slot.array()
+                    inputs.append(self._constant(f"{name}/{position}", array, array.dtype.type))
+                case None:
+                    inputs.append("")
+        outputs = [name, *(f"{name}/{i}" for i in range(1, len(definition.outputs)))]
+        attributes = {key: _attribute(value) for key, value in definition.attributes}
+        self.nodes.append(
+            helper.make_node(
+                definition.op_type,
+                inputs,
+                outputs,
+                name=name,
+                domain=definition.domain or None,
+                **attributes,
+            )
+        )
+        return name
+
+    def _ranked(self, value: str, rank: int) -> str:
+        """Return ``value`` as a fixed node takes it: a map of one pixel without H and W for two
+        dimensions.
+        """
+        if rank != 2 or value in self.flat or value in self.by_definition:
+            return value
+        name = f"{value}/flat"
+        if name not in self.flat:
+            self._emit("Flatten", [value], name)
+            self.flat.add(name)
+        return name
 
     # --- names and emission ----------------------------------------------------------------------
 
@@ -137,7 +223,8 @@ class _Writer:
 
     def _weight(self, node: int, part: str) -> str:
         key = f"{int(self.graph.ids[node])}.{part}"
-        return self._constant(key, self.weights[key])
+        self.constants[key] = self.weights[key]
+        return key
 
     # --- operands --------------------------------------------------------------------------------
 
@@ -221,7 +308,7 @@ class _Writer:
         if self.graph.bias[node]:
             inputs.append(self._weight(node, "bias"))
         depthwise = self.graph.op_name(node) == "depthwise"
-        groups = int(self.graph.resolution[node, 4]) if depthwise else 1
+        groups = int(self.graph.resolution[node, 4] if depthwise else self.graph.groups[node])
         return self._emit("Conv", inputs, name, group=groups, **self._window(node))
 
     def _maxpool(self, node: int, value: str, name: str) -> str:
@@ -260,6 +347,9 @@ class _Writer:
         gate = self._emit("Sigmoid", [value], f"{name}/gate")
         return self._emit("Mul", [value, gate], name)
 
+    def _hardsigmoid(self, node: int, value: str, name: str) -> str:
+        return self._emit("HardSigmoid", [value], name, alpha=1 / 6, beta=0.5)
+
     def _gelu(self, node: int, value: str, name: str) -> str:
         scaled = self._emit(
             "Mul", [value, self._constant("const/sqrt_half", 0.5**0.5)], f"{name}/scaled"
@@ -289,15 +379,28 @@ class _Writer:
     def _finish(self, node: int) -> None:
         """Give the output of a sink its name and rank."""
         value, name = self.values[node], self._output_name(node)
+        if self.graph.is_fixed[node]:
+            self._emit("Identity", [value], name)
+            return
         maps = self.graph.resolution[node, [1, 3]].tolist() != [1, 1]
         keep = maps or value in self.flat
         self._emit("Identity" if keep else "Flatten", [value], name)
+
+
+def _attribute(value: Attribute) -> Any:
+    """Return an attribute as the ONNX helpers take it."""
+    if not isinstance(value, Literal):
+        return list(value) if isinstance(value, tuple) else value
+    from onnx import numpy_helper
+
+    return numpy_helper.from_array(value.array())
 
 
 _SIMPLE = {
     "relu": "Relu",
     "sigmoid": "Sigmoid",
     "tanh": "Tanh",
+    "hardswish": "HardSwish",
     "identity": "Identity",
     "add": "Identity",  # of a single operand
     "mul": "Identity",
@@ -317,6 +420,7 @@ _ANY_RANK: dict[str, _Handler] = {
     "batchnorm": _Writer._norm,
     "relu6": _Writer._relu6,
     "swish": _Writer._swish,
+    "hardsigmoid": _Writer._hardsigmoid,
     "gelu": _Writer._gelu,
     "zero": _Writer._zero,
 }

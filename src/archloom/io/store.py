@@ -1,13 +1,15 @@
-"""The Parquet graph store ``archloom-store/1``: one row per graph, written and read by row group.
+"""The Parquet graph store ``archloom-store/2``: one row per graph, written and read by row group.
 
-A row holds hash, family and name, and one flat list per array of ``Graph`` (row-major where the
-array has columns). Hashes may repeat: two rows may be the same architecture under different names,
-so that a table of labels can refer to either; ``find`` returns the first. Page checksums let a
-reader notice damaged bytes.
+A row holds hash, family and name, one flat list per array of ``Graph`` (row-major where the array
+has columns), and the definitions of its fixed nodes as JSON texts. Version 1, which had neither
+groups nor definitions, is read as well. Hashes may repeat: two rows may be the same architecture
+under different names, so that a table of labels can refer to either; ``find`` returns the first.
+Page checksums let a reader notice damaged bytes.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -20,11 +22,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
-from archloom.graph import OPS, Graph, graph_hashes
+from archloom.graph import OPS, Definition, Graph, graph_hashes
 from archloom.graph.graph import ARRAY_FIELDS
 from archloom.io.files import reading, replacing, unwritable
 
-FORMAT = "archloom-store/1"
+FORMAT = "archloom-store/2"
+_FORMAT_1 = "archloom-store/1"
 ROW_GROUP = 512
 """Graphs per row group: what is held in memory while a store is written or read."""
 
@@ -36,13 +39,25 @@ _LIST_TYPES = {
     field: pa.list_(pa.field("element", pa.from_numpy_dtype(dtype), nullable=False))
     for field, dtype in _STORED_TYPES.items()
 }
+_DEFINITIONS = "definitions"
 _SCHEMA = pa.schema(
     [
         *(pa.field(name, pa.string(), nullable=False) for name in _TEXT_COLUMNS),
         *(pa.field(field, kind, nullable=False) for field, kind in _LIST_TYPES.items()),
+        pa.field(
+            _DEFINITIONS,
+            pa.list_(pa.field("element", pa.string(), nullable=False)),
+            nullable=False,
+        ),
     ],
     metadata={"format": FORMAT},
 )
+_NEW_COLUMNS = ("groups", "definition", _DEFINITIONS)
+"""What version 1 did not have."""
+_SCHEMAS = {
+    FORMAT: _SCHEMA,
+    _FORMAT_1: pa.schema([field for field in _SCHEMA if field.name not in _NEW_COLUMNS]),
+}
 
 
 class StoreWriter:
@@ -206,15 +221,15 @@ class GraphStore:
         found = (
             (self._file.schema_arrow.metadata or {}).get(b"format", b"").decode(errors="replace")
         )
-        if found != FORMAT:
+        if found not in _SCHEMAS:
             what = f"of the format {found!r}" if found else "a Parquet file of something else"
             raise FormatError(
-                f"{self.path} is {what}, this version reads {FORMAT!r}: give a graph store, or the "
-                "archloom that wrote it."
+                f"{self.path} is {what}, this version reads {' and '.join(_SCHEMAS)}: give "
+                "a graph store, or the archloom that wrote it."
             )
-        if not self._file.schema_arrow.equals(_SCHEMA):
+        if not self._file.schema_arrow.equals(_SCHEMAS[found]):
             raise FormatError(
-                f"{self.path} calls itself {FORMAT!r} but has other columns: it was altered, write "
+                f"{self.path} calls itself {found!r} but has other columns: it was altered, write "
                 "it again."
             )
 
@@ -237,11 +252,14 @@ class _RowGroup:
     """The graphs of one row group as flat arrays with row offsets."""
 
     def __init__(self, table: Any) -> None:
+        table = _with_new_columns(table)
         self._texts = [table.column(name).to_pylist() for name in _TEXT_COLUMNS]
+        self._definitions = table.column(_DEFINITIONS).to_pylist()
         self._arrays = {field: _flat(table.column(field)) for field in ARRAY_FIELDS}
         _check_lengths({field: np.diff(offsets) for field, (offsets, _) in self._arrays.items()})
         _check_codes(self._arrays["op"][1], self._arrays["padding"][1])
         _check_edges(self._arrays["in_ptr"], self._arrays["in_src"], np.diff(self._arrays["op"][0]))
+        _check_definitions(self._arrays["definition"], self._definitions)
         self._bounds = {field: offsets.tolist() for field, (offsets, _) in self._arrays.items()}
 
     def __iter__(self) -> Iterator[Graph]:
@@ -257,7 +275,8 @@ class _RowGroup:
             arrays[field] = flat.reshape(-1, columns) if columns else flat
             arrays[field].setflags(write=False)
         graph_hash, family, name = (texts[row] for texts in self._texts)
-        graph = Graph(**arrays, name=name, family=family)
+        definitions = tuple(Definition.from_json(json.loads(t)) for t in self._definitions[row])
+        graph = Graph(**arrays, name=name, family=family, definitions=definitions)
         graph.remember_hash(graph_hash)
         return graph
 
@@ -281,7 +300,22 @@ def _to_batch(graphs: list[Graph]) -> Any:
         np.cumsum([len(row) for row in rows], out=offsets[1:])
         values: NDArray[Any] = np.concatenate(rows).astype(dtype, copy=False)
         columns.append(pa.ListArray.from_arrays(offsets, values, type=_LIST_TYPES[field]))
+    texts = [[json.dumps(one.to_json()) for one in graph.definitions] for graph in graphs]
+    columns.append(pa.array(texts, type=_SCHEMA.field(_DEFINITIONS).type))
     return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
+
+
+def _with_new_columns(table: Any) -> Any:
+    """Return ``table`` with the columns that version 1 did not have, empty of meaning."""
+    if _DEFINITIONS in table.column_names:
+        return table
+    op: Any = table.column("op").combine_chunks()
+    for field, value in (("groups", 1), ("definition", -1)):
+        filled = pa.array(np.full(len(op.values), value, dtype=np.int32))
+        column = pa.ListArray.from_arrays(op.offsets, filled, type=_LIST_TYPES[field])
+        table = table.append_column(field, column)
+    none: list[list[str]] = [[] for _ in range(len(op))]
+    return table.append_column(_DEFINITIONS, pa.array(none, type=pa.list_(pa.string())))
 
 
 def _flat(column: Any) -> tuple[NDArray[np.integer], NDArray[Any]]:
@@ -307,6 +341,15 @@ def _check_codes(op: NDArray[np.integer], padding: NDArray[np.integer]) -> None:
         raise _InconsistentError(f"op codes reach {op.max()}, known are 0 to {len(OPS) - 1}")
     if len(padding) and not (padding.min() >= 0 and padding.max() <= 3):
         raise _InconsistentError(f"padding codes reach {padding.max()}, known are 0 to 3")
+
+
+def _check_definitions(
+    column: tuple[NDArray[np.integer], NDArray[np.integer]], definitions: list[list[str]]
+) -> None:
+    starts, values = column
+    known = np.repeat([len(row) for row in definitions], np.diff(starts))
+    if (values < -1).any() or (values >= known).any():
+        raise _InconsistentError("a node names a definition that is not there")
 
 
 def _check_edges(

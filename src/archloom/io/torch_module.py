@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from archloom.errors import GraphError
 from archloom.graph import OPS, Graph, Merge, input_shapes, output_shapes
+from archloom.io.torch_fixed import as_map, as_operand
 from archloom.io.torch_ops import NORM_MOMENTUM, node_module
 
 Inputs = list[Tensor]
@@ -30,15 +31,17 @@ class Step(NamedTuple):
     channels: int  # operands are sliced to this many channels; 0: no slicing
     join: Callable[[Inputs], Tensor]
     run: nn.Module | None
+    ranks: list[int]  # of the operands of a fixed node; empty for a node of the vocabulary
     free: list[int]  # slots that no later step reads
 
 
 class GraphModule(nn.Module):
     """Executes a graph; build one with ``to_torch``.
 
-    Shapes: input (N, C, H, W), or a list of them when the graph has several sources (ascending
-    node index); output (N, C, H, W), or (N, C) where H = W = 1 and ``squeeze`` is on. A graph with
-    several sinks returns the list of their outputs, by ascending node index.
+    Shapes: input (N, C, H, W), or several of them when the graph has several sources (ascending
+    node index); output (N, C, H, W), or (N, C) where H = W = 1 and ``squeeze`` is on. Ends with a
+    definition have the rank and type that it states. A graph with several sinks returns the list of
+    their outputs, by ascending node index.
     """
 
     def __init__(
@@ -48,8 +51,7 @@ class GraphModule(nn.Module):
         self.graph, self.squeeze = graph, squeeze
         self._sources = graph.sources.tolist()
         self._sinks = graph.sinks.tolist()
-        shapes = input_shapes(graph)[self._sources].tolist()
-        self._input_shapes = [(channels, height, width) for height, width, channels in shapes]
+        self._input_shapes = [_input_shape(graph, node) for node in self._sources]
         self._steps = self._plan(norm_momentum)
 
     def _plan(self, norm_momentum: float) -> list[Step]:
@@ -67,7 +69,10 @@ class GraphModule(nn.Module):
             operands = graph.predecessors(node).tolist()
             free = [slot for slot in dict.fromkeys(operands) if last_use[slot] == node]
             join = _JOINS[OPS.by_code(int(graph.op[node])).merge]
-            steps.append(Step(node, operands, _slice_to(graph, node), join, module, free))
+            definition = graph.definition_of(node)
+            ranks = [len(one.type.shape) for one in definition.operands] if definition else []
+            channels = 0 if definition else _slice_to(graph, node)
+            steps.append(Step(node, operands, channels, join, module, ranks, free))
         return steps
 
     def forward(self, *inputs: Tensor) -> Tensor | list[Tensor]:
@@ -76,32 +81,29 @@ class GraphModule(nn.Module):
         """
         slots = self._take(inputs)
         for step in self._steps:
-            if step.operands:
-                operands = [slots[slot] for slot in step.operands]
-                for slot in step.free:
-                    del slots[slot]
-                if step.channels:
-                    operands = [operand[:, : step.channels] for operand in operands]
-                value = operands[0] if len(operands) == 1 else step.join(operands)
-                del operands
-            else:
-                value = slots[step.node]
-            slots[step.node] = value if step.run is None else step.run(value)
-            del value
-        results = [slots[sink] for sink in self._sinks]
-        if self.squeeze:
-            results = [
-                result.flatten(1) if result.shape[2:] == (1, 1) else result for result in results
-            ]
+            if not step.operands:
+                continue  # an input, taken already
+            operands = [slots[slot] for slot in step.operands]
+            for slot in step.free:
+                del slots[slot]
+            slots[step.node] = (_run_fixed if step.ranks else _run)(step, operands)
+            del operands
+        results = [self._finished(sink, slots[sink]) for sink in self._sinks]
         return results[0] if len(results) == 1 else results
+
+    def _finished(self, sink: int, value: Tensor) -> Tensor:
+        """Return the output at ``sink`` in the rank that the caller expects."""
+        if self.graph.is_fixed[sink] or not self.squeeze or value.shape[2:] != (1, 1):
+            return value
+        return value.flatten(1)
 
     def _take(self, inputs: tuple[Tensor, ...]) -> dict[int, Tensor]:
         found = [tuple(tensor.shape[1:]) for tensor in inputs]
         if found != self._input_shapes:
             raise GraphError(
-                f"graph {self.graph.name!r} takes inputs of shape {self._input_shapes} (C, H, W), "
-                f"given were {found}: pass batches of that shape, or run infer_shapes for another "
-                "one."
+                f"graph {self.graph.name!r} takes inputs of shape {self._input_shapes} (without "
+                f"the batch; a map is C, H, W), given were {found}: pass batches of that shape, or "
+                "run infer_shapes for another one."
             )
         return dict(zip(self._sources, inputs, strict=True))
 
@@ -176,6 +178,31 @@ def initialise(module: GraphModule, seed: int) -> None:
             bound = (6 / tensor[0].numel()) ** 0.5
             with torch.no_grad():
                 tensor.uniform_(-bound, bound, generator=generator)
+
+
+def _run(step: Step, operands: Inputs) -> Tensor:
+    """Return the output of a node of the vocabulary."""
+    operands = [as_map(operand) for operand in operands]
+    if step.channels:
+        operands = [operand[:, : step.channels] for operand in operands]
+    value = operands[0] if len(operands) == 1 else step.join(operands)
+    del operands
+    return value if step.run is None else step.run(value)
+
+
+def _run_fixed(step: Step, operands: Inputs) -> Tensor:
+    """Return the output of a fixed node; of an operator with several outputs, their tuple."""
+    values = [as_operand(*pair) for pair in zip(operands, step.ranks, strict=True)]
+    return values[0] if step.run is None else step.run(*values)
+
+
+def _input_shape(graph: Graph, node: int) -> tuple[int, ...]:
+    """Return the shape of the input at ``node`` without the batch."""
+    definition = graph.definition_of(node)
+    if definition is not None:
+        return definition.outputs[0].shape[1:]
+    height, width, channels = input_shapes(graph)[node].tolist()
+    return channels, height, width
 
 
 def _slice_to(graph: Graph, node: int) -> int:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from archloom.errors import GraphError
 from archloom.graph import Graph, window_pads
+from archloom.graph.definition import OWN_DOMAIN
+from archloom.io.torch_fixed import Fixed
 
 NORM_EPSILON = 1e-3
 NORM_MOMENTUM = 0.01
@@ -32,6 +34,12 @@ def node_module(graph: Graph, node: int, norm_momentum: float = NORM_MOMENTUM) -
     Raises ``GraphError`` that names the node when its op cannot be executed.
     """
     name = graph.op_name(node)
+    definition = graph.definition_of(node)
+    if definition is not None:
+        ends = (OWN_DOMAIN, "Input"), (OWN_DOMAIN, "Output")
+        if (definition.domain, definition.op_type) in ends:
+            return None
+        return Fixed(definition, graph.describe(node))
     if name in _PASS:
         return None
     if name in _ELEMENTWISE:
@@ -61,7 +69,9 @@ def _window_module(graph: Graph, node: int, name: str) -> nn.Module:
     )
     pads = window_pads(graph, node)
     if name == "conv":
-        return Conv((c_out, c_in, *kernel), stride, dilation, pads, 1, bool(graph.bias[node]))
+        groups = int(graph.groups[node])
+        shape = (c_out, c_in // groups, *kernel)
+        return Conv(shape, stride, dilation, pads, groups, bool(graph.bias[node]))
     if name == "depthwise":
         if c_in != c_out:
             raise GraphError(
@@ -229,6 +239,8 @@ _ELEMENTWISE: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
     "swish": F.silu,
+    "hardswish": F.hardswish,
+    "hardsigmoid": F.hardsigmoid,
     "gelu": F.gelu,
     "mean": _spatial_mean,
     "global": _spatial_mean,

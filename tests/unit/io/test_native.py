@@ -47,7 +47,7 @@ def test_the_text_has_one_line_per_node_without_defaults():
         {"id": 12, "op": "output", "inputs": [11], "resolution": [4, 4, 4, 4, 4, 4]},
     ]
     head = json.loads("".join(lines))
-    assert (head["format"], head["name"], head["family"]) == ("archloom-graph/1", "net", "test")
+    assert (head["format"], head["name"], head["family"]) == ("archloom-graph/2", "net", "test")
 
 
 def test_the_checksum_may_be_missing_but_not_wrong():
@@ -66,9 +66,13 @@ def test_an_edited_attribute_breaks_the_checksum():
         from_native(document)
 
 
-@pytest.mark.parametrize("version", ["archloom-graph/2", "archloom-graph/", None, 3])
+def test_version_1_is_still_read():
+    assert from_native({**to_native(small()), "format": "archloom-graph/1"}).hash == small().hash
+
+
+@pytest.mark.parametrize("version", ["archloom-graph/3", "archloom-graph/", None, 3])
 def test_another_version_is_refused_with_the_known_one(version):
-    with pytest.raises(FormatError, match="this version reads 'archloom-graph/1'"):
+    with pytest.raises(FormatError, match="this version reads archloom-graph/1 and"):
         from_native({**to_native(small()), "format": version})
 
 

@@ -132,7 +132,7 @@ def test_a_graph_that_cannot_be_hashed_leaves_the_old_store(tmp_path):
     assert GraphStore(path).names() == ["old0"]
 
 
-def rewritten(path, change=lambda table: table, version=b"archloom-store/1"):
+def rewritten(path, change=lambda table: table, version=b"archloom-store/2"):
     """Write the table of a small store to ``path``, altered."""
     write_store(numbered(3), path)
     table = change(pq.read_table(path))
@@ -148,9 +148,19 @@ def replace_list(table, field, lists):
 
 
 def test_another_version_is_refused_with_the_known_one(tmp_path):
-    path = rewritten(tmp_path / "s.parquet", version=b"archloom-store/2")
-    with pytest.raises(FormatError, match=r"s.parquet is.*store/2', this.*store/1'"):
+    path = rewritten(tmp_path / "s.parquet", version=b"archloom-store/3")
+    with pytest.raises(FormatError, match=r"s.parquet is.*store/3', this.*store/2"):
         GraphStore(path)
+
+
+def test_version_1_without_groups_and_definitions_is_still_read(tmp_path):
+    def drop(table):
+        return table.drop_columns(["groups", "definition", "definitions"])
+
+    path = rewritten(tmp_path / "old.parquet", drop, version=b"archloom-store/1")
+    for old, graph in zip(GraphStore(path), numbered(3), strict=True):
+        assert old.hash == old.replace(ids=old.ids + 1).hash == graph.hash
+        assert old.groups.tolist() == [1] * graph.n_nodes and not old.is_fixed.any()
 
 
 def test_foreign_parquet_is_refused(tmp_path):
