@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from archloom.config import Family
 from archloom.data.registry import ENVIRONMENT_VARIABLE, dataset_named
 from archloom.errors import ArchloomError
 from archloom.settings import DATA_PREFIX, check_config, model_named, read_models
@@ -208,9 +209,8 @@ def model_facts(wildcards):
     row = model_row(wildcards)
     facts = {"family": row.family, "source": row.source, "input": row.input}
     if not row.is_file:
-        facts["options"] = SETTINGS.families[row.family].model_dump(
-            mode="json", exclude={"count"}
-        )
+        family = SETTINGS.families.get(row.family, Family())
+        facts["options"] = family.model_dump(mode="json", exclude={"count"})
     return facts
 
 

@@ -11,7 +11,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-FamilyName = Literal["nb201", "hiaml", "two_path"]
+FamilyName = Literal[
+    "nb201",
+    "hiaml",
+    "two_path",
+    "nb101",
+]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Percent = Annotated[float, Field(ge=-1000, le=100)]
 SKELETON_OF_IMAGES = {"digits": "reduced", "cifar10": "full"}

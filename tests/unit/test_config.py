@@ -136,7 +136,7 @@ def test_settings_cannot_be_changed_after_loading():
         ({"search": 3}, ["search is 3", "The evolution of the input graph"]),
         ({"predictor": {"kind": "pcs"}}, ["predictor.kind", "'psc' or 'gnn'", "mean psc"]),
         ({"families": {"nb210": {}}}, ["families.nb210", "not a known name", "mean nb201"]),
-        ({"vocabulary": {"families": ["nb101"]}}, ["vocabulary.families.0", "mean nb201"]),
+        ({"vocabulary": {"families": ["nb21"]}}, ["vocabulary.families.0", "mean nb201"]),
         ({"run": {"name": "a/b"}}, ["run.name", "a/b"]),
         ({"search": {"min_flops_decrease": 100}}, ["must be below search.max_flops_decrease"]),
         ({"splits": {"dev": 0.6, "test": 0.5}}, ["nothing to train on"]),
@@ -227,3 +227,12 @@ def test_default_models_are_architectures_that_exist(project):
 
     for row in read_models(project / "config/models.tsv").values():
         assert FAMILIES[row.family].build(row.source).n_nodes > 0
+
+
+def test_families_of_the_settings_are_those_of_the_library():
+    from typing import get_args
+
+    from archloom.config import FamilyName
+    from archloom.spaces import FAMILIES
+
+    assert get_args(FamilyName) == tuple(FAMILIES)

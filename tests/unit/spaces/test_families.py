@@ -20,7 +20,8 @@ def permuted(graph, seed):
     """The same graph with its nodes renumbered at random."""
     order = np.random.default_rng(seed).permutation(graph.n_nodes)
     position = np.argsort(order)
-    return assemble(graph.take(order), position[graph.in_src], position[graph.edge_dst])
+    source, target = position[graph.in_src], position[graph.edge_dst]
+    return assemble(graph.take(order), source, target, definitions=graph.definitions)
 
 
 @FAMILY
