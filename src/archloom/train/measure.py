@@ -62,6 +62,7 @@ def measure(
     weights: str | Path | None = None,
     n_jobs: int = 2,
     progress: Callable[[int, int], None] | None = None,
+    device: str = "cpu",
 ) -> Measurement:
     """Train every graph with every seed and return its test accuracy as labels.
 
@@ -71,9 +72,14 @@ def measure(
     recipe takes them from there, and goes on with a long training from its checkpoint in
     ``out``. ``weights`` is a folder for the trained weights of every pair,
     ``{hash}-seed{seed}.safetensors``; keep it as long as ``out``. ``progress`` gets (done,
-    total). The result does not depend on ``n_jobs`` or on interruptions. A graph that cannot be
-    trained becomes a ``Failure``; it is tried again by the next call.
+    total). ``device`` is cpu, cuda or auto; the ``n_jobs`` processes share one GPU. On a CPU the
+    result does not depend on ``n_jobs`` or on interruptions. A graph that cannot be trained becomes
+    a ``Failure``; it is tried again by the next call. Raises ``ConfigError`` for a device that is
+    not there.
     """
+    from archloom.train.device import choose_device
+
+    choose_device(device)  # raises before any process starts
     wanted = _wanted(graphs, seeds)
     found = {
         (label.graph, label.seed): label
@@ -86,7 +92,8 @@ def measure(
     failures: dict[Key, Failure] = {}
     done = len(wanted) - len(missing)
     folders = _Folders(*(Path(folder) if folder else None for folder in (out, weights)))
-    for result in _train_all(missing, images, recipe, folders, n_jobs):
+    task = _Task(images, recipe, device, folders)
+    for result in _train_all(missing, task, n_jobs):
         if isinstance(result, Failure):
             failures[result.graph, result.seed] = result
             log.warning("%s, seed %d: %s", result.name, result.seed, result.reason)
@@ -108,6 +115,15 @@ class _Folders(NamedTuple):
     weights: Path | None
 
 
+class _Task(NamedTuple):
+    """What all pairs of a call have in common."""
+
+    images: Images
+    recipe: Recipe
+    device: str
+    folders: _Folders
+
+
 def _wanted(
     graphs: Sequence[Graph], seeds: Sequence[int] | Callable[[int], Sequence[int]]
 ) -> dict[Key, Graph]:
@@ -124,22 +140,16 @@ def _named(label: Label, graph: Graph) -> Label:
 
 
 def _train_all(
-    pairs: Collection[tuple[Graph, int]],
-    images: Images,
-    recipe: Recipe,
-    folders: _Folders,
-    n_jobs: int,
+    pairs: Collection[tuple[Graph, int]], task: _Task, n_jobs: int
 ) -> Iterator[Label | Failure]:
     """Yield results as they come; on any error the pairs not begun are dropped."""
     if not pairs:
         return
     workers = min(n_jobs, len(pairs))
     if workers == 1:
-        yield from _train_here(pairs, images, recipe, folders)
+        yield from _train_here(pairs, task)
         return
-    pool = ProcessPoolExecutor(
-        workers, get_context("spawn"), _start_worker, (images, recipe, folders)
-    )
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (task,))
     try:
         futures: list[Future[Label | Failure]] = [pool.submit(_train_one, *pair) for pair in pairs]
         for future in as_completed(futures):
@@ -153,16 +163,14 @@ def _train_all(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _train_here(
-    pairs: Collection[tuple[Graph, int]], images: Images, recipe: Recipe, folders: _Folders
-) -> Iterator[Label | Failure]:
+def _train_here(pairs: Collection[tuple[Graph, int]], task: _Task) -> Iterator[Label | Failure]:
     """Yield results trained in this process, on one thread."""
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        _prepare(images, recipe, folders)
+        _prepare(task)
         for pair in pairs:
             yield _train_one(*pair)
     finally:
@@ -172,26 +180,24 @@ def _train_here(
 class _Worker:
     """What a process keeps between two graphs."""
 
-    images: Images
-    recipe: Recipe
-    folders: _Folders
+    task: _Task
     shard: Path | None
 
 
-def _start_worker(images: Images, recipe: Recipe, folders: _Folders) -> None:
+def _start_worker(task: _Task) -> None:
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
     threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(1)
-    _prepare(images, recipe, folders)
+    _prepare(task)
 
 
-def _prepare(images: Images, recipe: Recipe, folders: _Folders) -> None:
+def _prepare(task: _Task) -> None:
     """Set what ``_train_one`` needs in this process; every process has a shard of its own."""
-    _Worker.images, _Worker.recipe, _Worker.folders = images, recipe, folders
-    shard = f"{recipe.hash}-{uuid4().hex[:12]}.jsonl"
-    _Worker.shard = folders.labels / shard if folders.labels else None
+    _Worker.task = task
+    shard = f"{task.recipe.hash}-{uuid4().hex[:12]}.jsonl"
+    _Worker.shard = task.folders.labels / shard if task.folders.labels else None
 
 
 def _follow_parent() -> None:
@@ -207,11 +213,11 @@ def _train_one(graph: Graph, seed: int) -> Label | Failure:
     from archloom.io.weights import write_weights
     from archloom.train.trainer import train
 
-    recipe, folders = _Worker.recipe, _Worker.folders
+    images, recipe, device, folders = _Worker.task
     name = f"{graph.hash}-seed{seed}.safetensors"
     state = folders.labels / "unfinished" / f"{recipe.hash}-{name}" if folders.labels else None
     try:
-        outcome = train(graph, _Worker.images, recipe, seed, state)
+        outcome = train(graph, images, recipe, seed, state, device=device)
     except ArchloomError as error:
         return Failure(graph.hash, graph.name, seed, str(error))
     label = Label(

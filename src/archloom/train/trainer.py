@@ -24,7 +24,9 @@ from archloom.graph import Graph, input_shapes, output_shapes
 from archloom.io.torch_module import GraphModule, to_torch
 from archloom.train.augment import augment
 from archloom.train.checkpoint import load_checkpoint, save_checkpoint
+from archloom.train.device import choose_device
 from archloom.train.recipe import Recipe
+from archloom.train.rmsprop import CentredRMSprop
 
 log = logging.getLogger(__name__)
 
@@ -60,15 +62,17 @@ def train(
 ) -> Outcome:
     """Train ``graph`` from he-uniform weights and measure its test accuracy.
 
-    The result depends on graph, images, recipe and ``seed`` only (on one CPU thread). With
-    ``checkpoint`` the state is written there after an epoch when ``checkpoint_seconds`` have
+    The result depends on graph, images, recipe and ``seed`` only (on one CPU thread; a GPU adds up
+    in no fixed order). ``device`` is cpu, cuda or auto; the test accuracy is measured in float32.
+    With ``checkpoint`` the state is written there after an epoch when ``checkpoint_seconds`` have
     passed since the last time; a later call with the same arguments goes on from it and gives the
     same result; the file is removed at the end. Raises
-    ``TrainingError`` when the loss is not finite, ``ConfigError`` when graph and images do not
-    fit, ``GraphError`` for a graph that cannot be executed.
+    ``TrainingError`` when the loss is not finite, ``ConfigError`` when graph and images, or recipe
+    and device, do not fit, ``GraphError`` for a graph that cannot be executed.
     """
     _check_fit(graph, images)
-    run = _Run(graph, images, recipe, seed, device)
+    place = _choose_device(device, recipe)
+    run = _Run(graph, images, recipe, seed, place)
     path = Path(checkpoint) if checkpoint else None
     if path is not None and path.is_file():
         run.restore(path)
@@ -81,16 +85,16 @@ def train(
             saved = run.seconds
         if progress is not None:
             progress(epoch + 1, figures)
-    accuracy = evaluate(run.module, images, device)
+    accuracy = evaluate(run.module, images, place)
     seconds = time.perf_counter() - started
     if path is not None:
         path.unlink(missing_ok=True)
-    weights = {name: tensor.cpu() for name, tensor in run.module.weights().items()}
+    weights = {name: one.cpu().contiguous() for name, one in run.module.weights().items()}
     return Outcome(accuracy, run.history, seconds, weights)
 
 
 def evaluate(
-    module: GraphModule, images: Images, device: str = "cpu", batch_size: int = 512
+    module: GraphModule, images: Images, device: str | torch.device = "cpu", batch_size: int = 512
 ) -> float:
     """Return the fraction of test images that ``module`` classifies correctly."""
     module.eval()
@@ -98,7 +102,8 @@ def evaluate(
     with torch.no_grad():
         for start in range(0, len(images.test_y), batch_size):
             part = slice(start, start + batch_size)
-            logits = module(_to_device(images.test_x[part], images.scale, device))
+            pixels = torch.from_numpy(images.test_x[part]).to(device)
+            logits = module(pixels.float().mul_(images.scale))
             hits += int((logits.argmax(1).cpu().numpy() == images.test_y[part]).sum())
     return hits / len(images.test_y)
 
@@ -107,60 +112,76 @@ class _Run:
     """The state of one training."""
 
     def __init__(
-        self, graph: Graph, images: Images, recipe: Recipe, seed: int, device: str
+        self, graph: Graph, images: Images, recipe: Recipe, seed: int, device: torch.device
     ) -> None:
-        self.images, self.recipe, self.seed, self.device = images, recipe, seed, device
-        self.module = to_torch(graph, seed=seed, norm_momentum=recipe.norm_momentum).to(device)
+        self.recipe, self.seed, self.device, self.scale = recipe, seed, device, images.scale
+        self.layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        module = to_torch(graph, seed=seed, norm_momentum=recipe.norm_momentum)
+        self.module = module.to(device).to(memory_format=self.layout)  # type: ignore[call-overload]
         self.optimiser = make_optimiser(self.module, recipe)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
         self.identity = {"graph": graph.hash, "recipe": recipe.hash, "seed": str(seed)}
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0
+        self.pixels = torch.from_numpy(images.train_x).to(device)
         self.labels = torch.from_numpy(images.train_y).to(device)
 
     def epoch(self, epoch: int) -> dict[str, float]:
         """Pass once over the training images; return and keep the epoch's figures."""
-        count, size = len(self.images.train_y), self.recipe.batch_size
+        count, size = len(self.labels), self.recipe.batch_size
         generator = epoch_generator(self.seed, epoch)
         order = torch.randperm(count, generator=generator)
         batches = max(count // size, 1)  # an incomplete batch is left out
         self.module.train()
-        total = 0.0
+        losses = []
         for step in range(batches):
             rate = learning_rate(self.recipe, epoch + step / batches)
-            loss = self._step(order[step * size : (step + 1) * size], rate, generator)
-            if not math.isfinite(loss):
-                raise TrainingError(
-                    f"the training of graph {self.module.graph.name!r} (seed {self.seed}) "
-                    f"diverged: the loss was {loss} in epoch {epoch + 1}, step {step + 1}. "
-                    "Lower learning_rate, or add warmup_epochs to the recipe."
-                )
-            total += loss
-        figures = {"loss": total / batches, "learning_rate": rate}
+            losses.append(self._step(order[step * size : (step + 1) * size], rate, generator))
+        found = torch.stack(losses).double().cpu()  # once per epoch: a GPU is not kept waiting
+        self._check_finite(found, epoch)
+        figures = {"loss": float(found.mean()), "learning_rate": rate}
         self.history.append(figures)
         return figures
 
-    def _step(self, chosen: Tensor, rate: float, generator: torch.Generator) -> float:
+    def _step(self, chosen: Tensor, rate: float, generator: torch.Generator) -> Tensor:
+        """Make one step on the images ``chosen``; return its loss, a scalar on the device."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        batch = _to_device(self.images.train_x[chosen.numpy()], self.images.scale, self.device)
-        batch = augment(batch, self.recipe, generator)
-        logits = self.module(batch)
-        labels = self.labels[chosen.to(self.device)]
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        chosen = chosen.to(self.device)
+        batch = self.pixels[chosen].float().mul_(self.scale)
+        batch = augment(batch, self.recipe, generator).contiguous(memory_format=self.layout)
+        precision = getattr(torch, self.recipe.precision)
+        with torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
+            logits = self.module(batch)
+        smoothing = self.recipe.label_smoothing
+        loss = F.cross_entropy(logits.float(), self.labels[chosen], label_smoothing=smoothing)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
-        return float(loss.detach())
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        return loss.detach()
+
+    def _check_finite(self, losses: Tensor, epoch: int) -> None:
+        bad = (~losses.isfinite()).nonzero()
+        if len(bad):
+            step = int(bad[0])
+            raise TrainingError(
+                f"the training of graph {self.module.graph.name!r} (seed {self.seed}) diverged: "
+                f"the loss was {float(losses[step])} in epoch {epoch + 1}, step {step + 1}. Lower "
+                "learning_rate, or add warmup_epochs to the recipe."
+            )
 
     def save(self, path: Path) -> None:
         """Write the state to ``path``."""
-        facts = {"history": self.history, "seconds": self.seconds}
+        scaler = self.scaler.state_dict()
+        facts = {"history": self.history, "seconds": self.seconds, "scaler": scaler}
         save_checkpoint(path, self.module, self.optimiser, self.identity, facts)
 
     def restore(self, path: Path) -> None:
         """Continue from the state in ``path``."""
         facts = load_checkpoint(path, self.module, self.optimiser, self.identity)
         self.history, self.seconds = facts["history"], float(facts["seconds"])
+        self.scaler.load_state_dict(facts["scaler"])
         log.info("continuing after epoch %d from %s", len(self.history), path)
 
 
@@ -195,15 +216,18 @@ def make_optimiser(module: GraphModule, recipe: Recipe) -> torch.optim.Optimizer
         return torch.optim.Adam(groups, lr=rate, betas=(recipe.momentum, 0.999), fused=True)
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=rate, momentum=recipe.momentum, nesterov=True, fused=True)
-    return torch.optim.RMSprop(
-        groups, lr=rate, alpha=0.9, eps=1e-7, momentum=recipe.momentum, centered=True
-    )
+    return CentredRMSprop(groups, lr=rate, momentum=recipe.momentum)
 
 
-def _to_device(
-    pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], scale: float, device: str
-) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels)).to(device).float().mul_(scale)
+def _choose_device(name: str, recipe: Recipe) -> torch.device:
+    """Return the device called ``name``; raises ``ConfigError`` when it lacks the precision."""
+    device = choose_device(name)
+    if recipe.precision == "float16" and device.type != "cuda":
+        raise ConfigError(
+            f"recipe: precision float16 needs CUDA and the device is {device}: use bfloat16 or "
+            "float32."
+        )
+    return device
 
 
 def _check_fit(graph: Graph, images: Images) -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from archloom.errors import DataError
+from archloom.errors import ConfigError, DataError
 from archloom.io.weights import read_weights
 from archloom.train.measure import Failure, _append, _read_shards, measure
 from archloom.train.trainer import train
@@ -88,3 +88,9 @@ def test_an_unwritable_folder_is_explained(graphs, images, recipe, tmp_path):
 def test_nothing_to_do_starts_no_process(images, recipe):
     result = measure([], images, recipe, n_jobs=2)
     assert (result.labels, result.failures) == ([], [])
+
+
+def test_a_missing_device_stops_before_anything_is_trained(graphs, images, recipe, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ConfigError, match="no CUDA GPU"):
+        measure(graphs, images, recipe, n_jobs=1, device="cuda")

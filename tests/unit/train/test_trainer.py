@@ -1,11 +1,14 @@
 from dataclasses import replace
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 
+from archloom.data.images import Images, _decode
 from archloom.errors import ConfigError, TrainingError
+from archloom.spaces import two_path
 from archloom.train.checkpoint import save_checkpoint
-from archloom.train.recipe import Recipe
+from archloom.train.recipe import RECIPES, Recipe
 from archloom.train.trainer import epoch_generator, evaluate, learning_rate, make_optimiser, train
 
 
@@ -44,10 +47,13 @@ def test_seeds_differ(network, images, recipe):
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "sgd", "rmsprop"])
+@pytest.mark.parametrize(
+    "speed", [{}, {"precision": "bfloat16", "channels_last": True}], ids=["plain", "fast"]
+)
 def test_an_interrupted_training_goes_on_to_the_same_result(
-    tmp_path, network, images, recipe, optimiser
+    tmp_path, network, images, recipe, optimiser, speed
 ):
-    recipe = replace(recipe, optimiser=optimiser, flip=True, zoom=0.2, shift=0.1)
+    recipe = replace(recipe, optimiser=optimiser, flip=True, zoom=0.2, shift=0.1, **speed)
     checkpoint = tmp_path / "state.safetensors"
     whole = train(network(), images, recipe, seed=1)
     with pytest.raises(Stop):
@@ -156,3 +162,87 @@ def test_random_choices_depend_on_seed_and_epoch():
 
     assert draw(1, 2) == draw(1, 2)
     assert draw(1, 2) != draw(2, 1)
+
+
+# --- precision, layout and device ----------------------------------------------------------------
+
+
+def test_bfloat16_learns_with_weights_in_float32(network, images, recipe):
+    recipe = replace(recipe, epochs=10, learning_rate=0.02, norm_momentum=0.5)
+    exact = train(network(), images, recipe, seed=1)
+    coarse = train(network(), images, replace(recipe, precision="bfloat16"), seed=1)
+    assert coarse.accuracy > 0.9
+    assert coarse.history != exact.history
+    assert {tensor.dtype for tensor in coarse.weights.values()} == {torch.float32}
+
+
+def test_convolutions_run_in_the_precision_asked_for(network, images, recipe, monkeypatch):
+    seen = []
+    original = torch.nn.functional.cross_entropy
+
+    def watch(logits, *arguments, **options):
+        seen.append(logits.dtype)
+        return original(logits, *arguments, **options)
+
+    def remember(module, operands, result):
+        seen.append(result.dtype)
+
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", watch)
+    hook = torch.nn.modules.module.register_module_forward_hook(remember)
+    try:
+        train(network(), images, replace(recipe, epochs=1, precision="bfloat16"))
+    finally:
+        hook.remove()
+    # conv, batch norm, relu, mean, matmul and the whole network, then the loss in float32
+    assert seen[0] == torch.bfloat16
+    assert seen[:7].count(torch.float32) == 1 and seen[6] == torch.float32
+
+
+def test_the_layout_changes_speed_only(network, images, recipe):
+    recipe = replace(recipe, epochs=1)
+    plain = train(network(), images, recipe, seed=1)
+    other = train(network(), images, replace(recipe, channels_last=True), seed=1)
+    for name, tensor in plain.weights.items():
+        torch.testing.assert_close(other.weights[name], tensor, rtol=1e-3, atol=1e-4)
+        assert other.weights[name].is_contiguous()
+
+
+def test_float16_needs_a_gpu(network, images, recipe):
+    with pytest.raises(ConfigError, match="float16 needs CUDA and the device is cpu: use bfloat16"):
+        train(network(), images, replace(recipe, precision="float16"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_training_on_a_gpu(tmp_path, network, images, recipe, precision):
+    recipe = replace(recipe, epochs=10, learning_rate=0.02, norm_momentum=0.5, precision=precision)
+    path = tmp_path / "state.safetensors"
+    with pytest.raises(Stop):
+        stop = stop_after(2)
+        train(
+            network(), images, recipe, 1, path, checkpoint_seconds=0, progress=stop, device="cuda"
+        )
+    outcome = train(network(), images, recipe, 1, path, device="cuda")
+    assert outcome.accuracy > 0.9 and len(outcome.history) == 10
+    assert {str(tensor.device) for tensor in outcome.weights.values()} == {"cpu"}
+
+
+# --- real images ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def photographs(data_folder, tmp_path):
+    """A few dozen images of CIFAR-10."""
+    table = pq.read_table(data_folder / "cifar10" / "test.parquet").slice(0, 96)
+    pq.write_table(table, tmp_path / "few.parquet")
+    pixels, labels = _decode(tmp_path / "few.parquet")
+    return Images("few", pixels[:64], labels[:64], pixels[64:], labels[64:], 1 / 255, 10)
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar10-short"])
+def test_both_recipes_train_on_real_images(photographs, name):
+    (graph,) = two_path.sample(1, 0)
+    recipe = replace(RECIPES[name], epochs=2, batch_size=32)
+    outcome = train(graph, photographs, recipe, seed=0)
+    assert [row["loss"] < 10 for row in outcome.history] == [True, True]
+    assert 0 <= outcome.accuracy <= 1

@@ -1,0 +1,5 @@
+"""Conversion of a classification network into backbones of other tasks, and back."""
+
+from archloom.tasks.backbones import output_channels, to_classifier, to_pose, to_segmentation
+
+__all__ = ["output_channels", "to_classifier", "to_pose", "to_segmentation"]
