@@ -211,14 +211,14 @@ rule train_front:
         "<logs>/train_front/{model}.log",
     benchmark:
         "<benchmarks>/train_front/{model}.tsv"
-    threads: 2
+    threads: SETTINGS.front_training.n_jobs
     resources:
         mem_mb=4000,
         runtime=1440,
     params:
         settings=settings(
             "front_training",
-            without=["recipe"],
+            without=["recipe", "n_jobs"],
             recipe=FRONT_RECIPE.model_dump(mode="json"),
         ),
         seed=SETTINGS.seed,

@@ -185,6 +185,7 @@ def trained_front(name):
 def report_settings():
     """Return all settings but those that only say where and how fast things run."""
     places = {"run": True, "data": True, "search": {"n_jobs"}}
+    places |= {"labels": {"n_jobs"}, "front_training": {"n_jobs"}}
     return SETTINGS.model_dump(mode="json", exclude=places)
 
 

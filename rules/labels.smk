@@ -14,12 +14,12 @@ rule measure_labels:
         "<benchmarks>/measure_labels/{family}.tsv"
     wildcard_constraints:
         family=label_source("trained"),
-    threads: 2
+    threads: SETTINGS.labels.n_jobs
     resources:
         mem_mb=4000,
         runtime=1440,
     params:
-        settings=settings("labels", without=["source", "pseudo_predictor"]),
+        settings=settings("labels", without=["source", "pseudo_predictor", "n_jobs"]),
         seed=SETTINGS.seed,
         code=code_of("measure_labels"),
     message:

@@ -62,6 +62,8 @@ class Recipe(Section):
 
     dataset: Literal["digits", "cifar10"] = "digits"
     """Images: scikit-learn's digits (8x8, no download) or CIFAR-10 (32x32, data folder)."""
+    short: bool = False
+    """Begin with the dataset's short recipe (cifar10: 12 epochs instead of the paper's 200)."""
     epochs: int | None = Field(default=None, ge=1, le=10_000)
     """Passes over the training images."""
     batch_size: int | None = Field(default=None, ge=1, le=65_536)
@@ -70,6 +72,10 @@ class Recipe(Section):
     """Highest learning rate; it follows a cosine down to nearly zero."""
     optimiser: Literal["adam", "sgd", "rmsprop"] | None = None
     """Update rule of the weights."""
+    precision: Literal["float32", "bfloat16", "float16"] | None = None
+    """Of convolutions and matmuls; float16 needs a GPU. Weights and loss stay in float32."""
+    channels_last: bool | None = None
+    """Lay images out as (N, H, W, C), which is faster on most GPUs."""
 
 
 class Labels(Section):
@@ -85,6 +91,10 @@ class Labels(Section):
     """Training recipe of the source `trained`."""
     seeds: int = Field(default=1, ge=1, le=100)
     """Trainings per graph of the source `trained`."""
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    """Where the source `trained` trains; auto: on a GPU where there is one."""
+    n_jobs: int = Field(default=2, ge=1, le=1024)
+    """Networks trained at once, each in a process of its own; a GPU is shared by all."""
     noise_graphs: int = Field(default=40, ge=0)
     """Number of graphs per family that are trained with more seeds, to know the label noise."""
     noise_seeds: int = Field(default=3, ge=2, le=100)
@@ -198,6 +208,10 @@ class FrontTraining(Section):
     """Trainings of each of them."""
     recipe: Recipe | None = None
     """Their recipe; null: that of the labels."""
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    """Where they are trained; auto: on a GPU where there is one."""
+    n_jobs: int = Field(default=2, ge=1, le=1024)
+    """Networks trained at once, each in a process of its own; a GPU is shared by all."""
 
 
 class Report(Section):

@@ -25,5 +25,6 @@ if __name__ == "__main__":
             out=run.resume,
             n_jobs=run.threads,
             progress=run.progress,
+            device=settings["device"],
         )
         write_labels(result.labels, run.output["labels"])

@@ -27,6 +27,7 @@ if __name__ == "__main__":
             weights=run.resume / "weights",
             n_jobs=run.threads,
             progress=run.progress,
+            device=settings["device"],
         )
         shutil.copytree(run.resume / "weights", run.output["weights"])
         write_labels(result.labels, run.output["labels"])
