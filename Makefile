@@ -1,4 +1,4 @@
-# make demo | test | test-slow | lint | format | bench | schema. Each sets up .venv by itself.
+# make demo | test | test-slow | lint | format | bench | docs | schema. Each sets up .venv by itself.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -15,7 +15,7 @@ SNAKEMAKE_CODE := Snakefile rules
 export PATH := $(BIN):$(PATH)
 test test-slow bench: export OMP_NUM_THREADS = 1
 
-.PHONY: help environment browser demo test test-slow lint format bench schema
+.PHONY: help environment browser demo test test-slow lint format bench docs schema
 
 help:
 	@sed -n 's/^# make/make/p; s/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -65,6 +65,13 @@ format: $(STAMP) ## rewrite the code in the project's layout
 
 bench: $(STAMP) ## speed and quality suites; results go to benchmarks/results/
 	@for script in benchmarks/bench_*.py; do python "$$script"; done
+
+docs: $(STAMP) ## API reference from the docstrings, into docs/api/
+	@modules=$$(python -c "import pkgutil, archloom as a; \
+	    print('archloom', *(m.name for m in pkgutil.walk_packages(a.__path__, 'archloom.') \
+	    if m.name != 'archloom.io.restricted_child'))")
+	python -W ignore -m pdoc --no-show-source -o docs/api $$modules
+	echo "The API reference: $(CURDIR)/docs/api/archloom.html"
 
 schema: $(STAMP) ## regenerate config/default.yaml, config/schema.json and docs/configuration.md
 	python -m archloom.settings .
