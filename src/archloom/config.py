@@ -16,6 +16,7 @@ FamilyName = Literal[
     "hiaml",
     "two_path",
     "nb101",
+    "inception",
 ]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Percent = Annotated[float, Field(ge=-1000, le=100)]

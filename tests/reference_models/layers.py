@@ -9,23 +9,36 @@ from torch import nn
 EPSILON = 1e-3
 
 
-def same_pad(x, kernel, stride):
-    """Pad H and W as SAME does: the smaller half first."""
+def same_pad(x, kernel, stride, value=0.0):
+    """Pad H and W as SAME does: the smaller half first; kernel and stride are (H, W)."""
     pads = []
-    for size, window in ((x.shape[3], kernel[1]), (x.shape[2], kernel[0])):
-        total = max((math.ceil(size / stride) - 1) * stride + window - size, 0)
+    for size, window, step in zip(x.shape[:1:-1], kernel[::-1], stride[::-1], strict=True):
+        total = max((math.ceil(size / step) - 1) * step + window - size, 0)
         pads += [total // 2, total - total // 2]
-    return F.pad(x, pads)
+    return F.pad(x, pads, value=value)
 
 
 class SameConv(nn.Conv2d):
-    """Convolution without bias, SAME padding."""
+    """Convolution with SAME padding."""
 
-    def __init__(self, c_in, c_out, kernel, stride=1):
-        super().__init__(c_in, c_out, kernel, stride, bias=False)
+    def __init__(self, c_in, c_out, kernel, stride=1, *, bias=False, groups=1):
+        super().__init__(c_in, c_out, kernel, stride, bias=bias, groups=groups)
 
     def forward(self, x):
-        return super().forward(same_pad(x, self.kernel_size, self.stride[0]))
+        return super().forward(same_pad(x, self.kernel_size, self.stride))
+
+
+class SameMaxPool(nn.Module):
+    """Maximum pool with SAME padding of minus infinity."""
+
+    def __init__(self, kernel, stride):
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+
+    def forward(self, x):
+        window, strides = (self.kernel, self.kernel), (self.stride, self.stride)
+        padded = same_pad(x, window, strides, float("-inf"))
+        return F.max_pool2d(padded, self.kernel, self.stride)
 
 
 class SameAvgPool(nn.Module):
@@ -36,10 +49,10 @@ class SameAvgPool(nn.Module):
         self.kernel, self.stride = kernel, stride
 
     def forward(self, x):
-        window = (self.kernel, self.kernel)
-        total = F.avg_pool2d(same_pad(x, window, self.stride), self.kernel, self.stride)
+        window, strides = (self.kernel, self.kernel), (self.stride, self.stride)
+        total = F.avg_pool2d(same_pad(x, window, strides), self.kernel, self.stride)
         inside = F.avg_pool2d(
-            same_pad(torch.ones_like(x), window, self.stride), self.kernel, self.stride
+            same_pad(torch.ones_like(x), window, strides), self.kernel, self.stride
         )
         return total / inside
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from archloom.spaces import hiaml, nb101, nb201, two_path
+from archloom.spaces import hiaml, inception, nb101, nb201, two_path
 from archloom.spaces.common import VARIANTS, Skeleton, Variant, architecture_of
 
-FAMILIES = {"nb201": nb201, "hiaml": hiaml, "two_path": two_path, "nb101": nb101}
+FAMILIES = {
+    "nb201": nb201,
+    "hiaml": hiaml,
+    "two_path": two_path,
+    "nb101": nb101,
+    "inception": inception,
+}
 """The families by name."""
 
 __all__ = ["FAMILIES", "VARIANTS", "Skeleton", "Variant", "architecture_of"]

@@ -88,16 +88,45 @@ def shuffled(size: int, seed: int) -> Iterator[int]:
     return iter(np.random.default_rng(seed).permutation(size).tolist())
 
 
+def choice(rng: np.random.Generator, words: Sequence[str]) -> str:
+    """Return one of ``words``, each as likely as any other."""
+    return words[int(rng.integers(len(words)))]
+
+
+def mixed_operations(
+    rng: np.random.Generator,
+    first: str,
+    further: int,
+    conv_operations: Sequence[str],
+    supplementary: Sequence[str],
+) -> tuple[str, ...]:
+    """Return ``first`` and ``further`` drawn operations, shuffled: at most one is supplementary.
+
+    A draw takes any operation with equal probability; a second supplementary one is drawn again
+    from the conv operations.
+    """
+    operations, has_supplementary = [first], False
+    both = len(conv_operations) + len(supplementary)
+    for _ in range(further):
+        drawn = bool(rng.random() * both >= len(conv_operations))
+        pool = supplementary if drawn and not has_supplementary else conv_operations
+        operations.append(choice(rng, pool))
+        has_supplementary |= drawn
+    return tuple(operations[i] for i in rng.permutation(len(operations)).tolist())
+
+
 def conv_bn(
     b: GraphBuilder,
     x: int,
     channels: int,
     kernel: int | tuple[int, int] = 3,
-    stride: int = 1,
+    stride: int | tuple[int, int] = 1,
     activation: str = "",
+    *,
+    bias: bool = False,
 ) -> int:
     """Add a convolution, batch norm and, where named, an activation."""
-    y = b.unary("batchnorm", b.conv(x, channels, kernel, stride))
+    y = b.unary("batchnorm", b.conv(x, channels, kernel, stride, bias=bias))
     return b.unary(activation, y) if activation else y
 
 

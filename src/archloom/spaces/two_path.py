@@ -21,11 +21,13 @@ from archloom.graph import Graph, GraphBuilder
 from archloom.spaces.common import (
     Skeleton,
     Variant,
+    choice,
     classifier,
     conv_bn,
     distinct,
     graph_name,
     inception_s,
+    mixed_operations,
     need_known,
 )
 from archloom.spaces.common import take as take_first
@@ -131,21 +133,9 @@ def _sample_path(rng: np.random.Generator) -> list[Block]:
 def _sample_operations(rng: np.random.Generator) -> tuple[str, ...]:
     """Return one conv operation and up to two more, at most one supplementary, shuffled."""
     low, high = OPERATIONS_PER_BLOCK
-    operations = [_choice(rng, CONV_OPERATIONS)]
-    supplementary = False
-    for _ in range(rng.integers(low, high + 1) - 1):
-        drawn = bool(rng.random() * len(OPERATIONS) >= len(CONV_OPERATIONS))
-        operations.append(
-            _choice(
-                rng, SUPPLEMENTARY_OPERATIONS if drawn and not supplementary else CONV_OPERATIONS
-            )
-        )
-        supplementary |= drawn
-    return tuple(operations[i] for i in rng.permutation(len(operations)).tolist())
-
-
-def _choice(rng: np.random.Generator, words: Sequence[str]) -> str:
-    return words[int(rng.integers(len(words)))]
+    first = choice(rng, CONV_OPERATIONS)
+    further = int(rng.integers(low, high + 1)) - 1
+    return mixed_operations(rng, first, further, CONV_OPERATIONS, SUPPLEMENTARY_OPERATIONS)
 
 
 def _path(
