@@ -85,21 +85,24 @@ def _stats(graphs: list[Graph]) -> dict:
         {
             "rank": rank,
             "hash": graph.hash,
-            "score": 0.95 - 0.01 * rank,
-            "flops": flops(graph),
+            "values": {"score": 0.95 - 0.01 * rank, "flops": flops(graph)},
+            "changes": {
+                "score": 100 * (0.95 - 0.01 * rank - base) / base,
+                "flops": 100 * (flops(graph) - base_flops) / base_flops,
+            },
+            "latency": None,
             "iteration": 1 + rank % 3,
             "parent": graphs[0].hash,
             "nodes": graph.n_nodes,
-            "delta_score": 0.95 - 0.01 * rank - base,
-            "delta_flops_percent": 100 * (flops(graph) - base_flops) / base_flops,
             "delta_nodes": graph.n_nodes - graphs[0].n_nodes,
             "steps": [{"iteration": 1, "source_ops": "conv relu", "replacement_ops": "conv"}],
         }
         for rank, graph in enumerate(graphs[1:], start=1)
     ]
-    baseline = {"score": base, "flops": base_flops, "hash": graphs[0].hash, "nodes": 15}
+    values = {"score": base, "flops": base_flops}
+    baseline = {"values": values, "hash": graphs[0].hash, "nodes": 15}
     return {
-        "format": "archloom-search-stats/1",
+        "format": "archloom-search-stats/2",
         "iterations": [
             {
                 "iteration": number,
@@ -122,13 +125,18 @@ def _stats(graphs: list[Graph]) -> dict:
             "family": "nb201",
             "iterations": 3,
             "top_k": 10,
-            "min_flops_decrease": 0.0,
-            "max_flops_decrease": 20.0,
         },
         "seed": 0,
+        "stopped": "iterations",
         "front": {
-            "format": "archloom-front/1",
+            "format": "archloom-front/2",
             "model": "toy",
+            "figures": [
+                {"name": "score", "unit": "", "direction": "maximise"},
+                {"name": "flops", "unit": "", "direction": "minimise"},
+            ],
+            "objectives": ["score", "flops"],
+            "constraints": ["score>0%", "flops<0%", "flops>-20%"],
             "baseline": baseline,
             "members": members,
         },

@@ -25,8 +25,7 @@ SETTINGS: dict[str, Any] = {
     "top_k": 3,
     "max_sources": 4,
     "max_targets": 12,
-    "min_flops_decrease": -100.0,
-    "max_flops_decrease": 100.0,
+    "constraints": ("flops<100%",),
 }
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from rich.table import Table
 
 from archloom.errors import ArchloomError, ConfigError
 from archloom.graph import OPS, Graph, flops, parameters
+
+if TYPE_CHECKING:
+    from archloom.search.result import SearchResult
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -169,21 +172,35 @@ def optimise(
     ] = "segment",
     iterations: Annotated[int, typer.Option(help="Rounds of mutation.")] = 5,
     top_k: Annotated[int, typer.Option(help="Parents per round.")] = 10,
-    min_flops_decrease: Annotated[
-        float, typer.Option(help="Least FLOPs reduction in percent; negative allows growth.")
-    ] = -10.0,
-    max_flops_decrease: Annotated[
-        float, typer.Option(help="Largest FLOPs reduction in percent.")
-    ] = 100.0,
+    objective: Annotated[
+        list[str],
+        typer.Option(
+            help="What to make better, repeatable: score, flops, params, activations, latency, "
+            "measured_latency, table:FILE, [min:|max:]MODULE:FUNCTION."
+        ),
+    ] = ["score", "flops"],  # noqa: B006  # typer copies it
+    constraint: Annotated[
+        list[str],
+        typer.Option(
+            help='Limit, repeatable: "latency<=-15%" (against the input), "params<=5e6". Besides, '
+            "score>0% holds, and flops<10% if FLOPs are an objective, unless you limit them."
+        ),
+    ] = [],  # noqa: B006
+    minutes: Annotated[float | None, typer.Option(help="Stop after this time.")] = None,
+    max_visited: Annotated[
+        int | None, typer.Option(help="Stop after this many scored graphs.")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Threads where latency is measured.")] = 1,
     seed: Annotated[int, typer.Option(help="The same seed gives the same front.")] = 0,
     n_jobs: Annotated[int, typer.Option(help="Worker processes; no influence on results.")] = 1,
     state: Annotated[
         Path | None, typer.Option(help="Folder that keeps the state, to continue a stopped search.")
     ] = None,
 ) -> None:
-    """Evolve FILE: swap segments for better ones and write the Pareto front of score and FLOPs.
+    """Evolve FILE: swap segments for better ones and write the Pareto front of the objectives.
 
-    Example: archloom optimise my.json better/ --iterations 3 --min-flops-decrease -5
+    Example: archloom optimise my.onnx better/ --objective score --objective latency
+    --constraint "latency<=-15%" --minutes 10
     """
     from archloom.io import read_graph
     from archloom.report.front import write_front
@@ -197,8 +214,11 @@ def optimise(
         family=family or graph.family,
         iterations=iterations,
         top_k=top_k,
-        min_flops_decrease=min_flops_decrease,
-        max_flops_decrease=max_flops_decrease,
+        objectives=tuple(objective),
+        constraints=tuple(constraint),
+        minutes=minutes,
+        max_visited=max_visited,
+        latency_threads=threads,
     )
     artefacts = Artefacts.load(resources, _kind(kind), settings.family)
     with _progress_bar() as progress:
@@ -206,16 +226,36 @@ def optimise(
             graph, artefacts, settings, seed=seed, n_jobs=n_jobs, folder=state, progress=progress
         )
     write_front(result, to)
-    table = Table("rank", "score", "MFLOPs", "FLOPs change", "nodes", "round")
-    table.add_row("input", f"{result.score:.4f}", f"{result.flops / 1e6:,.2f}", "", "", "")
-    for rank, member in enumerate(result, start=1):
-        change = 100 * (member.flops - result.flops) / result.flops
-        cells = f"{member.score:.4f}", f"{member.flops / 1e6:,.2f}", f"{change:+.1f} %"
-        table.add_row(str(rank), *cells, str(member.graph.n_nodes), str(member.iteration))
-    out.print(table)
+    out.print(_front_table(result))
     if not result.members:
         err.print("nothing better than the input was found: try more rounds or wider limits.")
+    if result.stopped == "time":
+        err.print("the time was up: another run of this seed may end elsewhere.")
     out.print(f"{len(result.visited):,} graphs scored; wrote {to}")
+
+
+def _front_table(result: SearchResult) -> Table:
+    """Return the input and the front: every figure with its change against the input."""
+    from rich.markup import escape
+
+    from archloom.search.constraints import relative_change
+
+    figures = result.goals.figures
+    names = [f"{one.name} [{one.unit}]" if one.unit else one.name for one in figures]
+    timed = [f"measured {result.goals.timing.words} [ms]"] if result.goals.timing else []
+    table = Table("rank", *(escape(name) for name in names + timed), "nodes", "round")
+    start = [f"{result.values[one.name]:,.6g}" for one in figures]
+    table.add_row("input", *start, *([""] if timed else []), str(result.graph.n_nodes), "")
+    for rank, member in enumerate(result, start=1):
+        cells = [
+            f"{value:,.6g} ({relative_change(value, result.values[name]):+.1f} %)"
+            for name, value in member.values.items()
+        ]
+        if member.latency:
+            own, base = member.latency.own.median, member.latency.reference.median
+            cells.append(f"{own:,.4g}, input {base:,.4g} ({member.latency.change:+.1f} %)")
+        table.add_row(str(rank), *cells, str(member.graph.n_nodes), str(member.iteration))
+    return table
 
 
 def _show_graph(graph: Graph) -> None:

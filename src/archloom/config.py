@@ -19,7 +19,9 @@ FamilyName = Literal[
     "inception",
 ]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Percent = Annotated[float, Field(ge=-1000, le=100)]
+Limit = Annotated[
+    str, Field(pattern=r"^\s*[A-Za-z_]\w*\s*[<>]=?\s*[-+]?[\d.]+(e[-+]?\d+)?\s*%?\s*$")
+]
 SKELETON_OF_IMAGES = {"digits": "reduced", "cifar10": "full"}
 
 
@@ -186,12 +188,16 @@ class Search(Section):
     """A source is made of up to this many consecutive segments."""
     sparsity: Fraction = 0.5
     """Share of the vocabulary's merges switched off each time a graph is segmented."""
-    min_flops_decrease: Percent = -10
-    """Least reduction of FLOPs, in percent of the input's; negative allows growth."""
-    max_flops_decrease: Percent = 100
-    """Largest reduction of FLOPs, in percent of the input's."""
+    objectives: list[str] = Field(default=["score", "flops"], min_length=1)
+    """score, flops, params, activations, latency, measured_latency, table:FILE, MODULE:FUNCTION."""
+    constraints: list[Limit] = []
+    """Limits such as params<=5e6 or latency<=-15% of the input; besides: score>0%, flops<10%."""
+    latency_threads: int = Field(default=1, ge=1, le=1024)
+    """Threads of one inference where latency is measured."""
     max_visited: int | None = Field(default=None, ge=1)
     """Stop after this many scored graphs; null: no limit."""
+    minutes: float | None = Field(default=None, gt=0)
+    """Stop after this time; such a result depends on the machine's speed; null: no limit."""
     legacy: bool = False
     """Repeat the rules of the reference that were found wrong, for comparison only."""
     solver: str = Field(default="highs", pattern=r"^(highs|pyomo:[A-Za-z0-9_]+)$")
@@ -289,8 +295,6 @@ class Config(Section):
     @model_validator(mode="after")
     def _ranges_are_ordered(self) -> Config:
         """Pairs of bounds must leave something between them."""
-        if self.search.min_flops_decrease >= self.search.max_flops_decrease:
-            raise ValueError("search.min_flops_decrease must be below search.max_flops_decrease")
         if self.splits.dev + self.splits.test >= 1:
             raise ValueError(
                 "splits.dev + splits.test leave nothing to train on; keep them below 1"

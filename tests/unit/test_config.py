@@ -138,7 +138,8 @@ def test_settings_cannot_be_changed_after_loading():
         ({"families": {"nb210": {}}}, ["families.nb210", "not a known name", "mean nb201"]),
         ({"vocabulary": {"families": ["nb21"]}}, ["vocabulary.families.0", "mean nb201"]),
         ({"run": {"name": "a/b"}}, ["run.name", "a/b"]),
-        ({"search": {"min_flops_decrease": 100}}, ["must be below search.max_flops_decrease"]),
+        ({"search": {"constraints": ["flops=<3"]}}, ["search.constraints.0", "flops=<3"]),
+        ({"search": {"objectives": []}}, ["search.objectives", "at least 1"]),
         ({"splits": {"dev": 0.6, "test": 0.5}}, ["nothing to train on"]),
         ({"families": {"nb201": {}}}, ["names hiaml; add it to families"]),
         (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from archloom.io import write
 from archloom.io.drawing import draw_changes
-from archloom.search.evolution import SearchResult
 from archloom.search.record import save_search
+from archloom.search.result import SearchResult
 
 
 def write_front(result: SearchResult, folder: str | Path) -> None:

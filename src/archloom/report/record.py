@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,39 @@ from numpy.typing import NDArray
 from archloom.errors import DataError, FormatError
 from archloom.io.files import read_json
 
-STATS_FORMAT = "archloom-search-stats/1"
-FRONT_FORMAT = "archloom-front/1"
+STATS_FORMAT = "archloom-search-stats/2"
+FRONT_FORMAT = "archloom-front/2"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a search records of every graph; ``source``: how it comes about, "" if that is plain."""
+
+    name: str
+    unit: str = ""
+    direction: str = "minimise"
+    source: str = ""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """The input graph: predicted score, FLOPs, hash, nodes."""
+    """The input graph: predicted score, FLOPs, hash, nodes; ``values``: every figure by name."""
 
     score: float
     flops: int
     hash: str
     nodes: int
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Winner:
-    """One front member; ``steps`` are the replacements that led to it, oldest first."""
+    """One front member; ``steps`` are the replacements that led to it, oldest first.
+
+    values    every figure by name;  changes: from the input's, in percent
+    latency   measured at the end beside the input's, None where latency is no figure: ``own`` and
+              ``input`` (median, lower and upper quartile in ms), ``change_percent``
+    """
 
     rank: int
     hash: str
@@ -41,16 +57,23 @@ class Winner:
     delta_flops_percent: float
     delta_nodes: int
     steps: tuple[Mapping[str, Any], ...] = ()
+    values: Mapping[str, float] = field(default_factory=dict)
+    changes: Mapping[str, float] = field(default_factory=dict)
+    latency: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Visited:
-    """All scored graphs, (N,) each: predicted score, FLOPs, iteration, whether it was accepted."""
+    """All scored graphs, (N,) each: predicted score, FLOPs, iteration, whether it was accepted.
+
+    values   every figure by name; NaN where it was not needed to refuse a graph
+    """
 
     score: NDArray[np.float64]
     flops: NDArray[np.float64]
     iteration: NDArray[np.int64]
     accepted: NDArray[np.bool_]
+    values: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.score)
@@ -79,7 +102,13 @@ class Propagation:
 
 @dataclass(frozen=True, eq=False)
 class SearchRecord:
-    """A finished search."""
+    """A finished search.
+
+    figures                  all that was recorded of every graph
+    objectives, constraints  names of the figures that were optimised, and the limits as text
+    stopped                  what ended it: iterations, visited, or time (then another run of the
+                             same seed may end elsewhere)
+    """
 
     baseline: Baseline
     winners: tuple[Winner, ...]
@@ -90,6 +119,10 @@ class SearchRecord:
     settings: Mapping[str, Any]
     seconds: float
     seed: int
+    figures: tuple[Figure, ...] = ()
+    objectives: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    stopped: str = "iterations"
 
 
 def read_search(stats: str | Path, visited: str | Path) -> SearchRecord:
@@ -106,9 +139,9 @@ def read_search(stats: str | Path, visited: str | Path) -> SearchRecord:
     try:
         part = document["propagation"]
         return SearchRecord(
-            baseline=Baseline(**front["baseline"]),
-            winners=tuple(_winner(entry) for entry in front["members"]),
-            visited=_read_visited(visited),
+            baseline=_baseline(front["baseline"]),
+            winners=tuple(_winner(entry, front["baseline"]) for entry in front["members"]),
+            visited=_read_visited(visited, [one["name"] for one in front["figures"]]),
             iterations=tuple(document["iterations"]),
             rejected=document["rejected"],
             propagation=Propagation(
@@ -117,6 +150,10 @@ def read_search(stats: str | Path, visited: str | Path) -> SearchRecord:
             settings=document["settings"],
             seconds=float(document["seconds"]),
             seed=int(document["seed"]),
+            figures=tuple(Figure(**one) for one in front["figures"]),
+            objectives=tuple(front["objectives"]),
+            constraints=tuple(front["constraints"]),
+            stopped=document["stopped"],
         )
     except (KeyError, TypeError) as error:
         raise FormatError(
@@ -124,28 +161,47 @@ def read_search(stats: str | Path, visited: str | Path) -> SearchRecord:
         ) from error
 
 
-def _winner(entry: Mapping[str, Any]) -> Winner:
-    values = {field: entry[field] for field in Winner.__dataclass_fields__ if field != "steps"}
-    return Winner(**values, steps=tuple(entry.get("steps", ())))
+def _baseline(entry: Mapping[str, Any]) -> Baseline:
+    values = entry["values"]
+    return Baseline(values["score"], int(values["flops"]), entry["hash"], entry["nodes"], values)
 
 
-def _read_visited(path: str | Path) -> Visited:
+def _winner(entry: Mapping[str, Any], baseline: Mapping[str, Any]) -> Winner:
+    values, changes = entry["values"], entry["changes"]
+    return Winner(
+        **{key: entry[key] for key in ("rank", "hash", "iteration", "nodes", "delta_nodes")},
+        score=values["score"],
+        flops=int(values["flops"]),
+        delta_score=values["score"] - baseline["values"]["score"],
+        delta_flops_percent=changes["flops"],
+        steps=tuple(entry.get("steps", ())),
+        values=values,
+        changes=changes,
+        latency=entry["latency"],
+    )
+
+
+def _read_visited(path: str | Path, figures: Sequence[str]) -> Visited:
     """Read the columns of the table of visited graphs that a report needs."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = ["score", "flops", "iteration", "accepted"]
     try:
-        table = pq.read_table(path, columns=columns)
-        values = [table[column].to_numpy() for column in columns]
+        table = pq.read_table(path, columns=[*figures, "iteration", "accepted"])
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist: run the search first.") from error
     except (pa.ArrowException, KeyError) as error:
         raise FormatError(
             f"{path} is no table of visited graphs ({error}): run the search again."
         ) from error
-    score, flops, iteration, accepted = values
-    return Visited(score, flops.astype(np.float64), iteration.astype(np.int64), accepted)
+    values = {name: table[name].to_numpy().astype(np.float64) for name in figures}
+    return Visited(
+        values["score"],
+        values["flops"],
+        table["iteration"].to_numpy().astype(np.int64),
+        table["accepted"].to_numpy(),
+        values,
+    )
 
 
 def _foreign(path: str | Path, found: object, wanted: str) -> FormatError:

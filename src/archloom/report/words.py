@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -122,12 +123,29 @@ def noise_sentence(measured: Sequence[Measured]) -> str:
     )
 
 
-def limits_words(settings: Mapping[str, Any]) -> str:
-    """Return which FLOPs a variant may need, such as "0 to 20 % fewer FLOPs than the input"."""
-    least, most = settings["min_flops_decrease"], settings["max_flops_decrease"]
-    if least < 0:
-        return f"between {most:g} % fewer and {-least:g} % more FLOPs than the input"
-    return f"{least:g} to {most:g} % fewer FLOPs than the input"
+_RELATIONS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
+_FIGURES = {"flops": "FLOPs", "params": "parameters"}
+
+
+def limits_words(constraints: Sequence[str]) -> str:
+    """Return what a variant must fulfil, such as "score above that of the input; FLOPs at most
+    10 % more than the input's".
+    """
+    return "; ".join(_limit_words(text) for text in constraints) or "no limit"
+
+
+def _limit_words(text: str) -> str:
+    found = re.fullmatch(r"(\w+)([<>]=?)([^%]+)(%?)", text)
+    if found is None:
+        return text
+    name, relation, bound, is_percent = found.groups()
+    start = f"{_FIGURES.get(name, name)} {_RELATIONS[relation]}"
+    if not is_percent:
+        return f"{start} {float(bound):,g}"
+    change = float(bound)
+    if change == 0:
+        return f"{start} the input's"
+    return f"{start} {abs(change):g} % {'more' if change > 0 else 'less'} than the input's"
 
 
 def predictor_sentences(config: Mapping[str, Any], card: Mapping[str, Any]) -> list[str]:

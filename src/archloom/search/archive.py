@@ -24,22 +24,26 @@ from archloom.graph import Graph
 from archloom.io.files import read_json, replacing, unwritable, write_text
 from archloom.io.store import GraphStore, StoreWriter
 
-ARCHIVE_FORMAT = "archloom-search/1"
+ARCHIVE_FORMAT = "archloom-search/2"
 GRAPHS_PER_READ = 32
 """Row group of the accepted graphs: parents are read back one by one."""
 
-VISITED_SCHEMA = pa.schema(
-    [
-        ("hash", pa.string()),
-        ("score", pa.float64()),
-        ("flops", pa.int64()),
-        ("iteration", pa.int32()),
-        ("accepted", pa.bool_()),
-        ("parent", pa.string()),
-        ("step", pa.string()),
-    ],
-    metadata={"format": "archloom-visited/1"},
-)
+
+def visited_schema(figures: Sequence[str]) -> pa.Schema:
+    """Return the columns of the table of visited graphs: hash, one per figure, and what became of
+    the graph. A figure that was not needed, because another one refused the graph, is null.
+    """
+    return pa.schema(
+        [
+            ("hash", pa.string()),
+            *((name, pa.float64()) for name in figures),
+            ("iteration", pa.int32()),
+            ("accepted", pa.bool_()),
+            ("parent", pa.string()),
+            ("step", pa.string()),
+        ],
+        metadata={"format": "archloom-visited/2"},
+    )
 
 
 class Archive:
@@ -48,18 +52,21 @@ class Archive:
     Opening a folder of another run's settings raises ``SearchError``; so does one that a running
     search holds.
 
-    score, flops, iteration   one entry per accepted graph, the input first
+    figures     names of what is recorded of every graph
+    values      (accepted graphs, figures), the input first
+    iteration   one entry per accepted graph
     """
 
-    def __init__(self, folder: str | Path, settings: Mapping[str, Any]) -> None:
-        self.folder = Path(folder)
+    def __init__(
+        self, folder: str | Path, settings: Mapping[str, Any], figures: Sequence[str]
+    ) -> None:
+        self.folder, self.figures = Path(folder), tuple(figures)
         self._lock = FileLock(self.folder / ".lock")
         self._acquire()
         self._check_settings({"format": ARCHIVE_FORMAT, **settings})
         self.seen: set[str] = set()
         self.statistics: list[dict[str, Any]] = []
-        self.score: NDArray[np.float64] = np.zeros(0)
-        self.flops: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self.values: NDArray[np.float64] = np.zeros((0, len(self.figures)))
         self.iteration: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
         self._place: list[
             tuple[int, int]
@@ -80,7 +87,12 @@ class Archive:
 
     def __len__(self) -> int:
         """Return the number of accepted graphs, the input included."""
-        return len(self.score)
+        return len(self.values)
+
+    @property
+    def base(self) -> dict[str, float]:
+        """Figures of the input."""
+        return dict(zip(self.figures, self.values[0].tolist(), strict=True))
 
     @property
     def n_iterations(self) -> int:
@@ -93,14 +105,13 @@ class Archive:
         accepted: Sequence[Graph],
         statistics: Mapping[str, Any],
     ) -> None:
-        """Write one finished iteration: ``rows`` as in ``VISITED_SCHEMA`` (accepted ones in the
+        """Write one finished iteration: ``rows`` as in ``visited_schema`` (accepted ones in the
         order of ``accepted``).
         """
         number = self.n_iterations
+        table = pa.table(dict(rows), schema=visited_schema(self.figures))
         with replacing(self._path("visited", number)) as temporary:
-            pq.write_table(
-                pa.table(dict(rows), schema=VISITED_SCHEMA), temporary, compression="zstd"
-            )
+            pq.write_table(table, temporary, compression="zstd")
         with StoreWriter(self._path("accepted", number), row_group=GRAPHS_PER_READ) as store:
             for graph in accepted:
                 store.add(graph)
@@ -129,11 +140,11 @@ class Archive:
         return steps[::-1]
 
     def visited(self) -> pa.Table:
-        """Return all scored graphs of all iterations (``VISITED_SCHEMA``)."""
+        """Return all scored graphs of all iterations (``visited_schema``)."""
         parts = [
             pq.read_table(self._path("visited", number)) for number in range(self.n_iterations)
         ]
-        return pa.concat_tables(parts) if parts else VISITED_SCHEMA.empty_table()
+        return pa.concat_tables(parts) if parts else visited_schema(self.figures).empty_table()
 
     def _path(self, what: str, number: int) -> Path:
         return self.folder / f"{what}-{number:04d}.parquet"
@@ -143,8 +154,8 @@ class Archive:
         table = pq.read_table(self._path("visited", number))
         self.seen.update(table["hash"].to_pylist())
         kept = table.filter(table["accepted"])
-        self.score = np.append(self.score, kept["score"].to_pylist())
-        self.flops = np.append(self.flops, np.array(kept["flops"].to_pylist(), dtype=np.int64))
+        columns = [kept[name].to_numpy() for name in self.figures]
+        self.values = np.concatenate([self.values, np.stack(columns, axis=1)])
         self.iteration = np.append(self.iteration, np.full(len(kept), number, dtype=np.int32))
         self._place += [(number, row) for row in range(len(kept))]
         for row in kept.select(["hash", "parent", "step", "iteration"]).to_pylist():

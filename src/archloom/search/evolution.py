@@ -1,32 +1,30 @@
-"""The evolution loop (AutoGO spec 5.2): parents, children, acceptance, Pareto front.
-
-Random numbers come from streams named by seed, iteration and parent, so results depend neither on
-the number of processes nor on a restart.
-"""
+"""The evolution loop (AutoGO spec 5.2): parents, children, acceptance, Pareto front, budgets."""
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from archloom.errors import SearchError
-from archloom.graph import Graph, check, flops
+from archloom.graph import Graph, check
 from archloom.search.archive import Archive
+from archloom.search.constraints import Limits
 from archloom.search.front import choose_parents, pareto_front
-from archloom.search.mutation import Brood, Mutator
+from archloom.search.goals import Goals
+from archloom.search.mutation import Mutator
 from archloom.search.propagation import PropagationStats
+from archloom.search.result import Member, SearchResult, propagation_entry
 from archloom.search.settings import SearchSettings
+from archloom.search.workers import Candidate, Outcome, Task, stream, workers
+from archloom.train.latency import compare_latency
 
 logger = logging.getLogger(__name__)
 
@@ -35,211 +33,231 @@ ID_BLOCK = 1 << 20
 lineage.
 """
 
+COSTLY_CHUNK = 64
+"""Graphs whose costly figures are evaluated before the clock is looked at."""
+
 Progress = Callable[[int, int, int, int], None]
 """Called with (iteration, iterations, parents done, parents)."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a child must reach to be accepted (AutoGO spec 5.2, step 9)."""
-
-    base_score: float
-    base_flops: int
-    min_decrease: float
-    max_decrease: float
-
-    def refusal(self, score: float, flops: int) -> str:
-        """Return why a child is not accepted, "" if it is."""
-        decrease = 100 * (self.base_flops - flops) / self.base_flops
-        if not np.isfinite(score):
-            return "score not finite"
-        if decrease <= self.min_decrease:
-            return "too many FLOPs"
-        if decrease >= self.max_decrease:
-            return "too few FLOPs"
-        return "" if score > self.base_score else "score not above the input's"
-
-
-@dataclass(frozen=True, eq=False)
-class Member:
-    """One member of the final front."""
-
-    graph: Graph
-    score: float
-    flops: int
-    iteration: int
-    parent: str
-    steps: list[dict[str, Any]]
-
-
-@dataclass(frozen=True, eq=False)
-class SearchResult:
-    """What a search found in ``graph``, whose own ``score`` and ``flops`` are the baseline.
-
-    members      the front without the input, by falling score; empty when nothing better was found
-    statistics   one entry per iteration: parents, children, unique, accepted, rejected by reason,
-                 seconds
-    visited      table of all scored graphs, see ``archloom.search.archive.VISITED_SCHEMA``
-    """
-
-    graph: Graph
-    score: float
-    flops: int
-    members: list[Member]
-    statistics: list[dict[str, Any]]
-    visited: Any
-    settings: SearchSettings
-    seed: int
-
-    def __len__(self) -> int:
-        return len(self.members)
-
-    def __iter__(self) -> Iterator[Member]:
-        return iter(self.members)
-
-    def __getitem__(self, rank: int) -> Member:
-        return self.members[rank]
-
-    @property
-    def rejected(self) -> Counter[str]:
-        """Rejected candidates of all iterations, by reason."""
-        total: Counter[str] = Counter()
-        for entry in self.statistics:
-            total.update(entry["rejected"])
-        return total
-
-    @property
-    def propagation(self) -> PropagationStats:
-        """Shape propagation over all iterations."""
-        total = PropagationStats()
-        for entry in self.statistics:
-            part = entry["propagation"]
-            total.add(
-                PropagationStats(
-                    part["calls"], part["hits"], Counter(part["outcomes"]), part["seconds"]
-                )
-            )
-        return total
 
 
 def evolve(
     graph: Graph,
     mutator: Mutator,
+    goals: Goals | None = None,
     *,
     seed: int = 0,
     folder: str | Path | None = None,
     n_jobs: int = 1,
     progress: Progress | None = None,
 ) -> SearchResult:
-    """Evolve ``graph`` and return the Pareto front of (score, FLOPs) that was found.
+    """Evolve ``graph`` and return the Pareto front over the objectives that was found.
 
+    goals    default: those that the mutator's settings name
     folder   keeps the state after every iteration and resumes from it; default: a temporary one
     n_jobs   processes that mutate parents; the result does not depend on it
 
-    Raises ``GraphError`` for an invalid input and ``SearchError`` for a folder in use or of other
-    settings.
+    Raises ``GraphError`` for an invalid input, ``ConfigError`` for goals that cannot be read and
+    ``SearchError`` for a folder in use or of other settings, or an input without a figure.
     """
     check(graph)
     settings = mutator.settings
+    goals = goals or Goals.of(settings.objectives, settings.constraints, settings.latency_threads)
     home = nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="archloom-")
     fingerprint = {
         "input": graph.hash,
         "seed": seed,
         "made_of": mutator.identity,
         **settings.identity,
+        **goals.identity,
     }
-    with home as path, Archive(path, fingerprint) as archive:
+    with home as path, Archive(path, fingerprint, goals.names) as archive:
+        search = _Search(archive, graph, goals, settings, seed, progress)
         if not archive.n_iterations:
-            _start(archive, graph, mutator, seed)
-        with _workers(mutator, n_jobs) as mutate:
-            while archive.n_iterations <= settings.iterations and not _spent(archive, settings):
-                _iterate(archive, graph, mutate, settings, seed, progress)
-        return _result(archive, graph, settings, seed)
+            search.start(mutator)
+        with workers(mutator, n_jobs) as mutate:
+            while not search.stopped:
+                search.iterate(mutate)
+        return search.result()
 
 
-def _spent(archive: Archive, settings: SearchSettings) -> bool:
-    return settings.max_visited is not None and len(archive.seen) >= settings.max_visited
+class _Search:
+    """One run of ``evolve``."""
 
+    def __init__(
+        self,
+        archive: Archive,
+        graph: Graph,
+        goals: Goals,
+        settings: SearchSettings,
+        seed: int,
+        progress: Progress | None,
+    ) -> None:
+        self.archive, self.graph, self.goals, self.settings = archive, graph, goals, settings
+        self.seed, self.progress = seed, progress
+        spent = sum(entry["seconds"] for entry in archive.statistics)
+        minutes = inf if settings.minutes is None else settings.minutes
+        self._deadline = time.perf_counter() + 60 * minutes - spent
+        self._first_id = max(int(graph.ids.max()), 0) // ID_BLOCK * ID_BLOCK
 
-def _start(archive: Archive, graph: Graph, mutator: Mutator, seed: int) -> None:
-    """Record the input as iteration 0."""
-    score = mutator.baseline(graph, stream(seed, 0, graph.hash))
-    row = (graph.hash, score, flops(graph), 0, True, "", "")
-    archive.add_iteration(_rows([row]), [graph], _statistics(0, [], [], 0.0))
+    @property
+    def stopped(self) -> str:
+        """What has ended the search, "" while it goes on."""
+        settings, archive = self.settings, self.archive
+        if archive.n_iterations > settings.iterations:
+            return "iterations"
+        if settings.max_visited is not None and len(archive.seen) >= settings.max_visited:
+            return "visited"
+        return "time" if self._out_of_time() else ""
 
+    def _out_of_time(self) -> bool:
+        return time.perf_counter() >= self._deadline
 
-def _iterate(
-    archive: Archive,
-    graph: Graph,
-    mutate: Callable[[Sequence[Task]], Iterator[Outcome]],
-    settings: SearchSettings,
-    seed: int,
-    progress: Progress | None,
-) -> None:
-    """Run one iteration and write it to ``archive``."""
-    begun, number = time.perf_counter(), archive.n_iterations
-    chosen = choose_parents(
-        archive.score,
-        archive.flops.astype(np.float64),
-        settings.top_k,
-        stream(seed, number, "parents"),
-    )
-    parents = [archive.graph(index) for index in chosen.tolist()]
-    limits = Limits(
-        float(archive.score[0]),
-        int(archive.flops[0]),
-        settings.min_flops_decrease,
-        settings.max_flops_decrease,
-    )
-    tasks = [Task(parent, seed, number, limits) for parent in parents]
-    rows: list[tuple[Any, ...]] = []
-    accepted: list[Graph] = []
-    outcomes: list[Outcome] = []
-    seen_now: set[str] = set()
-    for done, outcome in enumerate(mutate(tasks), start=1):
-        brood = outcome.brood
-        for index, digest in enumerate(brood.hashes):
-            if digest in archive.seen or digest in seen_now:
-                brood.rejected["seen before"] += 1
-                continue
-            seen_now.add(digest)
-            row = (float(brood.scores[index]), int(brood.flops[index]))
-            reason = limits.refusal(*row)
-            brood.rejected.update([reason] if reason else [])
-            rows.append(
-                (digest, *row, number, not reason, parents[done - 1].hash, brood.steps[index])
+    def start(self, mutator: Mutator) -> None:
+        """Record the input as iteration 0."""
+        graph, begun = self.graph, time.perf_counter()
+        values = {"score": mutator.baseline(graph, stream(self.seed, 0, graph.hash))}
+        for count in self.goals.counts:
+            values[count.name] = float(count.values([graph])[0])
+        for objective in self.goals.costly:
+            (found,) = objective.values([graph])
+            if isinstance(found, str):
+                raise SearchError(f"the input has no {objective.name}: {found}.")
+            values[objective.name] = found
+        candidate = Candidate(graph.hash, values, "", "", graph)
+        self._record(0, [candidate], [], time.perf_counter() - begun)
+
+    def iterate(self, mutate: Callable[[Sequence[Task]], Iterator[Outcome]]) -> None:
+        """Run one iteration and write it to the archive."""
+        begun, number, archive = time.perf_counter(), self.archive.n_iterations, self.archive
+        chosen = choose_parents(
+            archive.values[:, self.goals.columns],
+            self.goals.maximise,
+            self.settings.top_k,
+            stream(self.seed, number, "parents"),
+        )
+        parents = [archive.graph(index) for index in chosen.tolist()]
+        limits = self.goals.limits(archive.base)
+        first_id = self._first_id + number * ID_BLOCK
+        tasks = [
+            Task(parent, self.seed, number, first_id, self.goals.counts, limits)
+            for parent in parents
+        ]
+        new: dict[str, Candidate] = {}
+        outcomes: list[Outcome] = []
+        for done, outcome in enumerate(mutate(tasks), start=1):
+            for candidate in outcome.candidates:
+                if candidate.hash in archive.seen or candidate.hash in new:
+                    outcome.brood.rejected["seen before"] += 1
+                else:
+                    new[candidate.hash] = candidate
+            outcomes.append(outcome)
+            logger.debug("iteration %d parent %d/%d", number, done, len(tasks))
+            if self.progress:
+                self.progress(number, self.settings.iterations, done, len(tasks))
+            if self._out_of_time():
+                break
+        evaluated = self._evaluate(list(new.values()), limits)
+        self._record(number, evaluated, outcomes, time.perf_counter() - begun)
+
+    def _evaluate(self, candidates: Sequence[Candidate], limits: Limits) -> list[Candidate]:
+        """Return the candidates with their costly figures, as far as they need them; those that
+        time did not suffice for are left out.
+        """
+        if not self.goals.costly:
+            return list(candidates)
+        done: list[Candidate] = []
+        for start in range(0, len(candidates), COSTLY_CHUNK):
+            if start and self._out_of_time():
+                break
+            chunk = candidates[start : start + COSTLY_CHUNK]
+            for objective in self.goals.costly:
+                passed = [one for one in chunk if not one.refusal]
+                found = objective.values([one.graph for one in passed if one.graph is not None])
+                for one, figure in zip(passed, found, strict=True):
+                    one.take(objective.name, figure, limits)
+            done += chunk
+        return done
+
+    def _record(
+        self,
+        number: int,
+        candidates: Sequence[Candidate],
+        outcomes: Sequence[Outcome],
+        seconds: float,
+    ) -> None:
+        rows: dict[str, list[Any]] = {
+            "hash": [one.hash for one in candidates],
+            **{name: [one.values.get(name) for one in candidates] for name in self.archive.figures},
+            "iteration": [number] * len(candidates),
+            "accepted": [not one.refusal for one in candidates],
+            "parent": [one.parent for one in candidates],
+            "step": [one.step for one in candidates],
+        }
+        accepted = [one.graph for one in candidates if one.graph is not None and not one.refusal]
+        if number:
+            accepted = [
+                child.replace(name=f"{self.graph.name}-{number}-{index}")
+                for index, child in enumerate(accepted)
+            ]
+        refused = Counter(one.refusal for one in candidates if one.refusal)
+        statistics = _statistics(number, outcomes, refused, len(candidates), len(accepted), seconds)
+        self.archive.add_iteration(rows, accepted, statistics)
+        logger.info(
+            "iteration %d/%d parents %d children %d new %d accepted %d visited %d",
+            number,
+            self.settings.iterations,
+            statistics["parents"],
+            statistics["children"],
+            statistics["unique"],
+            statistics["accepted"],
+            len(self.archive.seen),
+        )
+
+    def result(self) -> SearchResult:
+        """Return the front without the input; latencies are measured again."""
+        archive, goals = self.archive, self.goals
+        table = archive.visited()
+        kept = table.filter(table["accepted"]).select(["hash", "parent"]).to_pylist()
+        front = pareto_front(archive.values[:, goals.columns], goals.maximise)
+        members = [
+            Member(
+                graph=archive.graph(index),
+                values=dict(zip(goals.names, archive.values[index].tolist(), strict=True)),
+                iteration=int(archive.iteration[index]),
+                parent=kept[index]["parent"],
+                steps=archive.lineage(kept[index]["hash"]),
             )
-            if not reason:
-                name = f"{graph.name}-{number}-{len(accepted)}"
-                accepted.append(outcome.graphs[index].replace(name=name))
-        outcome.graphs.clear()
-        outcomes.append(outcome)
-        logger.debug("iteration %d parent %d/%d", number, done, len(tasks))
-        if progress:
-            progress(number, settings.iterations, done, len(tasks))
-    statistics = _statistics(number, outcomes, rows, time.perf_counter() - begun)
-    archive.add_iteration(_rows(rows), accepted, statistics)
-    logger.info(
-        "iteration %d/%d parents %d children %d new %d accepted %d visited %d",
-        number,
-        settings.iterations,
-        len(parents),
-        statistics["children"],
-        statistics["unique"],
-        statistics["accepted"],
-        len(archive.seen),
-    )
-
-
-def _rows(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    names = ("hash", "score", "flops", "iteration", "accepted", "parent", "step")
-    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+            for index in front.tolist()
+            if index
+        ]
+        timing = goals.timing
+        if timing is not None:
+            again = compare_latency(self.graph, [member.graph for member in members], timing)
+            members = [
+                replace(member, latency=found) for member, found in zip(members, again, strict=True)
+            ]
+        return SearchResult(
+            graph=self.graph,
+            values=archive.base,
+            members=members,
+            statistics=archive.statistics,
+            visited=table,
+            goals=goals,
+            settings=self.settings,
+            seed=self.seed,
+            stopped=self.stopped,
+        )
 
 
 def _statistics(
-    number: int, outcomes: Sequence[Outcome], rows: Sequence[tuple[Any, ...]], seconds: float
+    number: int,
+    outcomes: Sequence[Outcome],
+    refused: Counter[str],
+    unique: int,
+    accepted: int,
+    seconds: float,
 ) -> dict[str, Any]:
-    rejected: Counter[str] = Counter()
+    rejected: Counter[str] = refused.copy()
     activity: Counter[str] = Counter()
     propagation = PropagationStats()
     for outcome in outcomes:
@@ -250,125 +268,10 @@ def _statistics(
         "iteration": number,
         "parents": len(outcomes),
         "children": sum(len(outcome.brood.hashes) for outcome in outcomes),
-        "unique": len(rows),
-        "accepted": sum(row[4] for row in rows),
+        "unique": unique if number else 0,
+        "accepted": accepted,
         "rejected": {reason: n for reason, n in sorted(rejected.items()) if n},
         "propagation": propagation_entry(propagation),
         "activity_seconds": {name: round(value, 3) for name, value in activity.items()},
         "seconds": round(seconds, 3),
     }
-
-
-def propagation_entry(stats: PropagationStats) -> dict[str, Any]:
-    """Return propagation counts as JSON values."""
-    outcomes = dict(sorted(stats.outcomes.items()))
-    return {
-        "calls": stats.calls,
-        "hits": stats.hits,
-        "outcomes": outcomes,
-        "seconds": stats.seconds,
-    }
-
-
-def _result(archive: Archive, graph: Graph, settings: SearchSettings, seed: int) -> SearchResult:
-    table = archive.visited()
-    kept = table.filter(table["accepted"]).select(["hash", "parent"]).to_pylist()
-    members = []
-    for index in pareto_front(archive.score, archive.flops.astype(np.float64)).tolist():
-        if index == 0:
-            continue
-        member = archive.graph(index)
-        members.append(
-            Member(
-                member,
-                float(archive.score[index]),
-                int(archive.flops[index]),
-                int(archive.iteration[index]),
-                kept[index]["parent"],
-                archive.lineage(kept[index]["hash"]),
-            )
-        )
-    return SearchResult(
-        graph=graph,
-        score=float(archive.score[0]),
-        flops=int(archive.flops[0]),
-        members=members,
-        statistics=archive.statistics,
-        visited=table,
-        settings=settings,
-        seed=seed,
-    )
-
-
-# --- streams and processes ---
-
-
-def stream(seed: int, iteration: int, name: str) -> np.random.Generator:
-    """Return the random stream called ``name`` (a graph hash or a word) of an iteration."""
-    return np.random.default_rng([seed, iteration, *name.encode()])
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """One parent to mutate."""
-
-    parent: Graph
-    seed: int
-    iteration: int
-    limits: Limits
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What came of a task; ``graphs`` has the acceptable children only, by their number in
-    ``brood``.
-    """
-
-    brood: Brood
-    graphs: dict[int, Graph]
-    propagation: PropagationStats
-
-
-def _mutate(mutator: Mutator, task: Task) -> Outcome:
-    mutator.propagator.stats = PropagationStats()
-    rng = stream(task.seed, task.iteration, task.parent.hash)
-    brood = mutator(task.parent, rng, task.iteration * ID_BLOCK)
-    graphs = {
-        index: child
-        for index, child in enumerate(brood.graphs)
-        if not task.limits.refusal(float(brood.scores[index]), int(brood.flops[index]))
-    }
-    brood.graphs = []
-    return Outcome(brood, graphs, mutator.propagator.stats)
-
-
-_worker_mutator: Mutator | None = None
-
-
-def _prepare_worker(mutator: Mutator) -> None:
-    """Keep the mutator of this process."""
-    global _worker_mutator
-    _worker_mutator = mutator
-
-
-def _mutate_in_worker(task: Task) -> Outcome:
-    if _worker_mutator is None:
-        raise SearchError(
-            "the worker process was not prepared: this is a defect, please report it."
-        )
-    return _mutate(_worker_mutator, task)
-
-
-@contextmanager
-def _workers(
-    mutator: Mutator, n_jobs: int
-) -> Iterator[Callable[[Sequence[Task]], Iterator[Outcome]]]:
-    """Yield a function that maps tasks to outcomes in order, in this process or in ``n_jobs``
-    others.
-    """
-    if n_jobs == 1:
-        yield lambda tasks: (_mutate(mutator, task) for task in tasks)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(n_jobs, context, _prepare_worker, (mutator,)) as pool:
-        yield lambda tasks: pool.map(_mutate_in_worker, tasks)

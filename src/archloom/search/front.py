@@ -1,75 +1,88 @@
-"""Pareto front of (score, FLOPs) and the choice of parents (AutoGO spec 5.2 with corrections B11,
-B12).
+"""Pareto front over any number of objectives and the choice of parents (AutoGO spec 5.2 with
+corrections B11, B12).
+
+``values`` is (n, k): k objectives of n graphs; ``maximise`` (k,) tells which of them are better
+when they are larger.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
-def pareto_front(score: Vector, flops: Vector) -> NDArray[np.int64]:
-    """Return the indices that no other point beats, by falling score.
+def pareto_front(values: Matrix, maximise: Flags) -> NDArray[np.int64]:
+    """Return the indices that no other point beats, best in the first objective first.
 
-    A point is beaten by one with at least its score and at most its FLOPs that is better in one of
-    the two; of equal points the first stays.
+    A point is beaten by one that is at least as good in every objective and better in one; of equal
+    points the first stays.
     """
-    order = np.lexsort((np.arange(len(score)), flops, -score))
-    best_before = np.concatenate([[np.inf], np.minimum.accumulate(flops[order])[:-1]])
-    return order[flops[order] < best_before]
+    loss = np.where(maximise, -values, values)
+    rest = np.lexsort(loss.T[::-1])  # whoever beats a point stands before it
+    front = []
+    while len(rest):
+        best = rest[0]
+        front.append(best)
+        rest = rest[(loss[rest] < loss[best]).any(axis=1)]
+    return np.array(front, dtype=np.int64)
 
 
-def rank_sum(score: Vector, flops: Vector) -> NDArray[np.int64]:
-    """Return ``(n,)`` rank by score (best 0) plus rank by FLOPs (least 0); ties share the better
-    rank (spec table 8).
+def rank_sum(values: Matrix, maximise: Flags) -> NDArray[np.int64]:
+    """Return ``(n,)`` the sum of the ranks by each objective (best 0); ties share the better rank
+    (spec table 8).
     """
-    by_score = np.searchsorted(np.sort(-score), -score)
-    by_flops = np.searchsorted(np.sort(flops), flops)
-    return (by_score + by_flops).astype(np.int64)
+    loss = np.where(maximise, -values, values)
+    ranks = [np.searchsorted(np.sort(column), column) for column in loss.T]
+    return np.sum(ranks, axis=0).astype(np.int64)
 
 
 def choose_parents(
-    score: Vector, flops: Vector, top_k: int, rng: np.random.Generator
+    values: Matrix, maximise: Flags, top_k: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Return at most ``top_k`` distinct indices of the scored graphs to mutate next.
 
-    Front members come first: all of them if they are at most m * m with m = floor(sqrt(top_k)),
-    else one per cell of an m x m grid over both ranges (half-open cells) and random others.
-    Missing parents are filled from the rest of the history by least rank sum, earlier ones first.
+    Front members come first: all of them if they are at most m ** k, the largest such power not
+    above top_k; else one per cell of a grid with m intervals over the range of each objective
+    (half-open cells) and random others. Missing parents are filled from the rest of the history by
+    least rank sum, earlier ones first.
     """
-    front = pareto_front(score, flops)
-    side = math.isqrt(top_k)
-    if len(front) > max(side * side, 1):
-        front = _spread(front, score, flops, side, top_k, rng)
+    front = pareto_front(values, maximise)
+    side = _side(top_k, values.shape[1])
+    if len(front) > side ** values.shape[1]:
+        front = _spread(front, values[front], side, top_k, rng)
     front = front[:top_k]
-    rest = np.setdiff1d(np.arange(len(score)), front)
-    ranks = rank_sum(score, flops)[rest]
+    rest = np.setdiff1d(np.arange(len(values)), front)
+    ranks = rank_sum(values, maximise)[rest]
     return np.concatenate([front, rest[np.argsort(ranks, kind="stable")][: top_k - len(front)]])
 
 
+def _side(top_k: int, dimensions: int) -> int:
+    """Return the largest m with m ** dimensions <= top_k."""
+    side = 1
+    while (side + 1) ** dimensions <= top_k:
+        side += 1
+    return side
+
+
 def _spread(
-    front: NDArray[np.int64],
-    score: Vector,
-    flops: Vector,
-    side: int,
-    top_k: int,
-    rng: np.random.Generator,
+    front: NDArray[np.int64], values: Matrix, side: int, top_k: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Return ``top_k`` front members: one random member per occupied grid cell, then random
     others.
     """
-    cell = _cells(score[front], side) * side + _cells(flops[front], side)
+    cell = np.zeros(len(front), dtype=np.int64)
+    for column in values.T:
+        cell = cell * side + _cells(column, side)
     picked = [int(rng.choice(np.flatnonzero(cell == value))) for value in np.unique(cell)]
     others = np.setdiff1d(np.arange(len(front)), picked)
     extra = rng.choice(others, size=min(top_k - len(picked), len(others)), replace=False)
     return front[np.concatenate([picked, extra]).astype(np.int64)]
 
 
-def _cells(values: Vector, side: int) -> NDArray[np.int64]:
+def _cells(values: NDArray[np.float64], side: int) -> NDArray[np.int64]:
     """Return the interval (0..side-1) of each value; the largest value belongs to the last
     interval.
     """

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.graph import Graph, disjoint_union, node_flops, union_hashes
+from archloom.graph import Graph, disjoint_union, union_hashes
 from archloom.graph.check import faulty_nodes
 from archloom.search.propagation import Propagator
 from archloom.search.regions import Region, find_regions, single_node_regions
@@ -33,16 +33,15 @@ from archloom.segments.tokeniser import Segmentation, Tokeniser
 class Brood:
     """The distinct children of one parent.
 
-    hashes, scores, flops   one entry per child
-    graphs                  the children
-    steps                   what was replaced by what, as text, one per child
-    rejected                number of candidates that fell out, by reason
-    seconds                 time by activity
+    hashes, scores   one entry per child
+    graphs           the children
+    steps            what was replaced by what, as text, one per child
+    rejected         number of candidates that fell out, by reason
+    seconds          time by activity
     """
 
     hashes: list[str] = field(default_factory=list)
     scores: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    flops: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     graphs: list[Graph] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
@@ -163,7 +162,6 @@ class Mutator:
             return
         union, bounds = disjoint_union([proposal.child for proposal in proposals])
         sound = validate(union, bounds, brood.rejected)
-        flops = np.add.reduceat(node_flops(union), bounds[:-1])
         clock.lap(brood, "validate")
         hashes = union_hashes(union, bounds)
         kept = np.flatnonzero(sound).tolist()
@@ -176,7 +174,6 @@ class Mutator:
         for child, digest in zip(brood.graphs, brood.hashes, strict=True):
             child.remember_hash(digest)
         brood.steps = [steps[i] for i in chosen]
-        brood.flops = flops[chosen]
         brood.scores = opened.scores([proposals[i] for i in chosen]) if chosen else brood.scores
         clock.lap(brood, "score")
 

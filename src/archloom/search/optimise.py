@@ -4,6 +4,7 @@ predictor.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -11,8 +12,11 @@ from typing import Self
 from archloom.errors import DataError
 from archloom.graph import Graph
 from archloom.predict import GNN, PSC, load_predictor
-from archloom.search.evolution import Progress, SearchResult, evolve
+from archloom.search.evolution import Progress, evolve
+from archloom.search.goals import Goals
 from archloom.search.mutation import Mutator
+from archloom.search.objectives import Objective
+from archloom.search.result import SearchResult
 from archloom.search.scoring import scoring_of
 from archloom.search.settings import SearchSettings
 from archloom.segments.database import SegmentDatabase
@@ -69,26 +73,38 @@ def optimise(
     artefacts: Artefacts | str | Path = "resources",
     settings: SearchSettings | None = None,
     *,
+    objectives: Sequence[str | Objective] | None = None,
+    constraints: Sequence[str] | None = None,
     seed: int = 0,
     n_jobs: int = 1,
     folder: str | Path | None = None,
     progress: Progress | None = None,
 ) -> SearchResult:
-    """Evolve ``graph``; ``result[0]`` is the member of the front with the best predicted score.
+    """Evolve ``graph``; ``result[0]`` is the member of the front that is best in the first
+    objective, by default the predicted score.
 
-    artefacts   or the folder that holds them, see ``Artefacts.load``
-    settings    default: ``SearchSettings`` with the permitted operations of the graph's family
-    folder      keeps the state after every iteration, so that a stopped search continues
+    artefacts     or the folder that holds them, see ``Artefacts.load``
+    settings      default: ``SearchSettings`` with the permitted operations of the graph's family
+    objectives    words of ``archloom.search.objectives``, or objectives such as
+                  ``Custom("energy", "mJ", function=my_function)``; default: those of ``settings``
+    constraints   such as ``latency<=-15%``; default: those of ``settings``
+    folder        keeps the state after every iteration, so that a stopped search continues
 
-    Raises ``GraphError`` for an invalid graph, ``DataError`` for missing artefacts and
-    ``SearchError`` for a folder in use.
+    Raises ``GraphError`` for an invalid graph, ``ConfigError`` for goals that cannot be read,
+    ``DataError`` for missing artefacts and ``SearchError`` for a folder in use.
     """
     if not isinstance(artefacts, Artefacts):
         artefacts = Artefacts.load(artefacts, family=graph.family)
     settings = settings or SearchSettings(family=graph.family)
+    goals = Goals.of(
+        settings.objectives if objectives is None else objectives,
+        settings.constraints if constraints is None else constraints,
+        settings.latency_threads,
+    )
     return evolve(
         graph,
         artefacts.mutator(settings),
+        goals,
         seed=seed,
         folder=folder,
         n_jobs=n_jobs,

@@ -11,10 +11,12 @@ import pyarrow.parquet as pq
 
 from archloom.io.files import replacing, write_text
 from archloom.io.store import write_store
-from archloom.search.evolution import Member, SearchResult, propagation_entry
+from archloom.search.constraints import relative_change
+from archloom.search.result import Member, SearchResult, propagation_entry
+from archloom.train.latency import Comparison
 
-FRONT_FORMAT = "archloom-front/1"
-STATS_FORMAT = "archloom-search-stats/1"
+FRONT_FORMAT = "archloom-front/2"
+STATS_FORMAT = "archloom-search-stats/2"
 
 
 def save_search(
@@ -23,7 +25,7 @@ def save_search(
     """Write a search result.
 
     front     graph store of the members, best score first, named ``<input>-rank-1``, ...
-    visited   table of all scored graphs, see ``archloom.search.archive.VISITED_SCHEMA``
+    visited   table of all scored graphs, see ``archloom.search.archive.visited_schema``
     stats     JSON: the front's figures (``front_document``) and the search's statistics
     """
     named = (
@@ -38,13 +40,19 @@ def save_search(
 
 
 def front_document(result: SearchResult) -> dict[str, Any]:
-    """Return the figures of the front and of the input as JSON values."""
+    """Return the figures of the front and of the input as JSON values.
+
+    ``values`` of the input and of each member hold every figure by name; ``objectives`` name those
+    that were optimised, ``figures`` all of them with unit and direction.
+    """
     return {
         "format": FRONT_FORMAT,
         "model": result.graph.name,
+        "figures": [one.describe() for one in result.goals.figures],
+        "objectives": [one.name for one in result.goals.objectives],
+        "constraints": [str(one) for one in result.goals.constraints],
         "baseline": {
-            "score": result.score,
-            "flops": result.flops,
+            "values": dict(result.values),
             "hash": result.graph.hash,
             "nodes": result.graph.n_nodes,
         },
@@ -65,6 +73,7 @@ def stats_document(result: SearchResult) -> dict[str, Any]:
         "seconds": round(sum(entry["seconds"] for entry in result.statistics), 3),
         "settings": asdict(result.settings),
         "seed": result.seed,
+        "stopped": result.stopped,
     }
 
 
@@ -72,13 +81,26 @@ def _entry(result: SearchResult, rank: int, member: Member) -> dict[str, Any]:
     return {
         "rank": rank,
         "hash": member.graph.hash,
-        "score": member.score,
-        "flops": member.flops,
+        "values": dict(member.values),
+        "changes": {
+            name: relative_change(value, result.values[name])
+            for name, value in member.values.items()
+        },
+        "latency": _latency_entry(member.latency),
         "iteration": member.iteration,
         "parent": member.parent,
         "nodes": member.graph.n_nodes,
-        "delta_score": member.score - result.score,
-        "delta_flops_percent": 100 * (member.flops - result.flops) / result.flops,
         "delta_nodes": member.graph.n_nodes - result.graph.n_nodes,
         "steps": member.steps,
+    }
+
+
+def _latency_entry(found: Comparison | None) -> dict[str, Any] | None:
+    """Return latencies in ms, and the change in percent, as JSON values."""
+    if found is None:
+        return None
+    return {
+        "own": asdict(found.own),
+        "input": asdict(found.reference),
+        "change_percent": found.change,
     }

@@ -158,11 +158,11 @@ class _Kinds:
         rows = self._rows(fuses)
         _, first, self.of_node = np.unique(rows, axis=0, return_index=True, return_inverse=True)
         self.of_node = self.of_node.reshape(-1)
-        self.first = first.tolist()
-        free = (rows[first] < 0).all(axis=1)
+        self.first: list[int] = first.tolist()
+        free: list[bool] = (rows[first, 0] < 0).tolist()
         self.keys = [
             FREE if nothing else _key(self.union, node)
-            for node, nothing in zip(self.first, free.tolist(), strict=True)
+            for node, nothing in zip(self.first, free, strict=True)
         ]
 
     def _rows(self, fuses: bool) -> NDArray[np.int64]:

@@ -127,8 +127,10 @@ def test_numbers_have_a_proper_minus_and_no_negative_zero():
     assert percent(None) == "–"
 
 
-def test_limits_of_flops_are_told_without_negative_decreases():
-    limits = {"min_flops_decrease": 0.0, "max_flops_decrease": 20.0}
-    assert limits_words(limits) == "0 to 20 % fewer FLOPs than the input"
-    growing = limits_words({**limits, "min_flops_decrease": -10.0})
-    assert growing == "between 20 % fewer and 10 % more FLOPs than the input"
+def test_limits_are_told_in_words():
+    words = limits_words(["score>0%", "flops<10%", "latency<=-15%", "params<=5e6"])
+    assert words == (
+        "score above the input's; FLOPs below 10 % more than the input's; "
+        "latency at most 15 % less than the input's; parameters at most 5e+06"
+    )
+    assert limits_words([]) == "no limit"

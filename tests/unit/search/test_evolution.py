@@ -11,10 +11,11 @@ import pytest
 from archloom.errors import ConfigError, GraphError, SearchError
 from archloom.graph import OPS, check, disjoint_union, flops, infer_shapes
 from archloom.io.store import GraphStore
-from archloom.search.evolution import ID_BLOCK, evolve, stream
+from archloom.search.evolution import ID_BLOCK, evolve
 from archloom.search.mutation import validate
 from archloom.search.record import save_search
 from archloom.search.settings import SearchSettings
+from archloom.search.workers import stream
 from search_world import make_mutator
 
 
@@ -27,10 +28,10 @@ def test_children_are_valid_distinct_and_scored(network, unit):
     mutator = make_mutator(unit=unit, max_targets=30)
     brood = mutator(network, stream(0, 1, network.hash), ID_BLOCK)
     assert len(brood.hashes) > 10
-    assert len(set(brood.hashes)) == len(brood.hashes) == len(brood.scores) == len(brood.flops)
-    for child, digest, cost in zip(brood.graphs, brood.hashes, brood.flops, strict=True):
+    assert len(set(brood.hashes)) == len(brood.hashes) == len(brood.scores)
+    for child, digest in zip(brood.graphs, brood.hashes, strict=True):
         check(child)
-        assert child.hash == digest and flops(child) == cost
+        assert child.hash == digest
         assert np.array_equal(infer_shapes(child).resolution, child.resolution)
         new = np.setdiff1d(child.ids, network.ids)
         assert (new >= ID_BLOCK).all()
@@ -39,11 +40,9 @@ def test_children_are_valid_distinct_and_scored(network, unit):
 def test_the_front_beats_the_input_and_obeys_the_flops_limits(mutator, network):
     result = evolve(network, mutator)
     assert result.members
-    base = flops(network)
     for member in result.members:
-        decrease = 100 * (base - member.flops) / base
         assert member.score > result.score
-        assert mutator.settings.min_flops_decrease < decrease < mutator.settings.max_flops_decrease
+        assert member.flops == flops(member.graph) < 2 * flops(network)
         assert [step["iteration"] for step in member.steps] == sorted(
             s["iteration"] for s in member.steps
         )
@@ -57,9 +56,7 @@ def test_no_graph_is_scored_twice_and_every_child_is_accounted_for(mutator, netw
     for entry in result.statistics[1:]:
         refused = Counter(entry["rejected"])
         assert entry["children"] == entry["unique"] + refused["seen before"]
-        judged = sum(
-            refused[r] for r in ("too many FLOPs", "too few FLOPs", "score not above the input's")
-        )
+        judged = sum(number for reason, number in refused.items() if reason.startswith("not "))
         assert entry["unique"] == entry["accepted"] + judged
 
 
@@ -151,7 +148,9 @@ def test_results_are_written_as_store_table_and_json(mutator, network, tmp_path)
     stored = list(GraphStore(tmp_path / "front.parquet"))
     assert [graph.hash for graph in stored] == [member.graph.hash for member in result.members]
     document = json.loads((tmp_path / "stats.json").read_text())
-    assert [m["flops"] for m in document["front"]["members"]] == [m.flops for m in result.members]
+    assert [m["values"]["flops"] for m in document["front"]["members"]] == [
+        m.flops for m in result.members
+    ]
     assert document["visited"] == len(result.visited)
 
 
@@ -161,7 +160,8 @@ def test_results_are_written_as_store_table_and_json(mutator, network, tmp_path)
         ({"top_k": 0}, "search.top_k = 0"),
         ({"sparsity": 1.5}, "search.sparsity = 1.5"),
         ({"unit": "block"}, "segment or op"),
-        ({"min_flops_decrease": 100.0}, "lower the first"),
+        ({"minutes": 0.0}, "search.minutes = 0.0"),
+        ({"constraints": ["flops=<3"]}, "at .=<3.: <=, <, >= or > is expected"),
     ],
 )
 def test_settings_out_of_range_say_what_to_write(change, message):

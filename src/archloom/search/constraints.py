@@ -1,0 +1,93 @@
+"""Limits of a search: conditions on the figures of a graph, absolute or relative to the input's.
+
+As text: ``flops<10%`` (at most 10 % more than the input, exclusive), ``latency<=-15%``,
+``params<=5e6``, ``score>0%``.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+
+from archloom.errors import ConfigError
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    "<": operator.lt,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
+_NAME = re.compile(r"\s*([A-Za-z_]\w*)\s*")
+_RELATION = re.compile(r"(<=|>=|<|>)(?![<>=])\s*")
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(%?)\s*")
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """``figure relation bound``; with ``percent`` the bound is a change relative to the input."""
+
+    figure: str
+    relation: str
+    bound: float
+    percent: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Constraint:
+        """Read the text form; raises ``ConfigError`` that points at the place."""
+        name = _expect(_NAME, text, 0, "a figure, such as latency")
+        relation = _expect(_RELATION, text, name.end(), "<=, <, >= or >")
+        number = _expect(_NUMBER, text, relation.end(), "a number, or a percentage such as -15%")
+        if number.end() != len(text):
+            raise _fault(text, number.end(), "nothing more; one constraint has one relation")
+        return cls(name[1], relation[1], float(number[1]), bool(number[2]))
+
+    def holds(self, value: float, base: float) -> bool:
+        """Whether ``value`` is permitted, the input having ``base``."""
+        found = relative_change(value, base) if self.percent else value
+        return _COMPARE[self.relation](found, self.bound)
+
+    def __str__(self) -> str:
+        return f"{self.figure}{self.relation}{self.bound:.12g}{'%' if self.percent else ''}"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Constraints together with the figures of the input."""
+
+    constraints: Sequence[Constraint]
+    base: Mapping[str, float]
+
+    def refusal(self, values: Mapping[str, float]) -> str:
+        """Return why a graph is not accepted, "" if it is; constraints on figures that are not
+        known yet are passed over.
+        """
+        for name, value in values.items():
+            if not isfinite(value):
+                return f"{name} not finite"
+        for one in self.constraints:
+            if one.figure in values and not one.holds(values[one.figure], self.base[one.figure]):
+                return f"not {one}"
+        return ""
+
+
+def relative_change(value: float, base: float) -> float:
+    """Return the change from ``base`` to ``value`` in percent of |base|; infinite from 0."""
+    difference = value - base
+    if base == 0:
+        return 0.0 if difference == 0 else inf if difference > 0 else -inf
+    return 100 * difference / abs(base)
+
+
+def _expect(pattern: re.Pattern[str], text: str, start: int, wanted: str) -> re.Match[str]:
+    found = pattern.match(text, start)
+    if found is None:
+        raise _fault(text, start, wanted)
+    return found
+
+
+def _fault(text: str, place: int, wanted: str) -> ConfigError:
+    where = f'at "{text[place:]}"' if text[place:] else "at its end"
+    return ConfigError(f'constraint "{text}", {where}: {wanted} is expected there.')

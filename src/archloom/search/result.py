@@ -1,0 +1,116 @@
+"""What a search found: the members of the front and how it went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archloom.graph import Graph
+from archloom.search.goals import Goals
+from archloom.search.propagation import PropagationStats
+from archloom.search.settings import SearchSettings
+from archloom.train.latency import Comparison
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One member of the final front.
+
+    values    its figures by name, see ``Goals.figures``
+    latency   measured again beside the input's, where latency is a figure
+    """
+
+    graph: Graph
+    values: Mapping[str, float]
+    iteration: int
+    parent: str
+    steps: list[dict[str, Any]]
+    latency: Comparison | None = None
+
+    @property
+    def score(self) -> float:
+        """Predicted score."""
+        return self.values["score"]
+
+    @property
+    def flops(self) -> int:
+        """FLOPs."""
+        return int(self.values["flops"])
+
+
+@dataclass(frozen=True, eq=False)
+class SearchResult:
+    """What a search found in ``graph``, whose own figures are the baseline.
+
+    values       figures of the input by name
+    members      the front without the input, best in the first objective first; empty when nothing
+                 better was found
+    statistics   one entry per iteration: parents, children, unique, accepted, rejected by reason,
+                 seconds
+    visited      table of all scored graphs, see ``archloom.search.archive.visited_schema``
+    stopped      what ended the search: iterations, visited or time; after the last the result
+                 depends on the machine
+    """
+
+    graph: Graph
+    values: Mapping[str, float]
+    members: list[Member]
+    statistics: list[dict[str, Any]]
+    visited: Any
+    goals: Goals
+    settings: SearchSettings
+    seed: int
+    stopped: str
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self.members)
+
+    def __getitem__(self, rank: int) -> Member:
+        return self.members[rank]
+
+    @property
+    def score(self) -> float:
+        """Predicted score of the input."""
+        return self.values["score"]
+
+    @property
+    def flops(self) -> int:
+        """FLOPs of the input."""
+        return int(self.values["flops"])
+
+    @property
+    def rejected(self) -> Counter[str]:
+        """Rejected candidates of all iterations, by reason."""
+        total: Counter[str] = Counter()
+        for entry in self.statistics:
+            total.update(entry["rejected"])
+        return total
+
+    @property
+    def propagation(self) -> PropagationStats:
+        """Shape propagation over all iterations."""
+        total = PropagationStats()
+        for entry in self.statistics:
+            part = entry["propagation"]
+            total.add(
+                PropagationStats(
+                    part["calls"], part["hits"], Counter(part["outcomes"]), part["seconds"]
+                )
+            )
+        return total
+
+
+def propagation_entry(stats: PropagationStats) -> dict[str, Any]:
+    """Return propagation counts as JSON values."""
+    outcomes = dict(sorted(stats.outcomes.items()))
+    return {
+        "calls": stats.calls,
+        "hits": stats.hits,
+        "outcomes": outcomes,
+        "seconds": stats.seconds,
+    }
