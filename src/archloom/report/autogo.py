@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,6 +21,7 @@ from archloom.io.drawing import draw, draw_changes
 from archloom.io.files import read_json, write_text
 from archloom.io.store import GraphStore
 from archloom.report.artefacts import Artefact, write_artefacts
+from archloom.report.explorer import front_data, search_axes
 from archloom.report.figures import (
     embedded,
     pareto_figure,
@@ -30,6 +31,7 @@ from archloom.report.figures import (
     to_svg,
 )
 from archloom.report.measurements import read_measurements
+from archloom.report.packing import pack
 from archloom.report.page import render
 from archloom.report.record import SearchRecord, Winner, read_search
 from archloom.report.tables import Row, front_rows, to_csv, to_markdown
@@ -45,6 +47,7 @@ from archloom.report.words import (
 SUMMARY_FORMAT = "archloom-autogo-summary/1"
 _PACKAGES = ("archloom", "numpy", "torch", "highspy", "onnx", "snakemake")
 _ROWS_ON_PAGE = 100
+_TABLES = ("front.csv", "front.md", "config.json", "summary.json")
 
 
 @dataclass(frozen=True)
@@ -89,18 +92,28 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Network:
-    """One network of the page: facts, pictures (inline SVG) and files."""
+    """One network of the page: facts, files, and what changed from the input."""
 
     name: str
     title: str
     facts: str
-    picture: str
     picture_file: str
     artefact: Artefact
-    changes: str = ""
+    rank: int = 0
+    changes: Changes | None = None
     changes_file: str = ""
     summary: Sequence[str] = ()
     steps: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def anchor(self) -> str:
+        """Its address on the page."""
+        return self.name.replace("_", "-")
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Files that the page needs a copy of; "" for none."""
+        return (self.changes_file, self.picture_file, self.artefact.json)
 
 
 def write_report(
@@ -124,7 +137,17 @@ def write_report(
     write_text(target / "front.md", to_markdown(rows))
     write_text(target / "config.json", _json(config))
     write_text(target / "summary.json", _json(_summary(run, networks)))
-    write_text(target / "report.html", render("autogo.html", _page(run, networks, figures)))
+    values = _page(run, networks, figures) | {"packed": pack(target, _copied(networks))}
+    write_text(target / "report.html", render("autogo.html", values))
+
+
+def _copied(networks: Sequence[_Network]) -> Iterator[str]:
+    """Give the files that the page holds a copy of as far as there is room, most needed first."""
+    yield from _TABLES
+    for network in networks:
+        yield from network.pictures
+    for network in networks:
+        yield network.artefact.onnx
 
 
 def _read(files: AutogoFiles, config: Mapping[str, Any], model: str) -> _Run:
@@ -159,10 +182,9 @@ def _write_networks(run: _Run, files: AutogoFiles, target: Path) -> list[_Networ
 
 
 def _input_network(run: _Run, graph: Graph, files: AutogoFiles, target: Path) -> _Network:
-    picture = draw(graph, _segments(graph, files.vocabulary), target / "figures" / "input.svg")
+    draw(graph, _segments(graph, files.vocabulary), target / "figures" / "input.svg")
     artefact = write_artefacts(graph, "input", target, files.weights)
-    title = f"Input: {run.model}"
-    return _Network("input", title, _facts(graph), picture, "figures/input.svg", artefact)
+    return _Network("input", f"Input: {run.model}", _facts(graph), "figures/input.svg", artefact)
 
 
 def _winner_network(
@@ -170,16 +192,18 @@ def _winner_network(
 ) -> _Network:
     name = f"rank_{winner.rank}"
     child = child.replace(name=f"{parent.name}-rank-{winner.rank}")
-    changes: Changes = compare(parent, child)
+    changes = compare(parent, child)
     picture_file, changes_file = f"figures/{name}.svg", f"figures/{name}_changes.svg"
+    draw(child, path=target / picture_file)
+    draw_changes(parent, child, target / changes_file, changes=changes)
     return _Network(
         name=name,
         title=f"Rank {winner.rank}",
         facts=_facts(child),
-        picture=draw(child, path=target / picture_file),
         picture_file=picture_file,
         artefact=write_artefacts(child, name, target, files.weights),
-        changes=draw_changes(parent, child, target / changes_file, changes=changes),
+        rank=winner.rank,
+        changes=changes,
         changes_file=changes_file,
         summary=changes.summary(),
         steps=winner.steps,
@@ -282,9 +306,8 @@ def _page(run: _Run, networks: Sequence[_Network], figures: Mapping[str, str]) -
 
     sentence, tone = run.headline
     rows = run.rows
-    pictures = {
-        network.name: (Markup(network.changes), Markup(network.picture)) for network in networks
-    }
+    changes = {network.rank: network.changes for network in networks if network.changes}
+    axes = search_axes(run.record, run.measured)
     return {
         "model": run.model,
         "family": run.record.settings["family"],
@@ -296,9 +319,10 @@ def _page(run: _Run, networks: Sequence[_Network], figures: Mapping[str, str]) -
         "hidden_rows": max(len(rows) - _ROWS_ON_PAGE - 1, 0),
         "winners": run.record.winners,
         "measured": run.measured,
-        "limits": limits_words(run.record.settings),
+        "limits": limits_words(run.record.constraints),
         "networks": networks,
-        "pictures": pictures,
+        "drawn": {network.rank: network.anchor for network in networks},
+        "front": front_data(axes, run.record.visited.accepted, changes),
         "figures": {name: Markup(svg) for name, svg in figures.items()},
         "record": run.record,
         "config": _json(run.config),

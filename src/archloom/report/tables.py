@@ -117,20 +117,19 @@ def display(row: Row) -> dict[str, str]:
 
 
 def sort_keys(row: Row) -> dict[str, Any]:
-    """Return a number to sort each cell of ``display`` by; what is missing comes last."""
-    missing = -1e99
+    """Return a number to sort each cell of ``display`` by; None where there is none."""
     return {
         "rank": row.rank,
         "predicted": row.predicted,
         "Δ predicted": row.delta_score,
         "MFLOPs": row.flops,
         "Δ FLOPs": row.delta_flops_percent,
-        "accuracy %": missing if row.accuracy is None else row.accuracy,
-        "Δ accuracy": missing if row.difference is None else row.difference,
+        "accuracy %": row.accuracy,
+        "Δ accuracy": row.difference,
         "seeds": row.seeds,
         "nodes": row.nodes,
         "iteration": row.iteration,
-        "verdict": missing if row.difference is None else row.difference,
+        "verdict": row.difference,
     }
 
 

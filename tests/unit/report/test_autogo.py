@@ -1,8 +1,12 @@
 """The whole result folder, from finished, empty, partial and damaged runs."""
 
 import csv
+import gzip
 import json
 import re
+from base64 import b64decode, b64encode
+from hashlib import sha256
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -16,7 +20,7 @@ from report_world import BETTER, WITHIN_NOISE, make_run
 class Page(HTMLParser):
     """Collects references, ids and unbalanced tags."""
 
-    VOID = ("meta", "link", "br", "img", "hr")
+    VOID = ("meta", "link", "br", "img", "hr", "input")
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -58,6 +62,13 @@ def finished(tmp_path_factory):
     return run, folder, page
 
 
+def island(folder, name):
+    """The JSON values that the page holds under an id."""
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    found = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', text)
+    return json.loads(found[1])
+
+
 def report(run, tmp_path):
     folder = tmp_path / "result"
     write_report(run.files, run.config, "toy", folder)
@@ -77,6 +88,41 @@ def test_the_page_needs_nothing_from_elsewhere(finished):
     assert not [link for link in page.references if re.match(r"(?i)[a-z+]+:(?!,)|//", link)]
     text = (folder / "report.html").read_text(encoding="utf-8")
     assert "@import" not in text and not re.search(r"url\(\s*['\"]?(?!#)", text)
+    assert "default-src 'none'" in unescape(text)
+
+
+def test_scripts_run_only_by_their_hash(finished):
+    _, folder, _ = finished
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    policy = unescape(re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1])
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert len(scripts) == 4
+    for script in scripts:
+        digest = b64encode(sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+
+
+def test_the_page_alone_holds_tables_pictures_and_graphs(finished, tmp_path):
+    run, folder, _ = finished
+    packed = island(folder, "packed")
+    for name, content in packed.items():
+        assert gzip.decompress(b64decode(content)) == (folder / name).read_bytes()
+    assert {"front.csv", "figures/input.svg", "figures/rank_3_changes.svg"} <= set(packed)
+    path = tmp_path / "graph.json"
+    path.write_bytes(gzip.decompress(b64decode(packed["networks/rank_2.json"])))
+    assert read_graph(path).hash == run.graphs[2].hash
+
+
+def test_the_plot_holds_what_the_summary_says(finished):
+    _, folder, _ = finished
+    front = island(folder, "front-data")
+    rows = json.loads((folder / "summary.json").read_text())["front"]
+    names = [one["name"] for one in front["objectives"]]
+    assert names[-1] == "measured accuracy" and len(front["members"]) == len(rows)
+    for member, row in zip(front["members"], rows, strict=True):
+        assert member["rank"] == row["rank"]
+        assert member["values"][0] == pytest.approx(row["predicted"])
+        assert member["values"][1] == pytest.approx(row["flops"])
 
 
 def test_anchors_lead_somewhere_and_ids_are_unique(finished):
@@ -140,8 +186,12 @@ def test_of_many_winners_the_first_are_shown_and_all_are_in_the_files(tmp_path):
 
 def test_hostile_names_are_escaped(finished_run, tmp_path):
     folder = tmp_path / "result"
-    write_report(finished_run.files, finished_run.config, "<script>x</script>", folder)
-    assert "<script>x" not in (folder / "report.html").read_text(encoding="utf-8")
+    name = "</script><script>x</script><!--"
+    finished_run.change_stats(rejected={name: 3})
+    write_report(finished_run.files, finished_run.config | {"models": name}, name, folder)
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<script>x" not in text and "<!--" not in text
+    assert json.loads((folder / "config.json").read_text())["models"] == name
 
 
 def test_writing_twice_gives_the_same_page(finished, tmp_path):
