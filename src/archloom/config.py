@@ -17,6 +17,7 @@ FamilyName = Literal[
     "two_path",
     "nb101",
     "inception",
+    "nb301",
 ]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Limit = Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archloom.spaces import hiaml, inception, nb101, nb201, two_path
+from archloom.spaces import hiaml, inception, nb101, nb201, nb301, two_path
 from archloom.spaces.common import VARIANTS, Skeleton, Variant, architecture_of
 
 FAMILIES = {
@@ -11,6 +11,7 @@ FAMILIES = {
     "two_path": two_path,
     "nb101": nb101,
     "inception": inception,
+    "nb301": nb301,
 }
 """The families by name."""
 
