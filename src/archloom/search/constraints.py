@@ -10,6 +10,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, isfinite
 
 from archloom.errors import ConfigError
@@ -49,28 +50,52 @@ class Constraint:
         found = relative_change(value, base) if self.percent else value
         return _COMPARE[self.relation](found, self.bound)
 
+    @property
+    def is_zero(self) -> bool:
+        """Whether the bound is the input's own figure."""
+        return self.percent and self.bound == 0
+
     def __str__(self) -> str:
         return f"{self.figure}{self.relation}{self.bound:.12g}{'%' if self.percent else ''}"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Constraints together with the figures of the input."""
+    """Constraints together with the figures of the input.
+
+    A constraint that the input does not fulfil is a target, which may take several steps to reach:
+    on the way there a graph must not be worse than the input. Those with a bound of 0 % are no
+    targets, they hold at every step.
+    """
 
     constraints: Sequence[Constraint]
     base: Mapping[str, float]
 
     def refusal(self, values: Mapping[str, float]) -> str:
-        """Return why a graph is not accepted, "" if it is; constraints on figures that are not
-        known yet are passed over.
+        """Return why nothing can come of a graph, "" if something can; constraints on figures that
+        are not known yet are passed over.
         """
         for name, value in values.items():
             if not isfinite(value):
                 return f"{name} not finite"
-        for one in self.constraints:
+        for one in self._steps:
             if one.figure in values and not one.holds(values[one.figure], self.base[one.figure]):
                 return f"not {one}"
         return ""
+
+    def reached(self, values: Mapping[str, float]) -> bool:
+        """Whether a graph fulfils all constraints."""
+        return all(one.holds(values[one.figure], self.base[one.figure]) for one in self.constraints)
+
+    @cached_property
+    def _steps(self) -> list[Constraint]:
+        """What must hold at every step: the constraints, targets replaced by "not worse"."""
+        return [
+            one
+            if one.is_zero or one.holds(self.base[one.figure], self.base[one.figure])
+            else Constraint(one.figure, f"{one.relation[0]}=", 0.0, percent=True)
+            for one in self.constraints
+        ]
 
 
 def relative_change(value: float, base: float) -> float:

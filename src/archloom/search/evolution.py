@@ -13,6 +13,8 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from archloom.errors import SearchError
 from archloom.graph import Graph, check
 from archloom.search.archive import Archive
@@ -218,16 +220,22 @@ class _Search:
         archive, goals = self.archive, self.goals
         table = archive.visited()
         kept = table.filter(table["accepted"]).select(["hash", "parent"]).to_pylist()
-        front = pareto_front(archive.values[:, goals.columns], goals.maximise)
+        limits, values = goals.limits(archive.base), archive.values
+        reached = [
+            index
+            for index, row in enumerate(values.tolist())
+            if not index or limits.reached(dict(zip(goals.names, row, strict=True)))
+        ]
+        front = pareto_front(values[np.ix_(reached, goals.columns)], goals.maximise)
         members = [
             Member(
                 graph=archive.graph(index),
-                values=dict(zip(goals.names, archive.values[index].tolist(), strict=True)),
+                values=dict(zip(goals.names, values[index].tolist(), strict=True)),
                 iteration=int(archive.iteration[index]),
                 parent=kept[index]["parent"],
                 steps=archive.lineage(kept[index]["hash"]),
             )
-            for index in front.tolist()
+            for index in np.array(reached)[front].tolist()
             if index
         ]
         timing = goals.timing

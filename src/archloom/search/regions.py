@@ -54,7 +54,8 @@ def find_regions(
     others.
 
     A region is 1 to ``consecutive`` neighbouring groups, never the first nor the last group, of
-    permitted operations only. ``permitted`` is (len(OPS),) by op code.
+    permitted operations only, without fixed nodes and grouped convolutions. ``permitted`` is
+    (len(OPS),) by op code.
     """
     ranges = _ranges(graph, segmentation, permitted, consecutive)
     if len(ranges) > limit:
@@ -95,7 +96,8 @@ def _ranges(
     """Return ``(r, 2)`` start and stop positions of all admissible regions."""
     allowed = permitted.copy()
     allowed[[OPS.code(name) for name in FIXED_OPS]] = False
-    refused = np.concatenate([[0], np.cumsum(~allowed[graph.op[segmentation.order]])])
+    untouchable = ~allowed[graph.op] | graph.is_fixed | (graph.groups > 1)
+    refused = np.concatenate([[0], np.cumsum(untouchable[segmentation.order])])
     starts = segmentation.starts.astype(np.int64)
     last = segmentation.n_groups - 1
     pairs = [

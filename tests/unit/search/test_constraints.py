@@ -1,0 +1,85 @@
+"""Constraints as text, relative to the input, and on the way to a target."""
+
+from math import inf, nan
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archloom.errors import ConfigError
+from archloom.search.constraints import Constraint, Limits, relative_change
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("latency<=-15%", Constraint("latency", "<=", -15.0, True)),
+        ("params<=5e6", Constraint("params", "<=", 5e6, False)),
+        (" flops >= -10 % ", Constraint("flops", ">=", -10.0, True)),
+        ("score>.5", Constraint("score", ">", 0.5, False)),
+    ],
+)
+def test_constraints_are_read_from_text(text, wanted):
+    assert Constraint.parse(text) == wanted
+
+
+@given(
+    st.sampled_from(["<=", "<", ">=", ">"]),
+    st.floats(allow_nan=False, allow_infinity=False).map(lambda x: float(f"{x:.12g}")),
+    st.booleans(),
+)
+def test_the_text_of_a_constraint_is_read_back(relation, bound, percent):
+    one = Constraint("flops", relation, bound, percent)
+    assert Constraint.parse(str(one)) == one
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("", "at its end: a figure"),
+        ("latency", "at its end: <=, <, >= or >"),
+        ("latency=<3", 'at "=<3": <=, <, >= or >'),
+        ("latency==3", 'at "==3"'),
+        ("latency<=", "at its end: a number"),
+        ("latency<=fast", 'at "fast": a number'),
+        ("flops<10%<20%", 'at "<20%": nothing more'),
+        ("3<latency", 'at "3<latency": a figure'),
+    ],
+)
+def test_an_unreadable_constraint_is_pointed_at(text, place):
+    with pytest.raises(ConfigError) as found:
+        Constraint.parse(text)
+    assert place in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "base", "change"),
+    [(110, 100, 10), (-0.5, -1, 50), (0, 0, 0), (1, 0, inf), (-1, 0, -inf)],
+)
+def test_changes_are_relative_to_the_size_of_the_inputs_figure(value, base, change):
+    assert relative_change(value, base) == change
+
+
+BASE = {"score": 0.5, "latency": 100.0, "params": 1e6}
+LIMITS = Limits([Constraint.parse(t) for t in ("score>0%", "latency<=-15%", "params<=2e6")], BASE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal", "reached"),
+    [
+        ({"latency": 80.0}, "", True),
+        ({"latency": 95.0}, "", False),  # on the way to the target
+        ({"latency": 101.0}, "not latency<=0%", False),
+        ({"score": 0.5}, "not score>0%", False),
+        ({"params": 2.1e6}, "not params<=2000000", False),
+        ({"latency": nan}, "latency not finite", False),
+    ],
+)
+def test_a_target_may_take_several_steps_and_all_else_holds_at_once(changes, refusal, reached):
+    values = {"score": 0.6, "latency": 80.0, "params": 1e6, **changes}
+    assert LIMITS.refusal(values) == refusal
+    assert LIMITS.reached(values) is reached
+
+
+def test_figures_that_are_not_known_yet_are_passed_over():
+    assert LIMITS.refusal({"score": 0.6}) == ""
