@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.graph import Graph, disjoint_union, union_hashes
+from archloom.graph import OPS, Graph, disjoint_union, union_hashes
 from archloom.graph.check import faulty_nodes
 from archloom.search.propagation import Propagator
 from archloom.search.regions import Region, find_regions, single_node_regions
@@ -194,20 +194,19 @@ def validate(union: Graph, bounds: NDArray[np.int64], rejected: Counter[str]) ->
     """Return ``(k,)``: whether each member of a disjoint union is a valid network; count the
     others by reason.
 
-    Rules: one source, one sink, no repeated edge, every shape rule of ``archloom.graph.check``.
-    Members are acyclic by construction; their hash would raise otherwise.
+    Rules: sources are inputs, sinks are outputs, no repeated edge but into fixed nodes, every shape
+    rule of ``archloom.graph.check``. Members are acyclic by construction; their hash would raise
+    otherwise.
     """
     starts = bounds[:-1]
     repeated = np.zeros(union.n_nodes, dtype=np.bool_)
     key = np.sort(union.edge_dst.astype(np.int64) * union.n_nodes + union.in_src)
     repeated[(key[1:][key[1:] == key[:-1]] // union.n_nodes).astype(np.int64)] = True
-    ends = (
-        np.add.reduceat(union.in_degree == 0, starts),
-        np.add.reduceat(union.out_degree == 0, starts),
-    )
+    dangling = (union.in_degree == 0) & (union.op != OPS.code("input"))
+    dangling |= (union.out_degree == 0) & (union.op != OPS.code("output"))
     faults = {
-        "repeated edge": np.logical_or.reduceat(repeated, starts),
-        "more than one source or sink": (ends[0] != 1) | (ends[1] != 1),
+        "repeated edge": np.logical_or.reduceat(repeated & ~union.is_fixed, starts),
+        "loose end": np.logical_or.reduceat(dangling, starts),
         "shape rule broken": np.logical_or.reduceat(faulty_nodes(union), starts),
     }
     sound = np.ones(len(starts), dtype=np.bool_)

@@ -136,7 +136,7 @@ def test_children_that_break_a_rule_are_counted_by_reason(network):
     assert {reason: n for reason, n in rejected.items() if n} == {
         "shape rule broken": 1,
         "repeated edge": 1,
-        "more than one source or sink": 1,
+        "loose end": 1,
     }
 
 
