@@ -14,6 +14,9 @@ from archloom.errors import GraphError
 if TYPE_CHECKING:
     from archloom.graph.graph import Graph
 
+_FEW_NODES = 1024
+"""Up to here a graph is ordered node by node; above, level by level."""
+
 
 def generation_order(graph: Graph, rank: NDArray[np.integer] | None = None) -> NDArray[np.int32]:
     """Return ``(n,)`` int32 node indices in FIFO-Kahn order, ties broken by ``rank`` (default:
@@ -21,14 +24,11 @@ def generation_order(graph: Graph, rank: NDArray[np.integer] | None = None) -> N
 
     Nodes without predecessors come first in rank order; a node enters the queue when its last
     predecessor is processed, children of one node in rank order. A cycle raises ``GraphError``.
+    In a disjoint union each member keeps its own order, between nodes of the others.
     """
-    if rank is None:
-        children, start = graph.out_dst, graph.sources
-    else:
-        children = graph.out_dst[
-            np.lexsort((rank[graph.out_dst], np.repeat(np.arange(graph.n_nodes), graph.out_degree)))
-        ]
-        start = graph.sources[np.argsort(rank[graph.sources], kind="stable")]
+    if graph.n_nodes > _FEW_NODES:
+        return np.concatenate(depth_levels(graph, rank)).astype(np.int32)
+    start, children = _ranked(graph, rank)
     waiting = graph.in_degree.tolist()
     pointer, child_list = graph.out_ptr.tolist(), children.tolist()
     queue = start.tolist()
@@ -42,27 +42,39 @@ def generation_order(graph: Graph, rank: NDArray[np.integer] | None = None) -> N
     return np.array(queue, dtype=np.int32)
 
 
-def depth_levels(graph: Graph) -> list[NDArray[np.int64]]:
-    """Return the nodes grouped by longest distance from a source, ascending; a cycle raises
-    ``GraphError``.
+def depth_levels(graph: Graph, rank: NDArray[np.integer] | None = None) -> list[NDArray[np.int64]]:
+    """Return the nodes grouped by longest distance from a source, ascending, each group in the
+    order of ``generation_order``; a cycle raises ``GraphError``.
     """
+    frontier, children = _ranked(graph, rank)
     waiting = graph.in_degree.astype(np.int64)
-    frontier, levels, seen = graph.sources, [], 0
+    levels, seen = [], 0
     place = np.empty(graph.n_nodes, dtype=np.int64)
     while len(frontier):
         levels.append(frontier)
         seen += len(frontier)
         start, count = graph.out_ptr[frontier], graph.out_degree[frontier]
         first = np.cumsum(count) - count
-        children = graph.out_dst[np.repeat(start - first, count) + np.arange(int(count.sum()))]
-        np.subtract.at(waiting, children, 1)
-        ready = children[waiting[children] == 0]
+        reached = children[np.repeat(start - first, count) + np.arange(int(count.sum()))]
+        np.subtract.at(waiting, reached, 1)
+        ready = reached[waiting[reached] == 0]
         turn = np.arange(len(ready))
         place[ready] = turn
-        frontier = ready[place[ready] == turn].astype(np.int64)  # each node once
+        frontier = ready[place[ready] == turn].astype(np.int64)  # each node once, at the last turn
     if seen != graph.n_nodes:
         raise cycle_error(graph, int(np.flatnonzero(waiting > 0)[0]))
     return levels
+
+
+def _ranked(
+    graph: Graph, rank: NDArray[np.integer] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the sources, and the successors of all nodes (m,), both by ``rank``."""
+    if rank is None:
+        return graph.sources, graph.out_dst
+    parent = np.repeat(np.arange(graph.n_nodes), graph.out_degree)
+    children = graph.out_dst[np.lexsort((rank[graph.out_dst], parent))]
+    return graph.sources[np.argsort(rank[graph.sources], kind="stable")], children
 
 
 def cycle_error(graph: Graph, node: int) -> GraphError:

@@ -10,6 +10,7 @@ and a run of consecutive unknown symbols is one piece.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
@@ -72,6 +73,28 @@ class MergeTable:
         disabled = np.ones(len(self.merges), dtype=np.bool_)
         disabled[rng.permutation(len(self.merges))[: int(len(self.merges) * keep)]] = False
         return disabled
+
+    @cached_property
+    def _inner_pairs(self) -> NDArray[np.int64]:
+        """Sorted ``left * size + right`` of all pairs of symbols that stand side by side in a
+        merge.
+        """
+        pairs = {
+            left * self._size + right for merge in self.merges for left, right in pairwise(merge)
+        }
+        return np.array(sorted(pairs), dtype=np.int64)
+
+    def word_starts(self, symbols: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return ``(n,)`` bool: where a word begins, a stretch that no piece of ``symbols`` leaves.
+
+        No merge holds the two symbols at the edge of a word side by side, so that words are cut
+        into pieces independently of each other. A run of unknown symbols is one word.
+        """
+        known = np.where((symbols > 0) & (symbols < self._base), symbols, _UNKNOWN).astype(np.int64)
+        pairs = known[:-1] * self._size + known[1:]
+        starts = np.ones(len(symbols), dtype=np.bool_)
+        starts[1:] = ~np.isin(pairs, self._inner_pairs) & (pairs > 0)
+        return starts
 
     def piece_lengths(self, symbols: Sequence[int], disabled: Mask | None = None) -> list[int]:
         """Return the lengths of the pieces of ``symbols``, left to right; they sum to its length.

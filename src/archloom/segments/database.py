@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from archloom.errors import DataError
 from archloom.graph import OPS, Graph
-from archloom.segments.dedup import SegmentCollector, Topology, fold
+from archloom.segments.batch import BatchTokeniser, batches
+from archloom.segments.collector import SegmentCollector
+from archloom.segments.dedup import Topology, fold
 from archloom.segments.interface import Shapes, as_shapes
 from archloom.segments.pattern import NODE, STATE
 from archloom.segments.tokeniser import Tokeniser
@@ -220,24 +222,26 @@ def build_database(
     graphs : streamed once; frequencies are counted per ``graph.family``
     units  : "segment" for the pieces of the vocabulary, "op" for single nodes
 
+    Segments with a node that the search must not move are left out, see ``SegmentCollector``.
     Raises ``DataError`` when there are no graphs.
     """
-    collector, n_graphs = SegmentCollector(), 0
-    for graph in graphs:
-        n_graphs += 1
-        segmentation = tokeniser.segment(graph)
+    collector, cutter, n_graphs = SegmentCollector(), BatchTokeniser(tokeniser), 0
+    for batch in batches(graphs):
+        n_graphs += len(batch.graphs)
+        cuts = cutter.segment(batch)
         if "segment" in units:
-            collector.add(graph, segmentation, "segment")
+            collector.add(cuts, "segment")
         if "op" in units:
-            collector.add(graph, segmentation.by_node(), "op")
+            collector.add(cuts.by_node(), "op")
     if not n_graphs:
         raise DataError("no graphs to take segments from: check that the graph store is not empty.")
     database = SegmentDatabase(tuple(collector.topologies()), tokeniser.vocabulary.digest)
     logger.info(
-        "segment database graphs %d topologies %d instances %d",
+        "segment database graphs %d topologies %d instances %d skipped %s",
         n_graphs,
         database.n_topologies,
         database.n_instances,
+        dict(collector.skipped),
     )
     return database
 

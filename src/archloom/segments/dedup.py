@@ -1,9 +1,8 @@
-"""Collect segments and fold isomorphic ones together, at the two levels of AutoGO spec 3.4.
+"""Fold isomorphic segments together, at the two levels of AutoGO spec 3.4.
 
-Identical byte patterns are counted without further work, so each is canonicalised once however
-often it occurs. Canonical forms with equal bytes are isomorphic; forms that differ but share a hash
-are compared exactly. The result depends neither on the order of graphs nor on how they were divided
-over shards.
+Canonical forms with equal bytes are isomorphic; forms that differ but share a hash are compared
+exactly. The result depends neither on the order of segments nor on how they were divided over
+shards.
 """
 
 from __future__ import annotations
@@ -15,10 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from archloom.graph import Graph, graph_hashes, is_isomorphic
-from archloom.segments.canonical import canonical_form
-from archloom.segments.pattern import EDGE, NODE, STATE, Pattern, cut
-from archloom.segments.tokeniser import Segmentation
+from archloom.graph import graph_hashes, is_isomorphic
+from archloom.segments.pattern import EDGE, NODE, STATE, Pattern
 
 Token = tuple[int, ...]
 
@@ -63,37 +60,13 @@ class Topology:
         """Add what ``other`` counted; node i of this one is node ``mapping[i]`` of the other."""
         self.frequency += other.frequency
         self.tokens |= other.tokens
-        self.example = _first(self.example, other.example)
+        self.example = first_hash(self.example, other.example)
         for states, count in other.instances.items():
             self.instances[states if mapping is None else _permuted(states, mapping)] += count
 
     def sort_key(self) -> tuple[Any, ...]:
         """Return what orders topologies in a database."""
         return (self.unit, len(self.nodes), self.hash, self.nodes, self.edges)
-
-
-class SegmentCollector:
-    """Counts the segments of a stream of graphs."""
-
-    def __init__(self) -> None:
-        self._tallies: dict[tuple[str, Pattern], Topology] = {}
-
-    def add(self, graph: Graph, segmentation: Segmentation, unit: str) -> None:
-        """Count every group of ``segmentation`` of ``graph`` as a segment of kind ``unit``."""
-        occurrences = Counter(zip(cut(graph, segmentation), segmentation.tokens(), strict=True))
-        for (pattern, token), count in occurrences.items():
-            tally = self._tallies.get((unit, pattern))
-            if tally is None:
-                tally = Topology(unit, pattern.nodes, pattern.edges)
-                self._tallies[unit, pattern] = tally
-            tally.frequency[graph.family] += count
-            tally.example = _first(tally.example, graph.hash)
-            if min(token) > 0:
-                tally.tokens.add(token)
-
-    def topologies(self) -> list[Topology]:
-        """Return the segments counted so far, folded and sorted."""
-        return fold(_canonical(tally, pattern) for (_, pattern), tally in self._tallies.items())
 
 
 def fold(topologies: Iterable[Topology]) -> list[Topology]:
@@ -145,13 +118,9 @@ def isomorphism(first: Topology, second: Topology) -> list[int] | None:
     return [matcher.mapping[node] for node in range(len(matcher.mapping))]
 
 
-def _canonical(tally: Topology, pattern: Pattern) -> Topology:
-    """Return what was counted for one pattern under its canonical form."""
-    form = canonical_form(pattern)
-    instances = Counter({form.states: tally.frequency.total()})
-    return Topology(
-        tally.unit, form.nodes, form.edges, tally.frequency, tally.tokens, tally.example, instances
-    )
+def first_hash(one: str, other: str) -> str:
+    """Return the smaller of two hashes; an empty one does not count."""
+    return min(one, other) if one and other else one or other
 
 
 def _join_bucket(bucket: list[Topology], topology: Topology) -> None:
@@ -202,8 +171,3 @@ def _multiset(states: bytes) -> tuple[bytes, ...]:
 def _permuted(states: bytes, mapping: list[int]) -> bytes:
     """Return state records in the order of ``mapping``."""
     return np.frombuffer(states, dtype=STATE)[mapping].tobytes()
-
-
-def _first(one: str, other: str) -> str:
-    """Return the smaller of two hashes; an empty one does not count."""
-    return min(one, other) if one and other else one or other

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from archloom.errors import DataError, FormatError
 from archloom.graph import Graph, autogo_order
 from archloom.io.files import replacing
+from archloom.segments.batch import BatchSegmentation, BatchTokeniser, batches
 from archloom.segments.tables import (
     FORMAT_KEY,
     VOCABULARY_KEY,
@@ -35,7 +36,7 @@ from archloom.views.instances import group_instances
 logger = logging.getLogger(__name__)
 
 FORMAT = "archloom-psc-index/1"
-_GRAPHS_PER_ROW_GROUP = 4096
+_GRAPHS_PER_ROW_GROUP = 1024
 
 Positions = NDArray[np.int32]
 
@@ -138,14 +139,15 @@ def write_psc_index(graphs: Iterable[Graph], tokeniser: Tokeniser, path: str | P
     schema = _SCHEMA.with_metadata(
         {FORMAT_KEY: FORMAT, VOCABULARY_KEY: tokeniser.vocabulary.digest}
     )
+    cutter = BatchTokeniser(tokeniser)
     with (
         replacing(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as file,
     ):
-        stream = _rows(graphs, tokeniser)
-        while rows := list(islice(stream, _GRAPHS_PER_ROW_GROUP)):
-            file.write_table(_table(rows, schema))
-            total += sum(len(start) for _, _, start, _ in rows)
+        for batch in batches(_unseen(graphs), _GRAPHS_PER_ROW_GROUP):
+            table = _table(cutter.segment(batch), schema)
+            file.write_table(table)
+            total += len(table.column("start").combine_chunks().values)
     logger.info("psc index %s instances %d", path, total)
     return total
 
@@ -183,28 +185,31 @@ _SCHEMA = pa.schema(
     ]
 )
 
-_Row = tuple[str, int, Positions, Positions]
 
-
-def _rows(graphs: Iterable[Graph], tokeniser: Tokeniser) -> Iterator[_Row]:
-    """Yield hash, node count, starts and ends of every graph that is new."""
+def _unseen(graphs: Iterable[Graph]) -> Iterator[Graph]:
+    """Yield the graphs whose hash has not come before."""
     seen: set[str] = set()
     for graph in graphs:
-        if graph.hash in seen:
-            continue
-        seen.add(graph.hash)
-        _, start, end = psc_ranges(tokeniser.segment(graph))
-        yield graph.hash, graph.n_nodes, start, end
+        if graph.hash not in seen:
+            seen.add(graph.hash)
+            yield graph
 
 
-def _table(rows: list[_Row], schema: pa.Schema) -> pa.Table:
-    """Return rows as an Arrow table."""
-    hashes, n_nodes, starts, ends = zip(*rows, strict=True)
-    bounds = np.concatenate([[0], np.cumsum([len(start) for start in starts])])
+def _table(cuts: BatchSegmentation, schema: pa.Schema) -> pa.Table:
+    """Return the instances of a batch as an Arrow table, one row per graph."""
+    batch = cuts.batch
+    instances = [
+        group_instances(starts - starts[0])
+        for starts in (
+            cuts.starts[first : stop + 1] for first, stop in pairwise(cuts.first_group.tolist())
+        )
+    ]
+    start, end = np.concatenate(instances).astype(np.int32).T
+    bounds = np.concatenate([[0], np.cumsum([len(rows) for rows in instances])])
     columns = [
-        pa.array(hashes, pa.string()),
-        pa.array(n_nodes, pa.int32()),
-        lists(np.concatenate(starts), bounds),
-        lists(np.concatenate(ends), bounds),
+        pa.array([graph.hash for graph in batch.graphs], pa.string()),
+        pa.array(np.diff(batch.bounds), pa.int32()),
+        lists(start, bounds),
+        lists(end, bounds),
     ]
     return pa.table(columns, schema=schema)

@@ -1,18 +1,23 @@
 """Train a vocabulary: labels of a set of graphs, merges by SentencePiece (AutoGO spec 2.3, 2.4).
 
 Symbols travel to SentencePiece as CJK unified ideographs: one script, so no cut between scripts,
-and a range that its normaliser leaves alone.
+and ranges that its normaliser leaves alone.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from archloom.errors import ConfigError, DataError
-from archloom.graph import Graph, autogo_order
+from archloom.graph import Graph, graph_hashes
+from archloom.segments.batch import batches
 from archloom.segments.vocabulary import Vocabulary
 from archloom.views.labels import Encoding, label_keys, label_text
 
@@ -24,8 +29,10 @@ logger = logging.getLogger(__name__)
 N_SPECIAL = 3
 """Pieces of every SentencePiece model that are no symbols: unknown, begin and end of sentence."""
 
-_FIRST_CHARACTER, _LAST_CHARACTER = 0x4E00, 0x9FA5
-MAX_SYMBOLS = _LAST_CHARACTER - _FIRST_CHARACTER
+_ALPHABET = np.concatenate([np.arange(0x4E00, 0x9FA6), np.arange(0x20000, 0x2A6D7)]).astype("<u4")
+"""Character of every symbol; that of 0 is never used."""
+
+MAX_SYMBOLS = len(_ALPHABET) - 1
 _LINE_BYTES = 4192  # SentencePiece's default limit; longer lines would be dropped silently
 
 
@@ -47,37 +54,37 @@ def train_vocabulary(
     all labels.
     """
     encoding = encoding or Encoding()
-    corpus = _ordered_corpus(graphs, encoding, accuracy or {})
-    if not corpus:
+    corpus = _read_corpus(graphs, encoding, accuracy or {})
+    if not corpus.lines:
         raise DataError(
             "no graphs to train a vocabulary on: check that the graph stores are not empty."
         )
-    symbol_of: dict[str, int] = {}
-    lines = [
-        [symbol_of.setdefault(label, len(symbol_of) + 1) for label in labels]
-        for _, labels in corpus
-    ]
-    if len(symbol_of) > MAX_SYMBOLS:
+    corpus = corpus.sorted()
+    n_labels = len(corpus.labels)
+    if n_labels > MAX_SYMBOLS:
         raise DataError(
-            f"the graphs have {len(symbol_of)} different labels, SentencePiece can be given "
+            f"the graphs have {n_labels} different labels, SentencePiece can be given "
             f"{MAX_SYMBOLS}: choose a coarser encoding (op, shp or one ending in _nio)."
         )
-    merges = train_merges(lines, size)
-    families = tuple(sorted({family for family, _ in corpus}))
+    merges = train_merges([line + 1 for line in corpus.lines], size)
+    families = tuple(sorted({family for family, *_ in corpus.keys}))
     logger.info(
-        "vocabulary graphs %d labels %d merges %d", len(corpus), len(symbol_of), len(merges)
+        "vocabulary graphs %d labels %d merges %d", len(corpus.lines), n_labels, len(merges)
     )
-    return Vocabulary(encoding, tuple(symbol_of), merges, families)
+    return Vocabulary(encoding, tuple(corpus.labels), merges, families)
 
 
-def train_merges(lines: list[list[int]], size: int) -> tuple[tuple[int, ...], ...]:
+Lines = Sequence[Sequence[int] | NDArray[np.integer]]
+
+
+def train_merges(lines: Lines, size: int) -> tuple[tuple[int, ...], ...]:
     """Return the merges that SentencePiece learns from symbol ``lines``, in order of rank.
 
     size : pieces in all, see ``train_vocabulary``
     """
     from sentencepiece import SentencePieceProcessor
 
-    n_symbols = len({symbol for line in lines for symbol in line})
+    n_symbols = len(np.unique(np.concatenate(lines)))
     if size < n_symbols + N_SPECIAL:
         raise ConfigError(
             f"vocabulary size {size} is too small: {n_symbols} labels and {N_SPECIAL} special "
@@ -92,7 +99,7 @@ def train_merges(lines: list[list[int]], size: int) -> tuple[tuple[int, ...], ..
     return merges
 
 
-def train_model(lines: list[list[int]], size: int) -> bytes:
+def train_model(lines: Lines, size: int) -> bytes:
     """Return the serialised SentencePiece model of ``lines`` with at most ``size`` pieces."""
     import sentencepiece
 
@@ -117,22 +124,57 @@ def train_model(lines: list[list[int]], size: int) -> bytes:
     return model.getvalue()
 
 
-def spell(symbols: Iterable[int]) -> str:
+def spell(symbols: Sequence[int] | NDArray[np.integer]) -> str:
     """Return the characters that stand for ``symbols`` in a SentencePiece model."""
-    return "".join(chr(_FIRST_CHARACTER + symbol) for symbol in symbols)
+    return _ALPHABET[np.asarray(symbols, dtype=np.int64)].tobytes().decode("utf-32-le")
 
 
-def _ordered_corpus(
+@dataclass(frozen=True)
+class _Corpus:
+    """Labels of graphs: ``lines`` hold one array per graph of positions in ``labels``, by node
+    order; ``keys`` say where each graph belongs in the corpus, the family first.
+    """
+
+    labels: list[str]
+    lines: list[NDArray[np.int32]]
+    keys: list[tuple[str, float, str, str]]
+
+    def sorted(self) -> _Corpus:
+        """Return the graphs in corpus order, labels in order of first appearance."""
+        rows = sorted(range(len(self.keys)), key=self.keys.__getitem__)
+        lines = [self.lines[row] for row in rows]
+        used, first = np.unique(np.concatenate(lines), return_index=True)
+        by_appearance = used[np.argsort(first)]
+        position = np.empty(len(self.labels), dtype=np.int32)
+        position[by_appearance] = np.arange(len(by_appearance))
+        return _Corpus(
+            [self.labels[label] for label in by_appearance.tolist()],
+            [position[line] for line in lines],
+            [self.keys[row] for row in rows],
+        )
+
+
+def _read_corpus(
     graphs: Iterable[Graph], encoding: Encoding, accuracy: Mapping[str, float]
-) -> list[tuple[str, list[str]]]:
-    """Return (family, labels in node order) of every graph, in corpus order."""
-    rows = []
-    for graph in graphs:
-        keys = label_keys(graph, encoding)
-        labels = [label_text(keys[node], encoding) for node in autogo_order(graph).tolist()]
-        best_first = -accuracy.get(graph.hash, float("-inf"))
-        rows.append((graph.family, best_first, graph.name, graph.hash, labels))
-    return [(family, labels) for family, _, _, _, labels in sorted(rows)]
+) -> _Corpus:
+    """Return the labels of ``graphs``, graphs as they come."""
+    label_of_key: dict[int, int] = {}
+    labels: dict[str, int] = {}
+    corpus = _Corpus([], [], [])
+    for batch in batches(graphs):
+        keys = label_keys(batch.union, encoding)
+        distinct, node, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        for key, example in zip(distinct.tolist(), node.tolist(), strict=True):
+            if key not in label_of_key:
+                text = label_text(batch.union, example, encoding)
+                label_of_key[key] = labels.setdefault(text, len(labels))
+        found = np.array([label_of_key[key] for key in distinct.tolist()], dtype=np.int32)
+        corpus.lines.extend(np.split(found[inverse[batch.order]], batch.bounds[1:-1]))
+        for graph, digest in zip(batch.graphs, graph_hashes(batch.graphs), strict=True):
+            best_first = -accuracy.get(digest, float("-inf"))
+            corpus.keys.append((graph.family, best_first, graph.name, digest))
+    corpus.labels.extend(labels)
+    return corpus
 
 
 def _read_merges(model: SentencePieceProcessor) -> tuple[tuple[int, ...], ...]:
@@ -141,8 +183,9 @@ def _read_merges(model: SentencePieceProcessor) -> tuple[tuple[int, ...], ...]:
         (-model.get_score(piece), model.id_to_piece(piece))
         for piece in range(N_SPECIAL, model.get_piece_size())
     ]
+    symbol_of = {chr(code): symbol for symbol, code in enumerate(_ALPHABET.tolist())}
     return tuple(
-        tuple(ord(character) - _FIRST_CHARACTER for character in text)
+        tuple(symbol_of[character] for character in text)
         for _, text in sorted(scored)
         if len(text) > 1
     )

@@ -55,8 +55,8 @@ class Vocabulary:
         return {label: position + 1 for position, label in enumerate(self.labels)}
 
     @cached_property
-    def _symbol_of_key(self) -> dict[bytes, int]:
-        """Symbol by label key, for the keys met so far: spares spelling out known labels."""
+    def _symbol_of_key(self) -> dict[int, int]:
+        """Symbol by label key, 0 for an unknown label, of the keys met so far: spares spelling."""
         return {}
 
     @cached_property
@@ -71,32 +71,41 @@ class Vocabulary:
         del document["families"]
         return sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
+    def symbols(self, graph: Graph) -> NDArray[np.int32]:
+        """Return ``(n,)`` the symbol of every node by index, 0 where its label is unknown.
+
+        ``graph`` may be a disjoint union.
+        """
+        keys = label_keys(graph, self.encoding)
+        distinct, node, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        known, symbols = self._symbol_of_key, []
+        for key, example in zip(distinct.tolist(), node.tolist(), strict=True):
+            symbol = known.get(key)
+            if symbol is None:
+                symbol = self.symbol_of.get(label_text(graph, example, self.encoding), 0)
+                known[key] = symbol
+            symbols.append(symbol)
+        return np.array(symbols, dtype=np.int32)[inverse]
+
     def encode(self, graph: Graph, order: NDArray[np.int32] | None = None) -> list[int]:
         """Return the symbols of ``graph`` in AutoGO node ``order`` (computed when left out).
 
         Unknown labels are -1, -2, ... in order of first appearance in this graph.
         """
         order = autogo_order(graph) if order is None else order
-        keys = label_keys(graph, self.encoding)
-        known, unknown = self._symbol_of_key, dict[str, int]()
-        symbols = []
-        for node in order.tolist():
-            symbol = known.get(keys[node])
-            if symbol is None:
-                label = label_text(keys[node], self.encoding)
-                symbol = self.symbol_of.get(label)
-                if symbol is None:
-                    symbol = unknown.setdefault(label, -len(unknown) - 1)
-                else:
-                    known[keys[node]] = symbol
-            symbols.append(symbol)
+        symbols = self.symbols(graph)[order].tolist()
+        unknown: dict[str, int] = {}
+        for position, symbol in enumerate(symbols):
+            if not symbol:
+                label = label_text(graph, int(order[position]), self.encoding)
+                symbols[position] = unknown.setdefault(label, -len(unknown) - 1)
         return symbols
 
     def unknown_labels(self, graph: Graph) -> list[str]:
         """Return the labels of ``graph`` that have no symbol, in order of first appearance."""
-        keys = label_keys(graph, self.encoding)
-        labels = (label_text(keys[node], self.encoding) for node in autogo_order(graph).tolist())
-        return list(dict.fromkeys(label for label in labels if label not in self.symbol_of))
+        symbols, order = self.symbols(graph), autogo_order(graph)
+        unknown = order[symbols[order] == 0].tolist()
+        return list(dict.fromkeys(label_text(graph, node, self.encoding) for node in unknown))
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that ``save`` writes."""

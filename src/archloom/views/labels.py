@@ -4,8 +4,8 @@ A label names the operation, an encoding-dependent field, and the operations aro
 
     conv2d,3,in,relu,,out,fusedbatchnorm,
 
-Labels are built once per distinct node description: ``label_keys`` cuts cheap byte keys out of the
-graph's arrays and ``label_text`` spells a key out, remembering the answer.
+Text is slow, so nodes are told apart by ``label_keys``, 64-bit digests made on whole arrays, and
+``label_text`` spells the label of one node of each key.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from archloom.errors import ConfigError
 from archloom.graph.graph import Graph
+from archloom.graph.hashing import mix
 from archloom.graph.ops import OPS
 from archloom.graph.order import weighted_first_rank
 
@@ -56,63 +57,60 @@ class Encoding:
         return self.name == self.field
 
 
-def label_keys(graph: Graph, encoding: Encoding) -> list[bytes]:
-    """Return one key per node, by node index; nodes with equal keys have equal labels."""
-    head = np.concatenate([graph.op[:, None], _extra(graph, encoding.field)], axis=1, dtype="<i4")
-    width = head.shape[1] * 4
-    data = head.tobytes()
-    heads = [data[at : at + width] for at in range(0, len(data), width)]
-    if not encoding.has_neighbours:
-        return heads
-    incoming, outgoing = _neighbour_ops(graph, encoding.sorted_neighbours)
-    in_ptr, out_ptr = graph.in_ptr.tolist(), graph.out_ptr.tolist()
-    return [
-        heads[node]
-        + incoming[2 * in_ptr[node] : 2 * in_ptr[node + 1]]
-        + _BETWEEN
-        + outgoing[2 * out_ptr[node] : 2 * out_ptr[node + 1]]
-        for node in range(graph.n_nodes)
-    ]
+def label_keys(graph: Graph, encoding: Encoding) -> NDArray[np.uint64]:
+    """Return ``(n,)`` keys by node index; nodes with equal keys have equal labels.
+
+    ``graph`` may be a disjoint union. Equal descriptions have equal keys in every graph.
+    """
+    spoken = _op_tables(len(OPS))[0][graph.op]
+    keys = np.zeros(graph.n_nodes, dtype=np.uint64)
+    for column in (spoken, *_extra(graph, encoding.field).T):
+        keys = mix(keys + column.astype(np.uint64))
+    if encoding.has_neighbours:
+        before, after = _neighbours(graph, encoding.sorted_neighbours)
+        keys += _row_digests(spoken[before], graph.in_ptr, _IN)
+        keys += _row_digests(spoken[after], graph.out_ptr, _OUT)
+    return keys
 
 
-@lru_cache(maxsize=1 << 16)
-def label_text(key: bytes, encoding: Encoding) -> str:
-    """Return the label that ``key`` (of ``label_keys`` with the same encoding) stands for."""
-    width = 4 * (1 + _N_EXTRA[encoding.field])
-    op, *extra = np.frombuffer(key[:width], dtype="<i4").tolist()
-    words = [OPS.by_code(op).canonical, *_spell(extra, encoding.field)]
-    label = ",".join(words)
+def label_text(graph: Graph, node: int, encoding: Encoding) -> str:
+    """Return the label of ``node``."""
+    (extra,) = _extra(graph, encoding.field, slice(node, node + 1)).tolist()
+    label = ",".join([_name(graph, node), *_spell(extra, encoding.field)])
     if not encoding.has_neighbours:
         return label
-    around = np.frombuffer(key[width:], dtype="<i2").tolist()
-    before, after = around[: around.index(_ABSENT)], around[around.index(_ABSENT) + 1 :]
-    return f"{label},in,{_spell_ops(before)},out,{_spell_ops(after)}"
+    around = (
+        graph.predecessors(node).tolist(),
+        graph.out_dst[graph.out_ptr[node] : graph.out_ptr[node + 1]].tolist(),
+    )
+    before, after = (_spell_ops(graph, nodes, encoding.sorted_neighbours) for nodes in around)
+    return f"{label},in,{before},out,{after}"
 
 
 def node_labels(graph: Graph, encoding: Encoding) -> list[str]:
     """Return the label of every node, by node index."""
-    return [label_text(key, encoding) for key in label_keys(graph, encoding)]
+    return [label_text(graph, node, encoding) for node in range(graph.n_nodes)]
 
 
-_N_EXTRA = {"op": 0, "res": 6, "res_ratio": 6, "shp": 1, "chn": 1}
 _ABSENT = -1
-_BETWEEN = np.int16(_ABSENT).tobytes()
+_IN, _OUT = 0x8CB92BA72F3D8DD7, 0xD1B54A32D192ED03
 
 
-def _extra(graph: Graph, field: str) -> NDArray[np.int32]:
-    """Return ``(n, k)`` integers that the encoding's field is spelled from; -1 for "no field".
+def _extra(graph: Graph, field: str, nodes: slice = slice(None)) -> NDArray[np.int32]:
+    """Return one row per node of the integers that the encoding's field is spelled from; -1 for
+    "no field".
 
     Depthwise nodes have one channel per group, so their ``chn`` field is 1.
     """
     if field == "op":
-        return np.empty((graph.n_nodes, 0), dtype=np.int32)
+        return np.empty((len(graph.op[nodes]), 0), dtype=np.int32)
     if field in ("res", "res_ratio"):
-        return graph.resolution
+        return graph.resolution[nodes]
     if field == "shp":
-        value = graph.kernel[:, 1].astype(np.int32)
+        value = graph.kernel[nodes, 1].astype(np.int32)
     else:
-        value = np.where(graph.op == OPS.code("depthwise"), 1, graph.resolution[:, 5])
-    return np.where(graph.is_weighted, value, _ABSENT)[:, None]
+        value = np.where(graph.op[nodes] == OPS.code("depthwise"), 1, graph.resolution[nodes, 5])
+    return np.where(graph.is_weighted[nodes], value, _ABSENT)[:, None]
 
 
 def _spell(extra: list[int], field: str) -> list[str]:
@@ -124,23 +122,42 @@ def _spell(extra: list[int], field: str) -> list[str]:
     return [str(value) for value in extra if value != _ABSENT]
 
 
-def _spell_ops(codes: list[int]) -> str:
-    """Return the canonical names of op codes, each followed by a comma."""
-    return "".join(f"{OPS.by_code(code).canonical}," for code in codes)
+def _name(graph: Graph, node: int) -> str:
+    """Return the canonical name of the operation at ``node``."""
+    return OPS.by_code(int(graph.op[node])).canonical
 
 
-def _neighbour_ops(graph: Graph, by_name: bool) -> tuple[bytes, bytes]:
-    """Return int16 op codes of predecessors and successors as CSR values, in label order.
+def _spell_ops(graph: Graph, nodes: list[int], by_name: bool) -> str:
+    """Return the canonical names of ``nodes`` in label order, each followed by a comma."""
+    if by_name:
+        names = sorted(_name(graph, node) for node in nodes)
+    else:
+        first = sorted(nodes, key=lambda node: (not graph.is_weighted[node], node))
+        names = [_name(graph, node) for node in first]
+    return "".join(f"{name}," for name in names)
 
-    relu6 counts as relu, as in every label (AutoGO spec 1.4).
-    """
-    spoken, name_rank = _op_tables(len(OPS))
-    code = spoken[graph.op]
-    rank = name_rank[graph.op] if by_name else weighted_first_rank(graph)
+
+def _neighbours(graph: Graph, by_name: bool) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return predecessors and successors of all nodes as CSR values, in label order."""
+    rank = _op_tables(len(OPS))[1][graph.op] if by_name else weighted_first_rank(graph)
     source, target = graph.in_src, graph.edge_dst
     incoming = source[np.lexsort((rank[source], target))]
     outgoing = target[np.lexsort((rank[target], source))]
-    return code[incoming].tobytes(), code[outgoing].tobytes()
+    return incoming, outgoing
+
+
+def _row_digests(
+    values: NDArray[np.integer], pointer: NDArray[np.integer], factor: int
+) -> NDArray[np.uint64]:
+    """Return ``(n,)`` digests of the CSR rows ``values[pointer[i] : pointer[i + 1]]``, order
+    included; ``factor`` tells apart what they are digests of.
+    """
+    position = np.arange(len(values)) - np.repeat(pointer[:-1], np.diff(pointer))
+    entries = values.astype(np.uint64) << np.uint64(32) | position.astype(np.uint64)
+    mixed = mix(entries * np.uint64(factor))
+    total = np.zeros(len(mixed) + 1, dtype=np.uint64)
+    np.cumsum(mixed, out=total[1:])
+    return total[pointer[1:]] - total[pointer[:-1]]
 
 
 @lru_cache(maxsize=1)

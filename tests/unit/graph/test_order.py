@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archloom.errors import GraphError
-from archloom.graph import Graph, autogo_order, generation_order
+from archloom.graph import Graph, autogo_order, disjoint_union, generation_order
 from archloom.graph.order import depth_levels, weighted_first_rank
+from archloom.spaces import nb201
 from strategies import networks, segments
 
 
@@ -57,6 +58,24 @@ def test_a_node_never_comes_before_a_shallower_generation_is_entered(graph, data
     deepest = np.maximum.reduceat(depth[graph.in_src], graph.in_ptr[:-1][fed])
     np.testing.assert_array_equal(depth[fed], deepest + 1)
     assert (depth[graph.order] == np.sort(depth)).all()
+
+
+@given(networks(), st.integers(0, 2**16))
+def test_levels_joined_are_the_order_for_any_rank(graph, seed):
+    rank = np.random.default_rng(seed).permutation(graph.n_nodes)
+    for chosen in (None, rank, weighted_first_rank(graph)):
+        joined = np.concatenate(depth_levels(graph, chosen))
+        np.testing.assert_array_equal(joined, generation_order(graph, chosen))
+
+
+def test_members_of_a_large_union_keep_their_order():
+    members = [*nb201.sample(12, 0, nb201.REDUCED), diamond(), nb201.sample(1, 1)[0]] * 2
+    union, bounds = disjoint_union(members)
+    assert union.n_nodes > 1024
+    order = autogo_order(union)
+    for start, stop, graph in zip(bounds.tolist(), bounds[1:].tolist(), members, strict=False):
+        own = order[(order >= start) & (order < stop)] - start
+        np.testing.assert_array_equal(own, autogo_order(graph))
 
 
 def test_a_cycle_is_named():
