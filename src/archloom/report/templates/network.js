@@ -213,7 +213,7 @@ class NetworkDialog {
     dialog.addEventListener("keydown", (event) => this.key(event));
     document.addEventListener("open", ({ detail }) => { location.hash = this.anchor(detail); });
     window.addEventListener("hashchange", () => this.follow());
-    this.follow();
+    window.addEventListener("load", () => this.follow()); // going to the address moves the focus
   }
 
   anchor(rank) {

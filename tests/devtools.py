@@ -5,6 +5,7 @@ answers and events come from 4.
 """
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -24,7 +25,7 @@ FLAGS = (
     "--disable-background-networking --disable-component-update --disable-sync "
     "--disable-dev-shm-usage --proxy-server=127.0.0.1:9 --remote-debugging-pipe"
 ).split()
-PATIENCE = 60.0
+PATIENCE = 30.0
 """Seconds after which an answer or a state that does not come is an error."""
 KEYS = {"Enter": ("\r", 13), "Escape": ("", 27), "Home": ("", 36), "End": ("", 35), "Tab": ("", 9)}
 KEYS |= {f"Arrow{side}": ("", 37 + i) for i, side in enumerate(("Left", "Up", "Right", "Down"))}
@@ -180,20 +181,23 @@ def _session(name: str) -> dict[str, str]:
 @contextmanager
 def running(profile: Path) -> Iterator[Browser]:
     """Start Chromium with a fresh profile and without a way to the network; stop it at the end."""
-    from_us, commands = os.pipe()
-    answers, to_us = os.pipe()
-    line = [str(BROWSER), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-    redirect = f'exec "$0" "$@" 3<&{from_us} 4>&{to_us}'
+    ours, theirs = _pipes()
+
+    def connect() -> None:
+        os.dup2(theirs[0], 3)
+        os.dup2(theirs[1], 4)
+
     process = subprocess.Popen(
-        ["/bin/sh", "-c", redirect, *line],
-        pass_fds=(from_us, to_us),
+        [str(BROWSER), *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        preexec_fn=connect,
+        pass_fds=(3, 4),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    os.close(from_us)
-    os.close(to_us)
+    for end in theirs:
+        os.close(end)
     try:
-        browser = Browser(commands, answers)
+        browser = Browser(*ours)
         yield browser
         browser.send("Browser.close")
         process.wait(PATIENCE)
@@ -201,5 +205,15 @@ def running(profile: Path) -> Iterator[Browser]:
         if process.poll() is None:
             process.kill()
             process.wait()
-        os.close(commands)
-        os.close(answers)
+        for end in ours:
+            os.close(end)
+
+
+def _pipes() -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return our ends (commands, answers) and the browser's ends of two pipes, none below 10."""
+    ends = [end for _ in range(2) for end in os.pipe()]
+    high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
+    for end in ends:
+        os.close(end)
+    from_us, commands, answers, to_us = high
+    return (commands, answers), (from_us, to_us)
