@@ -18,6 +18,7 @@ FamilyName = Literal[
     "nb101",
     "inception",
     "nb301",
+    "nb_macro",
 ]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Limit = Annotated[

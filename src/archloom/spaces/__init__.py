@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archloom.spaces import hiaml, inception, nb101, nb201, nb301, two_path
+from archloom.spaces import hiaml, inception, nb101, nb201, nb301, nb_macro, two_path
 from archloom.spaces.common import VARIANTS, Skeleton, Variant, architecture_of
 
 FAMILIES = {
@@ -12,6 +12,7 @@ FAMILIES = {
     "nb101": nb101,
     "inception": inception,
     "nb301": nb301,
+    "nb_macro": nb_macro,
 }
 """The families by name."""
 

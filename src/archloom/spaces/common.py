@@ -7,7 +7,7 @@ of the papers, and a ``reduced`` one for 8x8 grey images, on which a network tra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -16,6 +16,9 @@ import numpy as np
 
 from archloom.errors import ConfigError, GraphError
 from archloom.graph import Graph, GraphBuilder
+
+Layer = Callable[[GraphBuilder, int], int]
+"""Adds nodes behind a node and returns the last one."""
 
 Variant = Literal["benchmark", "upstream"]
 """``benchmark``: the network that is trained; ``upstream``: the reference's compute graph of it."""
@@ -124,9 +127,10 @@ def conv_bn(
     activation: str = "",
     *,
     bias: bool = False,
+    padding: str | int = "same",
 ) -> int:
     """Add a convolution, batch norm and, where named, an activation."""
-    y = b.unary("batchnorm", b.conv(x, channels, kernel, stride, bias=bias))
+    y = b.unary("batchnorm", b.conv(x, channels, kernel, stride, bias=bias, padding=padding))
     return b.unary(activation, y) if activation else y
 
 
@@ -134,6 +138,33 @@ def inception_s(b: GraphBuilder, x: int, channels: int, size: int = 3, stride: i
     """Add 1 x size with the stride on both axes, then size x 1, each with batch norm and ReLU6."""
     y = conv_bn(b, x, channels, (1, size), stride, "relu6")
     return conv_bn(b, y, channels, (size, 1), 1, "relu6")
+
+
+def inverted_bottleneck(
+    b: GraphBuilder,
+    x: int,
+    hidden: int,
+    channels: int,
+    kernel: int,
+    stride: int,
+    activate: Layer,
+    excite: Layer | None = None,
+    *,
+    residual: bool = True,
+) -> int:
+    """Add 1x1 to ``hidden`` channels, a depthwise convolution and 1x1 to ``channels``, each with
+    batch norm; the first two are activated, and excited where asked for.
+
+    Pads as PyTorch does. Without a change of channels the first convolution is left out; a block
+    that keeps its shape gets a ``residual``.
+    """
+    y = x if hidden == b.shape(x)[2] else activate(b, conv_bn(b, x, hidden, 1, padding="valid"))
+    y = b.depthwise(y, kernel, stride, padding=kernel // 2)
+    y = activate(b, b.unary("batchnorm", y))
+    if excite is not None:
+        y = excite(b, y)
+    y = conv_bn(b, y, channels, 1, padding="valid")
+    return b.add([x, y]) if residual and b.shape(x) == b.shape(y) else y
 
 
 def classifier(b: GraphBuilder, x: int, classes: int, *, dropout: bool = False) -> Graph:
