@@ -91,6 +91,7 @@ def _stats(graphs: list[Graph]) -> dict:
                 "flops": 100 * (flops(graph) - base_flops) / base_flops,
             },
             "latency": None,
+            "range": None,
             "iteration": 1 + rank % 3,
             "parent": graphs[0].hash,
             "nodes": graph.n_nodes,
@@ -100,7 +101,7 @@ def _stats(graphs: list[Graph]) -> dict:
         for rank, graph in enumerate(graphs[1:], start=1)
     ]
     values = {"score": base, "flops": base_flops}
-    baseline = {"values": values, "hash": graphs[0].hash, "nodes": 15}
+    baseline = {"values": values, "hash": graphs[0].hash, "nodes": 15, "range": None}
     return {
         "format": "archloom-search-stats/2",
         "iterations": [

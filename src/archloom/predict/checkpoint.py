@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -23,12 +23,15 @@ from archloom.errors import DataError, FormatError
 from archloom.graph import OPS
 from archloom.io.files import replacing, write_text
 from archloom.predict.encoder import WIDTH, Network
+from archloom.predict.range import NAMES, TrainingRange
 from archloom.views.features import VOCABULARY_SIZE, Normalisers
 
 FORMAT = "archloom-predictor/1"
 Kind = Literal["gnn", "psc"]
 WIDTHS: dict[str, int] = {"gnn": WIDTH, "psc": 3 * WIDTH}
-_UNUSED = ("aggregator.", "encoder.init_ff.")  # tensors of the published files that nothing reads
+_RANGE = "range."
+_NO_WEIGHTS = (_RANGE, "aggregator.", "encoder.init_ff.")
+"""Tensors that are no weights: the range, and those of the published files that nothing reads."""
 
 
 def code_version() -> str:
@@ -57,6 +60,8 @@ class Card:
     vocabulary  : digest of the vocabulary that cut the training graphs (psc)
     split       : digest of the split, so that test graphs stay unseen
     metrics     : what was measured at the end of training
+    range       : the training graphs as far as it takes to judge others; None: not known
+    range_of    : which graphs that range was made from, where they are not the training graphs
     """
 
     kind: Kind
@@ -70,20 +75,29 @@ class Card:
     split: str = ""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     code_version: str = field(default_factory=code_version)
+    range: TrainingRange | None = None
+    range_of: str = ""
 
     def to_json(self) -> str:
-        """Return the card as JSON."""
-        content = asdict(self) | {"normalisers": self.normalisers._asdict()}
+        """Return the card as JSON; of the range only its limit, its graphs lie with the tensors."""
+        content = {one.name: getattr(self, one.name) for one in fields(self)}
+        content |= {"normalisers": self.normalisers._asdict()}
+        content |= {"range": None if self.range is None else {"limit": self.range.limit}}
         return json.dumps({"format": FORMAT, **content}, indent=1)
 
     @classmethod
-    def from_json(cls, text: str) -> Card:
-        """Read what ``to_json`` wrote; raises ``ValueError``, ``TypeError`` or ``KeyError``."""
+    def from_json(cls, text: str, tensors: Mapping[str, Tensor]) -> Card:
+        """Read what ``to_json`` wrote; raises ``ValueError``, ``TypeError`` or ``KeyError``.
+
+        tensors : those that were written with it, of which the range takes its graphs
+        """
         content = json.loads(text)
         if content.pop("format") != FORMAT or content["kind"] not in WIDTHS:
             raise ValueError("the card is of another format or kind")
         content["normalisers"] = Normalisers(**content["normalisers"])
         content["op_vocabulary"] = tuple(content["op_vocabulary"])
+        if content.get("range"):
+            content["range"] = _range(float(content["range"]["limit"]), tensors)
         card = cls(**content)
         if card.op_vocabulary != op_vocabulary():
             raise ValueError("the op vocabulary differs from this version's")
@@ -95,6 +109,11 @@ def write_predictor(path: str | Path, network: Network, card: Card) -> None:
     from safetensors.torch import save_file
 
     tensors = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
+    if card.range is not None:
+        tensors |= {
+            f"{_RANGE}{name}": torch.from_numpy(np.ascontiguousarray(getattr(card.range, name)))
+            for name in ("points", "scale")
+        }
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={"card": card.to_json()})
     write_text(Path(path).with_suffix(".json"), card.to_json() + "\n")
@@ -107,10 +126,11 @@ def read_predictor(path: str | Path) -> tuple[Network, Card]:
     """
     tensors, metadata = _read_tensors(Path(path))
     try:
-        card = Card.from_json(metadata["card"]) if "card" in metadata else _published_card(tensors)
+        text = metadata.get("card")
+        card = Card.from_json(text, tensors) if text else _published_card(tensors)
         network = Network(WIDTHS[card.kind])
         wanted = network.state_dict()
-        own = {name: value for name, value in tensors.items() if not name.startswith(_UNUSED)}
+        own = {name: one for name, one in tensors.items() if not name.startswith(_NO_WEIGHTS)}
         for name in wanted.keys() | own.keys():
             _check_tensor(name, own.get(name), wanted.get(name))
         network.load_state_dict(own)
@@ -120,6 +140,14 @@ def read_predictor(path: str | Path) -> tuple[Network, Card]:
             "archloom's predictors or a published AutoGO checkpoint."
         ) from error
     return network, card
+
+
+def _range(limit: float, tensors: Mapping[str, Tensor]) -> TrainingRange:
+    """Return the range whose graphs lie in ``tensors``."""
+    points, scale = (tensors[f"{_RANGE}{name}"].numpy() for name in ("points", "scale"))
+    if points.shape[1:] != scale.shape or scale.shape != (len(NAMES),) or not (scale > 0).all():
+        raise ValueError(f"the range of training graphs has shapes {points.shape}, {scale.shape}")
+    return TrainingRange(points, scale, limit)
 
 
 def _check_tensor(name: str, found: Tensor | None, wanted: Tensor | None) -> None:

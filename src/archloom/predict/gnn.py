@@ -83,7 +83,7 @@ class GNN(NetworkPredictor):
         scale = LabelScale.of(labels, one_group, np.ones(len(labels), dtype=np.int64))
         scaled = scale.scaled(labels, one_group)
         task = _WholeGraphs(data, dev, scaled, settings.batch_size, self.normalisers)
-        return self._train(task, scale, settings, checkpoint, on_epoch)
+        return self._train(task, data.graphs, scale, settings, checkpoint, on_epoch)
 
     def predict(
         self, graphs: Sequence[Graph], normalisers: Normalisers | None = None

@@ -16,6 +16,7 @@ from archloom.graph import Graph
 from archloom.predict.checkpoint import WIDTHS, Card, Kind, read_predictor, write_predictor
 from archloom.predict.encoder import Network
 from archloom.predict.metrics import spearman
+from archloom.predict.range import FEWEST, Place, TrainingRange
 from archloom.predict.resume import Progress
 from archloom.predict.training import EpochRecord, Task, TrainingSettings, new_network, train
 from archloom.views.features import Normalisers
@@ -107,6 +108,11 @@ class NetworkPredictor:
             )
         return cls(network, card)
 
+    def places(self, graphs: Sequence[Graph]) -> list[Place | None]:
+        """Return where each graph lies in this predictor's range, None if that is not known."""
+        known = self.card.range
+        return [None] * len(graphs) if known is None else list(known.places(graphs))
+
     def note(self, **changes: Any) -> None:
         """Change fields of the card, for example ``metrics`` after a test."""
         self.card = replace(self.card, **changes)
@@ -114,6 +120,7 @@ class NetworkPredictor:
     def _train(
         self,
         task: Task,
+        graphs: Sequence[Graph],
         scale: LabelScale,
         settings: TrainingSettings,
         checkpoint: str | Path | None,
@@ -129,6 +136,7 @@ class NetworkPredictor:
             output="accuracy" if one_scale else "z-score",
             labels=scale.table,
             config=asdict(settings),
+            range=TrainingRange.of(graphs) if len(graphs) >= FEWEST else None,
             metrics={"dev_srcc": progress.best_srcc, "best_epoch": progress.best_epoch},
         )
         return progress

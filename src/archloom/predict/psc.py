@@ -86,7 +86,7 @@ class PSC(NetworkPredictor):
         """
         settings = settings or TrainingSettings()
         task = _InstanceTask(self, data, dev, settings)
-        return self._train(task, task.scale, settings, checkpoint, on_epoch)
+        return self._train(task, data.graphs, task.scale, settings, checkpoint, on_epoch)
 
     def predict(
         self, graphs: Sequence[Graph], normalisers: Normalisers | None = None

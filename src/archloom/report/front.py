@@ -2,24 +2,89 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from archloom.io import write
 from archloom.io.drawing import draw_changes
+from archloom.io.files import write_text
+from archloom.search.constraints import relative_change
 from archloom.search.record import save_search
 from archloom.search.result import SearchResult
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def write_front(result: SearchResult, folder: str | Path) -> None:
-    """Write what a search found into ``folder``.
 
-    front.parquet, visited.parquet and stats.json as ``save_search`` does, and of every member
-    rank_N.json, rank_N.onnx (untrained weights) and rank_N_changes.svg.
+def write_front(
+    result: SearchResult, folder: str | Path, weights: Mapping[str, Tensor] | None = None
+) -> list[float]:
+    """Write what a search found into ``folder``; return the coverage of each member.
+
+    front.parquet, visited.parquet and stats.json as ``save_search`` does, front.csv, and of every
+    member rank_N.json, rank_N.onnx and rank_N_changes.svg.
+
+    weights   of the input, by node id: members take over what fits. Then there is also
+              rank_N.weights.safetensors with a card, and the coverage, the share of the trainable
+              parameters taken over, stands in front.csv and on the card. Without them the ONNX
+              files hold untrained weights and the list is empty.
     """
     home = Path(folder)
     save_search(result, home / "front.parquet", home / "visited.parquet", home / "stats.json")
+    coverages: list[float] = []
     for rank, member in enumerate(result.members, start=1):
         stem = home / f"rank_{rank}"
-        write(member.graph, stem.with_suffix(".json"))
-        write(member.graph, stem.with_suffix(".onnx"))
-        draw_changes(result.graph, member.graph, home / f"rank_{rank}_changes.svg")
+        graph = member.graph.replace(name=f"{result.graph.name}-rank-{rank}")
+        write(graph, stem.with_suffix(".json"))
+        tensors = None
+        if weights is not None:
+            from archloom.io.weights import write_weights
+            from archloom.search.transfer import transfer
+
+            found = transfer(weights, graph)
+            tensors, facts = found.weights, {"coverage": found.coverage, "from": result.graph.hash}
+            write_weights(stem.with_suffix(".weights.safetensors"), tensors, graph, facts)
+            coverages.append(found.coverage)
+        write(graph, stem.with_suffix(".onnx"), tensors)
+        draw_changes(result.graph, graph, home / f"rank_{rank}_changes.svg")
+    write_text(home / "front.csv", _table(result, coverages))
+    return coverages
+
+
+def _table(result: SearchResult, coverages: list[float]) -> str:
+    """Return the input (rank 0) and the members as CSV with full precision."""
+    buffer = StringIO()
+    rows = [_input_row(result), *_member_rows(result, coverages)]
+    writer = csv.DictWriter(buffer, list((rows[1:] or rows)[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def _input_row(result: SearchResult) -> dict[str, Any]:
+    return {"rank": 0, "hash": result.graph.hash, **result.values, "nodes": result.graph.n_nodes}
+
+
+def _member_rows(result: SearchResult, coverages: list[float]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for index, member in enumerate(result.members):
+        row: dict[str, Any] = {"rank": index + 1, "hash": member.graph.hash, **member.values}
+        for name, value in member.values.items():
+            row[f"{name}_change_percent"] = relative_change(value, result.values[name])
+        if member.latency is not None:
+            own = member.latency.own
+            row |= {
+                "measured_ms": own.median,
+                "measured_lower_ms": own.lower,
+                "measured_upper_ms": own.upper,
+                "measured_input_ms": member.latency.reference.median,
+                "measured_change_percent": member.latency.change,
+            }
+        row |= {"nodes": member.graph.n_nodes, "iteration": member.iteration}
+        if coverages:
+            row["coverage"] = coverages[index]
+        rows.append(row)
+    return rows

@@ -29,13 +29,19 @@ class Figure:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The input graph: predicted score, FLOPs, hash, nodes; ``values``: every figure by name."""
+    """The input graph: predicted score, FLOPs, hash, nodes.
+
+    values   every figure by name
+    range    where it lies in the predictor's range: distance, limit, inside, why (what differs most
+             from the nearest training graph); None where that is not known
+    """
 
     score: float
     flops: int
     hash: str
     nodes: int
     values: Mapping[str, float] = field(default_factory=dict)
+    range: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Winner:
     values    every figure by name;  changes: from the input's, in percent
     latency   measured at the end beside the input's, None where latency is no figure: ``own`` and
               ``input`` (median, lower and upper quartile in ms), ``change_percent``
+    range     as of the input
     """
 
     rank: int
@@ -60,6 +67,7 @@ class Winner:
     values: Mapping[str, float] = field(default_factory=dict)
     changes: Mapping[str, float] = field(default_factory=dict)
     latency: Mapping[str, Any] | None = None
+    range: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +171,8 @@ def read_search(stats: str | Path, visited: str | Path) -> SearchRecord:
 
 def _baseline(entry: Mapping[str, Any]) -> Baseline:
     values = entry["values"]
-    return Baseline(values["score"], int(values["flops"]), entry["hash"], entry["nodes"], values)
+    figures = (values["score"], int(values["flops"]), entry["hash"], entry["nodes"], values)
+    return Baseline(*figures, entry["range"])
 
 
 def _winner(entry: Mapping[str, Any], baseline: Mapping[str, Any]) -> Winner:
@@ -178,6 +187,7 @@ def _winner(entry: Mapping[str, Any], baseline: Mapping[str, Any]) -> Winner:
         values=values,
         changes=changes,
         latency=entry["latency"],
+        range=entry["range"],
     )
 
 

@@ -166,6 +166,34 @@ def predictor_sentences(config: Mapping[str, Any], card: Mapping[str, Any]) -> l
     return sentences + _test_sentences(card)
 
 
+def range_sentence(record: SearchRecord) -> str:
+    """Return whether the predictor has seen networks such as these."""
+    graphs = [record.baseline, *record.winners]
+    places = [entry.range for entry in graphs if entry.range is not None]
+    if len(places) < len(graphs):
+        return (
+            "Which networks the predictor was trained on is not recorded, so it is not known "
+            "whether its scores hold for these."
+        )
+    outside = [place for place in places if not place["inside"]]
+    if not outside:
+        return (
+            "The input and all winners lie within the predictor's range: as near to its training "
+            "graphs as these are to each other."
+        )
+    farthest = max(outside, key=lambda place: place["distance"])
+    names = ["the input"] if not places[0]["inside"] else []
+    winners = sum(not place["inside"] for place in places[1:])
+    names += [f"{winners} of {_count(len(places) - 1, 'winner')}"] if winners else []
+    subject = " and ".join(names)
+    verb = "lies" if len(outside) == 1 else "lie"
+    return (
+        f"{subject[0].upper()}{subject[1:]} {verb} outside the predictor's range: distance up to "
+        f"{farthest['distance']:.2g}, training graphs reach {farthest['limit']:.2g} (most "
+        f"different: {'; '.join(farthest['why'])}). Do not trust scores there."
+    )
+
+
 def _test_sentences(card: Mapping[str, Any]) -> list[str]:
     """Return how the predictor did on held-out graphs, and what it was not trained on."""
     metrics = card.get("metrics", {})

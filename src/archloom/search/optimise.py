@@ -101,7 +101,7 @@ def optimise(
         settings.constraints if constraints is None else constraints,
         settings.latency_threads,
     )
-    return evolve(
+    result = evolve(
         graph,
         artefacts.mutator(settings),
         goals,
@@ -110,3 +110,4 @@ def optimise(
         n_jobs=n_jobs,
         progress=progress,
     )
+    return result.located(artefacts.predictor)

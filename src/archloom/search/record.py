@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from archloom.io.files import replacing, write_text
 from archloom.io.store import write_store
+from archloom.predict.range import Place
 from archloom.search.constraints import relative_change
 from archloom.search.result import Member, SearchResult, propagation_entry
 from archloom.train.latency import Comparison
@@ -55,6 +56,7 @@ def front_document(result: SearchResult) -> dict[str, Any]:
             "values": dict(result.values),
             "hash": result.graph.hash,
             "nodes": result.graph.n_nodes,
+            "range": _range_entry(result.place),
         },
         "members": [
             _entry(result, rank, member) for rank, member in enumerate(result.members, start=1)
@@ -87,6 +89,7 @@ def _entry(result: SearchResult, rank: int, member: Member) -> dict[str, Any]:
             for name, value in member.values.items()
         },
         "latency": _latency_entry(member.latency),
+        "range": _range_entry(member.place),
         "iteration": member.iteration,
         "parent": member.parent,
         "nodes": member.graph.n_nodes,
@@ -104,3 +107,8 @@ def _latency_entry(found: Comparison | None) -> dict[str, Any] | None:
         "input": asdict(found.reference),
         "change_percent": found.change,
     }
+
+
+def _range_entry(place: Place | None) -> dict[str, Any] | None:
+    """Return the place in the predictor's range as JSON values."""
+    return None if place is None else {**asdict(place), "inside": place.inside}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archloom.graph import Graph
+from archloom.predict.predictor import NetworkPredictor
+from archloom.predict.range import Place
 from archloom.search.goals import Goals
 from archloom.search.propagation import PropagationStats
 from archloom.search.settings import SearchSettings
@@ -20,6 +22,7 @@ class Member:
 
     values    its figures by name, see ``Goals.figures``
     latency   measured again beside the input's, where latency is a figure
+    place     where it lies in the predictor's range, None if that is not known
     """
 
     graph: Graph
@@ -28,6 +31,7 @@ class Member:
     parent: str
     steps: list[dict[str, Any]]
     latency: Comparison | None = None
+    place: Place | None = None
 
     @property
     def score(self) -> float:
@@ -52,6 +56,7 @@ class SearchResult:
     visited      table of all scored graphs, see ``archloom.search.archive.visited_schema``
     stopped      what ended the search: iterations, visited or time; after the last the result
                  depends on the machine
+    place        where the input lies in the predictor's range, None if that is not known
     """
 
     graph: Graph
@@ -63,6 +68,16 @@ class SearchResult:
     settings: SearchSettings
     seed: int
     stopped: str
+    place: Place | None = None
+
+    def located(self, predictor: NetworkPredictor) -> SearchResult:
+        """Return this result with the places of all networks in the range of ``predictor``."""
+        places = predictor.places([self.graph, *(member.graph for member in self.members)])
+        members = [
+            replace(member, place=place)
+            for member, place in zip(self.members, places[1:], strict=True)
+        ]
+        return replace(self, place=places[0], members=members)
 
     def __len__(self) -> int:
         return len(self.members)

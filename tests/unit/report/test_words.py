@@ -1,5 +1,7 @@
 """Sentences generated from the data say neither more nor less than the data."""
 
+from dataclasses import replace
+
 import pytest
 
 from archloom.config import Config
@@ -12,6 +14,7 @@ from archloom.report.words import (
     noise_sentence,
     percent,
     predictor_sentences,
+    range_sentence,
 )
 
 BASE = Measured((0.90, 0.91, 0.92))
@@ -134,3 +137,21 @@ def test_limits_are_told_in_words():
         "latency at most 15 % less than the input's; parameters at most 5e+06"
     )
     assert limits_words([]) == "no limit"
+
+
+def test_networks_that_the_predictor_has_not_seen_are_told_of():
+    near = {"distance": 0.1, "limit": 0.2, "inside": True, "why": []}
+    far = {"distance": 3.14, "limit": 0.2, "inside": False, "why": ["nodes: 70, nearest 8"]}
+    found = record(-5.0, -12.0)
+    assert "not recorded" in range_sentence(found)
+
+    def sentence(first, *others):
+        winners = [replace(one, range=p) for one, p in zip(found.winners, others, strict=True)]
+        base = replace(found.baseline, range=first)
+        return range_sentence(replace(found, baseline=base, winners=tuple(winners)))
+
+    assert sentence(near, near, near).startswith("The input and all winners lie within")
+    words = sentence(near, far, near)
+    assert words.startswith("1 of 2 winners lies outside the predictor's range: distance up to 3.1")
+    assert "nodes: 70, nearest 8" in words and words.endswith("Do not trust scores there.")
+    assert sentence(far, far, far).startswith("The input and 2 of 2 winners lie outside")
