@@ -10,7 +10,7 @@ import json
 import os
 import select
 import shutil
-import subprocess
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -181,39 +181,37 @@ def _session(name: str) -> dict[str, str]:
 @contextmanager
 def running(profile: Path) -> Iterator[Browser]:
     """Start Chromium with a fresh profile and without a way to the network; stop it at the end."""
-    ours, theirs = _pipes()
-
-    def connect() -> None:
-        os.dup2(theirs[0], 3)
-        os.dup2(theirs[1], 4)
-
-    process = subprocess.Popen(
+    from_us, commands = _pipe()
+    answers, to_us = _pipe()
+    process = os.posix_spawn(
+        str(BROWSER),
         [str(BROWSER), *FLAGS, f"--user-data-dir={profile}", "about:blank"],
-        preexec_fn=connect,
-        pass_fds=(3, 4),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, from_us, 3),
+            (os.POSIX_SPAWN_DUP2, to_us, 4),
+            *((os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)),
+        ],
     )
-    for end in theirs:
-        os.close(end)
+    os.close(from_us)
+    os.close(to_us)
     try:
-        browser = Browser(*ours)
+        browser = Browser(commands, answers)
         yield browser
         browser.send("Browser.close")
-        process.wait(PATIENCE)
+    except BaseException:
+        os.kill(process, signal.SIGKILL)
+        raise
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        for end in ours:
-            os.close(end)
+        os.waitpid(process, 0)
+        os.close(commands)
+        os.close(answers)
 
 
-def _pipes() -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return our ends (commands, answers) and the browser's ends of two pipes, none below 10."""
-    ends = [end for _ in range(2) for end in os.pipe()]
-    high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
+def _pipe() -> tuple[int, int]:
+    """Return the reading and the writing end of a pipe, neither of them 3 or 4."""
+    ends = os.pipe()
+    moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
     for end in ends:
         os.close(end)
-    from_us, commands, answers, to_us = high
-    return (commands, answers), (from_us, to_us)
+    return moved[0], moved[1]

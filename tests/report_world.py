@@ -1,6 +1,7 @@
 """A finished AutoGO run made up on the spot: small graphs, no search, no training."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,19 @@ from archloom.io.store import write_store
 from archloom.report.autogo import AutogoFiles
 from archloom.segments.vocabulary import Vocabulary
 from archloom.views.labels import Encoding
+
+
+def deep_network(kernels: tuple[int, ...], name: str = "deep", blocks: int = 42) -> Graph:
+    """A residual network of 299 nodes whose blocks take the kernels in turn."""
+    builder = GraphBuilder(name=name, family="nb201")
+    node = builder.conv(builder.input(32, 32, 3), 16, 3)
+    for block in range(blocks):
+        inner = builder.conv(node, 16, kernels[block % len(kernels)])
+        inner = builder.unary("relu", builder.unary("batchnorm", inner))
+        inner = builder.unary("batchnorm", builder.conv(inner, 16, 3))
+        node = builder.unary("relu", builder.add([node, inner]))
+    builder.output(builder.matmul(builder.unary("mean", node), 10))
+    return builder.build()
 
 
 def network(kernels: tuple[int, ...], name: str = "toy") -> Graph:
@@ -48,14 +62,18 @@ def make_run(
     n_winners: int = 3,
     accuracies: list[list[float]] | None = None,
     visited: int = 200,
+    build: Callable[..., Graph] = network,
 ) -> Run:
-    """Write a run; ``accuracies`` are those of the input and the first winners, one per seed."""
+    """Write a run; ``accuracies`` are those of the input and the first winners, one per seed.
+
+    build : network of a tuple of kernels and a name
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    parent = network((5, 5, 5, 3))
+    parent = build((5, 5, 5, 3))
     variants = [(5, 5, 3, 3), (5, 3, 3, 3), (3, 3, 3, 3), (3, 3, 3, 1), (3, 1, 3, 1), (1, 1, 1, 1)]
     while len(variants) < n_winners:
         variants.append((*variants[len(variants) - 6], 1))
-    winners = [network(variants[i], f"toy-rank-{i + 1}") for i in range(n_winners)]
+    winners = [build(variants[i], f"toy-rank-{i + 1}") for i in range(n_winners)]
     graphs = [parent, *winners]
     files = AutogoFiles(
         *(folder / name for name in ("graph.json", "vocabulary.json", "front.parquet")),
