@@ -27,7 +27,6 @@ from archloom.segments.vocabulary import Vocabulary  # noqa: E402
 from archloom.spaces import FAMILIES  # noqa: E402
 
 SEEDS = [0, 1, 2]
-LIMITS = {"min_flops_decrease": -10.0, "max_flops_decrease": 100.0}
 
 
 def main() -> None:
@@ -52,7 +51,7 @@ def main() -> None:
     for family in options.families:
         graph, winner = published(f"{family}_best"), published(f"{family}_autogo")
         target = float(predictor.predict([winner])[0]), flops(winner)
-        settings = SearchSettings(family=family, iterations=options.iterations, **LIMITS)
+        settings = SearchSettings(family=family, iterations=options.iterations)
         mutator = Mutator(database, tokeniser, scoring_of(predictor, database), settings)
         runs = []
         for seed in SEEDS:

@@ -66,9 +66,7 @@ def main() -> None:
         [*shipped_graphs(), *family.sample(120, 0, family.FULL, "upstream")], tokeniser
     )
     predictor = load_predictor(registry.find("autogo_models", "gnn.safetensors"))
-    settings = SearchSettings(
-        family=FAMILY, iterations=4, top_k=5, min_flops_decrease=-10.0, max_flops_decrease=100.0
-    )
+    settings = SearchSettings(family=FAMILY, iterations=4, top_k=5)
     figures, points = {}, {}
     for label, kind in (("shuffled", ShuffledScoring), ("ours", GnnScoring)):
         rows = []

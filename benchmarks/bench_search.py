@@ -38,8 +38,6 @@ SETTINGS = {
     "top_k": 3,
     "max_sources": 10,
     "max_targets": 100,
-    "min_flops_decrease": -10.0,
-    "max_flops_decrease": 100.0,
 }
 
 

@@ -7,11 +7,15 @@ import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archloom.data import registry
 from archloom.graph import Graph
 from archloom.io import read_graph
 from archloom.io.files import write_text
+
+if TYPE_CHECKING:
+    from archloom.search.optimise import Artefacts
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "torch", "highspy", "onnxruntime", "pyarrow", "scikit-learn")
@@ -36,6 +40,34 @@ def shipped_graphs() -> list[Graph]:
     return [
         published(Path(file).stem) for file in sorted(registry.dataset_named("autogo_cgs").files)
     ]
+
+
+def published_artefacts() -> "Artefacts":
+    """Return what config/published.yaml searches with: published vocabulary and PSC checkpoint,
+    segments of the released graphs and of 120 graphs of each of three families, which also stand
+    for the checkpoint's training graphs where its range is concerned.
+    """
+    from archloom.predict import load_predictor
+    from archloom.predict.range import TrainingRange
+    from archloom.search.optimise import Artefacts
+    from archloom.segments.database import build_database
+    from archloom.segments.tokeniser import Tokeniser
+    from archloom.segments.vocabulary import Vocabulary
+    from archloom.spaces import hiaml, nb201, two_path
+
+    vocabulary = Vocabulary.from_published(registry.find("autogo_vocab", "encoder.json").parent)
+    tokeniser = Tokeniser(vocabulary)
+    families = [
+        graph
+        for space in (nb201, hiaml, two_path)
+        for graph in space.sample(120, 0, space.FULL, "upstream")
+    ]
+    predictor = load_predictor(
+        registry.find("autogo_models", "psc.safetensors"), segment=tokeniser.segment
+    )
+    predictor.note(range=TrainingRange.of(families))
+    database = build_database([*shipped_graphs(), *families], tokeniser)
+    return Artefacts(vocabulary, database, predictor)
 
 
 def record(name: str, figures: dict, *, seeds: list[int] | None = None, note: str = "") -> Path:

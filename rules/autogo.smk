@@ -143,6 +143,7 @@ else:
     rule import_predictor:
         input:
             weights=file_of(SETTINGS.predictor.weights),
+            graphs=per_family("graphs", "predictor"),
         output:
             weights="<resources>/predictors/{group}/{kind}.safetensors",
             card="<resources>/predictors/{group}/{kind}.json",
@@ -155,13 +156,16 @@ else:
             mem_mb=1000,
             runtime=10,
         params:
-            settings=facts(origin=SETTINGS.predictor.weights),
+            settings=facts(
+                origin=SETTINGS.predictor.weights,
+                families=SETTINGS.predictor.families,
+            ),
             seed=SETTINGS.seed,
             code=code_of("import_predictor"),
         message:
             "Take over finished weights of the {wildcards.kind} predictor"
         shell:
-            command("import_predictor", "weights", "weights card", "kind")
+            command("import_predictor", "weights graphs", "weights card", "kind")
 
 
 rule search_graphs:

@@ -39,9 +39,11 @@ from archloom.report.verdict import Comparison, Measured, compare_with_input, po
 from archloom.report.words import (
     front_sentence,
     headline,
+    latency_sentences,
     limits_words,
     noise_sentence,
     predictor_sentences,
+    range_sentence,
 )
 
 SUMMARY_FORMAT = "archloom-autogo-summary/1"
@@ -280,6 +282,8 @@ def _source_sentences(run: _Run) -> list[str]:
     n_trained = sum(1 for rank in run.measured if rank)
     return [
         *predictor_sentences(run.config, run.card),
+        *latency_sentences(run.record),
+        range_sentence(run.record),
         front_sentence(run.config, n_trained),
         *([noise_sentence(list(run.measured.values()))] if run.measured else []),
     ]

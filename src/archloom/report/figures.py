@@ -6,10 +6,12 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archloom.io.files import replacing
 from archloom.io.palette import BLUE, GREEN, GREY, INK, MUTED, ORANGE, VERMILLION
@@ -63,15 +65,18 @@ def pareto_figure(record: SearchRecord, measured: Mapping[int, Measured]) -> Fig
 
 
 def _draw_predicted(axes: Axes, record: SearchRecord) -> None:
-    visited, mega = record.visited, 1e-6
+    """Draw the first objective against the second; FLOPs stand in where there is none."""
+    up, across, *_ = (*(record.objectives or ("score",)), "flops")
+    x_of, y_of = _Axis.of(record, across), _Axis.of(record, up)
+    visited = record.visited
     raster = len(visited) > _MOST_VECTOR_POINTS
     for chosen, colour, size, name in (
         (~visited.accepted, "#aab3bd", 8, "not accepted"),
         (visited.accepted, BLUE, 14, "accepted"),
     ):
         axes.scatter(
-            visited.flops[chosen] * mega,
-            visited.score[chosen],
+            x_of.visited[chosen],
+            y_of.visited[chosen],
             s=size,
             color=colour,
             alpha=0.6,
@@ -79,15 +84,47 @@ def _draw_predicted(axes: Axes, record: SearchRecord) -> None:
             rasterized=raster,
             label=f"{name} ({int(chosen.sum()):,})",
         )
-    front = sorted((winner.flops * mega, winner.score) for winner in record.winners)
-    if front:
-        x, y = np.array(front).T
-        axes.step(x, y, where="post", color=VERMILLION, lw=1.6, zorder=3)
-        axes.plot(x, y, "o", color=VERMILLION, ms=5.5, zorder=4, label=f"front ({len(front)})")
-    base = record.baseline
-    axes.plot(base.flops * mega, base.score, **_STAR)
-    axes.set(xlabel="MFLOPs", ylabel="predicted score", title="Predicted")
+    if record.winners:
+        x, y = x_of.winners, y_of.winners
+        if (up, across) == ("score", "flops"):
+            order = np.argsort(x)
+            axes.step(x[order], y[order], where="post", color=VERMILLION, lw=1.6, zorder=3)
+        axes.plot(x, y, "o", color=VERMILLION, ms=5.5, zorder=4, label=f"front ({len(x)})")
+    axes.plot(x_of.base, y_of.base, **_STAR)
+    axes.set(xlabel=x_of.label, ylabel=y_of.label, title="Predicted")
     axes.legend(loc="best")
+
+
+@dataclass(frozen=True, eq=False)
+class _Axis:
+    """One figure of the input, (N,) visited graphs and (W,) winners, in the unit of ``label``."""
+
+    label: str
+    base: float
+    visited: NDArray[np.float64]
+    winners: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, record: SearchRecord, name: str) -> _Axis:
+        figure = next(one for one in record.figures if one.name == name)
+        label, factor = _LABELS.get(
+            name, (f"{name} in {figure.unit}" if figure.unit else name, 1.0)
+        )
+        winners = np.array([winner.values[name] for winner in record.winners], dtype=np.float64)
+        return cls(
+            label,
+            record.baseline.values[name] * factor,
+            record.visited.values[name] * factor,
+            winners * factor,
+        )
+
+
+_LABELS = {
+    "score": ("predicted score", 1.0),
+    "flops": ("MFLOPs", 1e-6),
+    "params": ("million parameters", 1e-6),
+    "activations": ("activations in MB", 1e-6),
+}
 
 
 _STAR: dict[str, Any] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from archloom.report.record import SearchRecord, Winner
@@ -18,6 +18,7 @@ class Row:
     """One graph of the front table; rank 0 is the input. Accuracies are fractions.
 
     difference, half_width : accuracy minus the input's, and half of the confidence interval's width
+    others : further figures of the search by heading; those with Δ are changes in percent
     """
 
     rank: int
@@ -35,15 +36,18 @@ class Row:
     difference: float | None = None
     half_width: float | None = None
     outcome: str = ""
+    others: Mapping[str, float] = field(default_factory=dict)
 
 
 def front_rows(
     record: SearchRecord, measured: Mapping[int, Measured], comparisons: Sequence[Comparison]
 ) -> list[Row]:
-    """Return the input's row and one per front member, best predicted score first."""
+    """Return the input's row and one per front member, best in the first objective first."""
     base = record.baseline
     head = Row(0, base.hash, base.score, 0.0, base.flops, 0.0, base.nodes, 0, 0)
     rows = [head, *(_winner_row(winner) for winner in record.winners)]
+    others = [_others(record, None), *(_others(record, winner) for winner in record.winners)]
+    rows = [replace(row, others=found) for row, found in zip(rows, others, strict=True)]
     compared = {entry.rank: entry for entry in comparisons}
     return [_with_accuracy(row, measured.get(row.rank), compared.get(row.rank)) for row in rows]
 
@@ -62,10 +66,26 @@ def _winner_row(winner: Winner) -> Row:
     )
 
 
+def _others(record: SearchRecord, winner: Winner | None) -> dict[str, float]:
+    """Return what a search recorded besides score and FLOPs; of the input for None."""
+    found: dict[str, float] = {}
+    for figure in record.figures:
+        if figure.name not in ("score", "flops"):
+            unit = f" [{figure.unit}]" if figure.unit else ""
+            values = winner.values if winner else record.baseline.values
+            found[f"{figure.name}{unit}"] = values[figure.name]
+            found[f"Δ {figure.name}"] = winner.changes[figure.name] if winner else 0.0
+    timed = winner.latency if winner else next((one.latency for one in record.winners), None)
+    if timed:
+        found["measured [ms]"] = timed["own" if winner else "input"]["median"]
+        found["Δ measured"] = timed["change_percent"] if winner else 0.0
+    return found
+
+
 def _with_accuracy(row: Row, measured: Measured | None, comparison: Comparison | None) -> Row:
-    values = asdict(row)
+    values: dict[str, Any] = {}
     if measured is not None:
-        values |= {
+        values = {
             "accuracy": measured.mean,
             "accuracy_std": measured.std,
             "seeds": measured.n,
@@ -76,15 +96,17 @@ def _with_accuracy(row: Row, measured: Measured | None, comparison: Comparison |
             "half_width": comparison.half_width,
             "outcome": str(comparison.outcome),
         }
-    return Row(**values)
+    return replace(row, **values)
 
 
 def to_csv(rows: Sequence[Row]) -> str:
     """Return all rows as CSV with full precision; missing values are empty."""
+    records = [{**asdict(row), **row.others} for row in rows]
+    names = [name for name in records[0] if name != "others"]
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(Row.__dataclass_fields__), lineterminator="\n")
+    writer = csv.DictWriter(buffer, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
+    writer.writerows(records)
     return buffer.getvalue()
 
 
@@ -105,6 +127,7 @@ def display(row: Row) -> dict[str, str]:
         "Δ predicted": f"{row.delta_score:+.4f}".replace("-", "−") if row.rank else "",
         "MFLOPs": f"{row.flops / 1e6:,.2f}",
         "Δ FLOPs": percent(row.delta_flops_percent) if row.rank else "",
+        **{name: _other(row, name) for name in row.others},
         "accuracy %": _accuracy(row),
         "Δ accuracy": _difference(row),
         "seeds": str(row.seeds) if row.seeds else "–",
@@ -124,6 +147,7 @@ def sort_keys(row: Row) -> dict[str, Any]:
         "Δ predicted": row.delta_score,
         "MFLOPs": row.flops,
         "Δ FLOPs": row.delta_flops_percent,
+        **row.others,
         "accuracy %": row.accuracy,
         "Δ accuracy": row.difference,
         "seeds": row.seeds,
@@ -131,6 +155,12 @@ def sort_keys(row: Row) -> dict[str, Any]:
         "iteration": row.iteration,
         "verdict": row.difference,
     }
+
+
+def _other(row: Row, name: str) -> str:
+    if name.startswith("Δ"):
+        return percent(row.others[name]) if row.rank else ""
+    return f"{row.others[name]:,.4g}"
 
 
 def _accuracy(row: Row) -> str:

@@ -33,8 +33,8 @@ def headline(record: SearchRecord, comparisons: Sequence[Comparison]) -> tuple[s
     winners = {winner.rank: winner for winner in record.winners}
     if not winners:
         return (
-            "The search found no better variant: no graph within the limits of FLOPs has a higher "
-            "predicted score than the input.",
+            "The search found no better variant: no graph within the limits "
+            f"({limits_words(record.constraints)}) is better than the input.",
             "neutral",
         )
     if not comparisons:
@@ -52,7 +52,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _predicted_only(record: SearchRecord) -> str:
-    best = record.winners[0]
+    best = max(record.winners, key=lambda winner: winner.score)
     return (
         f"The search found {_count(len(record.winners), 'winner')} by prediction. None was "
         "trained, so whether they are better is not known. Best by predicted score: rank "
@@ -154,9 +154,11 @@ def predictor_sentences(config: Mapping[str, Any], card: Mapping[str, Any]) -> l
     kind = {"psc": "PSC (predecessor, segment, successor)", "gnn": "GNN (whole graph)"}
     name = kind.get(predictor["kind"], predictor["kind"])
     if predictor["weights"]:
+        origin = card.get("range_of")
         return [
             f"Mutants were scored by a finished {name} predictor, {predictor['weights']}. It was "
             "not trained here; its scores are in its own units and were not measured by us."
+            * ([f"Its range was taken from {origin}."] if origin else []),
         ]
     sentences = [f"Mutants were scored by a {name} predictor trained in this run."]
     families: dict[str, list[str]] = {}
@@ -166,11 +168,27 @@ def predictor_sentences(config: Mapping[str, Any], card: Mapping[str, Any]) -> l
     return sentences + _test_sentences(card)
 
 
+def latency_sentences(record: SearchRecord) -> list[str]:
+    """Return how latency came about, and that it was measured again; nothing where it is no
+    figure.
+    """
+    sentences = [f"Latency: {one.source}." for one in record.figures if one.source]
+    measured = [winner.latency for winner in record.winners if winner.latency]
+    if measured:
+        faster = sum(found["own"]["upper"] < found["input"]["lower"] for found in measured)
+        sentences.append(
+            "At the end input and winners were measured again, in rounds that run each of them "
+            f"once: {faster} of {_count(len(measured), 'winner')} clearly faster than the input "
+            "(their quartiles do not overlap); the table has the medians."
+        )
+    return sentences
+
+
 def range_sentence(record: SearchRecord) -> str:
     """Return whether the predictor has seen networks such as these."""
-    graphs = [record.baseline, *record.winners]
-    places = [entry.range for entry in graphs if entry.range is not None]
-    if len(places) < len(graphs):
+    found = [record.baseline.range, *(winner.range for winner in record.winners)]
+    places = [place for place in found if place is not None]
+    if len(places) < len(found):
         return (
             "Which networks the predictor was trained on is not recorded, so it is not known "
             "whether its scores hold for these."

@@ -2,8 +2,9 @@
 
 import csv
 import io
+from dataclasses import replace
 
-from archloom.report.record import read_search
+from archloom.report.record import Figure, read_search
 from archloom.report.tables import display, front_rows, sort_keys, to_csv, to_markdown
 from archloom.report.verdict import Measured, compare_with_input
 
@@ -39,3 +40,26 @@ def test_every_cell_has_a_number_to_sort_by_or_is_missing(finished_run):
         assert cells.keys() == keys.keys()
         for name, key in keys.items():
             assert isinstance(key, (int, float)) or cells[name] in ("", "–")
+
+
+def test_further_objectives_and_measured_latency_have_columns(finished_run):
+    record = read_search(finished_run.files.stats, finished_run.files.visited)
+    timed = {"own": {"median": 8.0}, "input": {"median": 10.0}, "change_percent": -20.0}
+    winners = [
+        replace(
+            one, values={**one.values, "latency": 9.0}, changes={"latency": -10.0}, latency=timed
+        )
+        for one in record.winners
+    ]
+    base = replace(record.baseline, values={**record.baseline.values, "latency": 10.0})
+    figures = (*record.figures, Figure("latency", "ms"))
+    rows = front_rows(
+        replace(record, baseline=base, winners=tuple(winners), figures=figures), {}, []
+    )
+    shown = [display(row) for row in rows]
+    assert [cells["latency [ms]"] for cells in shown[:2]] == ["10", "9"]
+    assert [cells["Δ latency"] for cells in shown[:2]] == ["", "−10.0 %"]
+    assert [cells["measured [ms]"] for cells in shown[:2]] == ["10", "8"]
+    assert all(display(row).keys() == sort_keys(row).keys() for row in rows)
+    table = list(csv.DictReader(io.StringIO(to_csv(rows))))
+    assert float(table[1]["Δ measured"]) == -20.0 and "others" not in table[0]
