@@ -164,7 +164,7 @@ class Predictor(Section):
     weights: str = ""
     """Finished weights to use as they are (data:DATASET/FILE or a path); empty: train."""
     families: list[FamilyName] = ["nb201", "hiaml", "two_path"]
-    """Families whose labels predictors are trained on; with finished weights: that span its range."""
+    """Families that predictors are trained on; of finished weights: those that span their range."""
     own_family: bool = True
     """Score a model of one of these families by a predictor of that family alone."""
     normalisers: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None

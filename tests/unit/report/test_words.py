@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from archloom.config import Config
-from archloom.report.record import Baseline, Propagation, SearchRecord, Visited, Winner
+from archloom.report.record import Baseline, Figure, Propagation, SearchRecord, Visited, Winner
 from archloom.report.verdict import Measured, compare_with_input
 from archloom.report.words import (
     front_sentence,
     headline,
+    latency_sentences,
     limits_words,
     noise_sentence,
     percent,
@@ -155,3 +156,22 @@ def test_networks_that_the_predictor_has_not_seen_are_told_of():
     assert words.startswith("1 of 2 winners lies outside the predictor's range: distance up to 3.1")
     assert "nodes: 70, nearest 8" in words and words.endswith("Do not trust scores there.")
     assert sentence(far, far, far).startswith("The input and 2 of 2 winners lie outside")
+
+
+def test_where_the_range_of_finished_weights_comes_from_is_told():
+    config = Config(predictor={"weights": "data:autogo_models/psc.safetensors"})
+    words = predictor_sentences(config.model_dump(mode="json"), {"range_of": "9 graphs of nb201"})
+    assert words[1] == "Its range was taken from 9 graphs of nb201."
+
+
+def test_latency_is_told_with_its_source_and_how_often_it_held():
+    own, slow = {"upper": 8.0}, {"upper": 11.0}
+    winners = [
+        replace(one, latency={"own": found, "input": {"lower": 10.0}})
+        for one, found in zip(record(-5.0, -12.0).winners, (own, slow), strict=True)
+    ]
+    figures = (Figure("latency", "ms", source="sum of operators measured on this machine"),)
+    words = latency_sentences(replace(record(), winners=tuple(winners), figures=figures))
+    assert words[0] == "Latency: sum of operators measured on this machine."
+    assert "1 of 2 winners clearly faster" in words[1]
+    assert latency_sentences(record(-5.0)) == []
