@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from archloom.io import read, read_graph, write
     from archloom.io.drawing import draw, draw_changes
+    from archloom.io.torch_import import from_torch
     from archloom.io.torch_module import to_torch
     from archloom.predict import load_predictor
     from archloom.search.optimise import Artefacts, optimise
@@ -47,6 +48,7 @@ _HOMES = {
     "draw": "io.drawing",
     "draw_changes": "io.drawing",
     "flops": "graph",
+    "from_torch": "io.torch_import",
     "infer_shapes": "graph",
     "is_isomorphic": "graph",
     "load_predictor": "predict",
@@ -70,6 +72,7 @@ __all__ = [
     "draw",
     "draw_changes",
     "flops",
+    "from_torch",
     "infer_shapes",
     "is_isomorphic",
     "load_predictor",
