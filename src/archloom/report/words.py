@@ -157,8 +157,8 @@ def predictor_sentences(config: Mapping[str, Any], card: Mapping[str, Any]) -> l
         origin = card.get("range_of")
         return [
             f"Mutants were scored by a finished {name} predictor, {predictor['weights']}. It was "
-            "not trained here; its scores are in its own units and were not measured by us."
-            * ([f"Its range was taken from {origin}."] if origin else []),
+            "not trained here; its scores are in its own units and were not measured by us.",
+            *([f"Its range was taken from {origin}."] if origin else []),
         ]
     sentences = [f"Mutants were scored by a {name} predictor trained in this run."]
     families: dict[str, list[str]] = {}
