@@ -19,6 +19,10 @@ FamilyName = Literal[
     "inception",
     "nb301",
     "nb_macro",
+    "ofa_mbv3",
+    "ofa_mbv3_w10",
+    "ofa_pn",
+    "ofa_resnet",
 ]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Limit = Annotated[

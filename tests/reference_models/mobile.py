@@ -50,3 +50,82 @@ def nb_macro(code, channels, stem, widths, head, classes=10):
         before = c_out
     layers.append(conv(before, head, 1, 1, nn.ReLU))
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(head, classes))
+
+
+def rounded(v):
+    new = max(8, int(v + 4) // 8 * 8)
+    return new + 8 if new < 0.9 * v else new
+
+
+MBV3 = [
+    (2, nn.ReLU, False),
+    (2, nn.ReLU, True),
+    (2, nn.Hardswish, False),
+    (1, nn.Hardswish, True),
+    (2, nn.Hardswish, True),
+]
+PN = [(stride, nn.ReLU6, False) for stride in (2, 2, 2, 1, 2, 1)]
+
+
+def ofa_mobile(blocks, channels, stem, stem_stride, widths, head, classes, mobilenet):
+    """``blocks``: per stage (expansion, kernel) pairs; else ProxylessNAS's plan."""
+    plan, act = (MBV3, nn.Hardswish) if mobilenet else (PN, nn.ReLU6)
+    layers = [conv(channels, stem, 3, stem_stride, act)]
+    first = nn.ReLU if mobilenet else nn.ReLU6
+    layers.append(Bottleneck(stem, stem, widths[0], 3, 1, first, residual=mobilenet))
+    before = widths[0]
+    for (stride, activation, se), stage, c_out in zip(plan, blocks, widths[1:], strict=True):
+        for index, (e, k) in enumerate(stage):
+            mid = rounded(round(before * e))
+            hidden = rounded(mid // 4) if se else 0
+            step = 1 if index else stride
+            layers.append(Bottleneck(before, mid, c_out, k, step, activation, hidden))
+            before = c_out
+    layers += [conv(before, head, 1, 1, act), nn.AdaptiveAvgPool2d(1)]
+    if mobilenet:
+        layers += [nn.Conv2d(head, head * 4 // 3, 1, bias=False), nn.Hardswish()]
+        head = head * 4 // 3
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(head, classes))
+
+
+class ResNetBlock(nn.Module):
+    def __init__(self, c_in, mid, c_out, stride):
+        super().__init__()
+        self.main = nn.Sequential(
+            conv(c_in, mid, 1, 1, nn.ReLU), conv(mid, mid, 3, stride, nn.ReLU), conv(mid, c_out, 1)
+        )
+        self.shortcut = nn.Identity()
+        if stride != 1 or c_in != c_out:
+            pool = nn.AvgPool2d(stride, stride, ceil_mode=True)
+            self.shortcut = nn.Sequential(pool, conv(c_in, c_out, 1))
+
+    def forward(self, x):
+        return F.relu(self.main(x) + self.shortcut(x))
+
+
+class Residual(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return x + self.layer(x)
+
+
+def ofa_resnet(d, e, w, channels, stem, stem_stride, widths, classes):
+    """``d``, ``e``, ``w`` as the supernet's own settings."""
+    share = (0.65, 0.8, 1.0)
+    mid, out = rounded(rounded(stem * share[w[0]]) // 2), rounded(stem * share[w[1]])
+    layers = [conv(channels, mid, 3, stem_stride, nn.ReLU)]
+    layers += [Residual(conv(mid, mid, 3, 1, nn.ReLU))] if d[0] == 2 else []
+    layers += [conv(mid, out, 3, 1, nn.ReLU), nn.MaxPool2d(3, 2, 1)]
+    before, ratios = out, list(e)
+    for stage, base in enumerate((2, 2, 4, 2)):
+        here, ratios = ratios[: base + 2], ratios[base + 2 :]
+        c_out = rounded(widths[stage] * share[w[stage + 2]])
+        for index in range(base + d[stage + 1]):
+            stride = 2 if stage and not index else 1
+            block = ResNetBlock(before, rounded(round(c_out * here[index])), c_out, stride)
+            layers.append(block)
+            before = c_out
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes))

@@ -8,9 +8,9 @@ of the papers, and a ``reduced`` one for 8x8 grey images, on which a network tra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -46,6 +46,34 @@ class Skeleton:
     head: int = 0
     classes: int = 10
 
+    def resized(self, size: int) -> Skeleton:
+        """Return the same skeleton for square images of ``size`` pixels, which is its name."""
+        return replace(self, name=str(size), shape=(size, size, self.shape[2]))
+
+
+class Space(Protocol):
+    """A family: a module, or an object with the same names."""
+
+    @property
+    def FAMILY(self) -> str:
+        """The name of the family."""
+
+    @property
+    def FULL(self) -> Skeleton:
+        """The skeleton of the papers."""
+
+    @property
+    def REDUCED(self) -> Skeleton:
+        """The skeleton for 8x8 grey images."""
+
+    def build(self, architecture: str, skeleton: Skeleton = ..., variant: Variant = ...) -> Graph:
+        """Return the network of an architecture string."""
+
+    def sample(
+        self, count: int, seed: int, skeleton: Skeleton = ..., variant: Variant = ...
+    ) -> list[Graph]:
+        """Return ``count`` different random networks, the first k for any ``count``."""
+
 
 def graph_name(architecture: str, skeleton: Skeleton, variant: Variant) -> str:
     """Return the name of a graph: ``<architecture>[@reduced][@upstream]``."""
@@ -68,6 +96,14 @@ def need_known(words: Iterable[str], known: Sequence[str], architecture: str) ->
                 f"architecture {architecture!r}: {word!r} is not an operation of this family, use "
                 f"one of {', '.join(known)}."
             )
+
+
+def make_divisible(channels: float, divisor: int = 8) -> int:
+    """Return ``channels`` rounded to a multiple of ``divisor``, at least one of it and never less
+    than 90 % (AutoBuild spec 6.2).
+    """
+    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return rounded if rounded >= 0.9 * channels else rounded + divisor
 
 
 def take(graphs: Iterator[Graph], count: int) -> list[Graph]:
@@ -156,7 +192,7 @@ def inverted_bottleneck(
     batch norm; the first two are activated, and excited where asked for.
 
     Pads as PyTorch does. Without a change of channels the first convolution is left out; a block
-    that keeps its shape gets a ``residual``.
+    of stride 1 that keeps its channels gets a ``residual``.
     """
     y = x if hidden == b.shape(x)[2] else activate(b, conv_bn(b, x, hidden, 1, padding="valid"))
     y = b.depthwise(y, kernel, stride, padding=kernel // 2)
@@ -164,7 +200,8 @@ def inverted_bottleneck(
     if excite is not None:
         y = excite(b, y)
     y = conv_bn(b, y, channels, 1, padding="valid")
-    return b.add([x, y]) if residual and b.shape(x) == b.shape(y) else y
+    keeps = stride == 1 and b.shape(x)[2] == channels
+    return b.add([x, y]) if residual and keeps else y
 
 
 def classifier(b: GraphBuilder, x: int, classes: int, *, dropout: bool = False) -> Graph:

@@ -1,0 +1,99 @@
+"""Once-for-All ResNet-50 subnets: check values, the space, and plain PyTorch."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archloom.errors import GraphError
+from archloom.graph import check, flops, parameters
+from archloom.io.torch_module import to_torch
+from archloom.spaces import ofa_resnet
+from reference_models.layers import copy_weights, randomise
+from reference_models.mobile import ofa_resnet as network
+
+SMALLEST = ([0] * 5, [0.2] * 18, [0] * 6)
+LARGEST = ([2] * 5, [0.35] * 18, [2] * 6)
+MIXED = ([2, 0, 1, 2, 0], [0.2, 0.25, 0.35] * 6, [0, 1, 2, 0, 1, 2])
+TEXT = "65-80r|100:20,25|65:25,35,20|80:35,20,25,35,20,25|100:35,20"
+SETTINGS = st.tuples(
+    st.tuples(st.sampled_from((0, 2)), *[st.integers(0, 2)] * 4),
+    st.lists(st.sampled_from((0.2, 0.25, 0.35)), min_size=18, max_size=18),
+    st.lists(st.integers(0, 2), min_size=6, max_size=6),
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "params", "gflops"),
+    [(SMALLEST, 6_539_280, 1.924), (LARGEST, 48_105_992, 14.983)],
+)
+def test_check_values(settings, params, gflops):
+    graph = ofa_resnet.build(ofa_resnet.from_lists(*settings))
+    assert parameters(graph) == params
+    assert flops(graph, "mac") / 1e9 == pytest.approx(gflops, abs=5e-4)
+
+
+def test_settings_as_text():
+    assert ofa_resnet.from_lists(*MIXED) == TEXT
+    assert str(ofa_resnet.parse(TEXT)) == TEXT
+
+
+@given(settings=SETTINGS)
+def test_every_setting_is_a_network(settings):
+    architecture = ofa_resnet.from_lists(*settings)
+    parsed = ofa_resnet.parse(architecture)
+    depths = settings[0]
+    assert parsed.residual == (depths[0] == 2)
+    counts = [base + more for base, more in zip((2, 2, 4, 2), depths[1:], strict=True)]
+    assert [len(ratios) for _, ratios in parsed.stages] == counts
+    check(ofa_resnet.build(architecture, ofa_resnet.REDUCED))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        TEXT.replace("65-80r", "65"),
+        TEXT.replace("65-80r", "65-80x"),
+        TEXT.replace("65-80r", "66-80"),
+        TEXT.replace("|100:35,20", ""),
+        TEXT.replace("|100:35,20", "|100:25"),
+        TEXT.replace("|100:35,20", "|100:25,36"),
+        TEXT.replace("|100:35,20", "|100:35,20,35,35,35"),
+        TEXT.replace("|100:35,20", "|100:25,035"),
+        TEXT + "|100:35,20",
+    ],
+)
+def test_damaged_string_is_refused(text):
+    with pytest.raises(GraphError, match="is not a network of"):
+        ofa_resnet.build(text)
+
+
+def test_lists_of_wrong_length_are_refused():
+    with pytest.raises(GraphError, match="give 5, 18 and 6"):
+        ofa_resnet.from_lists([0] * 5, [0.2] * 17, [0] * 6)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("settings", [SMALLEST, MIXED])
+def test_output_equals_plain_pytorch(settings, training):
+    compare(settings, ofa_resnet.REDUCED, training)
+
+
+@pytest.mark.parametrize("size", [64, 72])
+def test_output_of_a_full_network_equals_plain_pytorch(size):
+    compare(MIXED, ofa_resnet.FULL.resized(size), training=False)
+
+
+def compare(settings, skeleton, training):
+    graph = ofa_resnet.build(ofa_resnet.from_lists(*settings), skeleton)
+    check(graph)
+    height, width, channels = skeleton.shape
+    stem = (skeleton.stem, skeleton.stem_stride)
+    model = network(*settings, channels, *stem, skeleton.widths, skeleton.classes)
+    randomise(model.double())
+    module = to_torch(graph).double().train(training)
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(3, channels, height, width, generator=generator, dtype=torch.float64)
+    copy_weights(model.eval(), module, x)
+    torch.testing.assert_close(module(x), model.train(training)(x), rtol=1e-8, atol=1e-8)
