@@ -23,26 +23,26 @@ class Block(nn.Module):
             "b23": lambda: [project(), inception_s(c_in, c, 3, stride), inception_s(c, c)],
             "j30": lambda: [project(), conv_bn(c_in, c, **first), inception_s(c, c)],
             "g30": lambda: [
-                inception_s(c_in, c, 3, stride),
                 project(),
+                inception_s(c_in, c, 3, stride),
                 inception_s(c, c),
                 conv_bn(c, c, 1),
             ],
             "r30": lambda: [
+                project(),
+                project(),
                 inception_s(c_in, c, 3, stride),
-                project(),
                 conv_bn(c, c, 1),
-                project(),
                 inception_s(c, c),
             ],
             "l20": lambda: [conv_bn(c_in, c, **first), conv_bn(c, c, 1)],
             "t20": lambda: [conv_bn(c_in, c, 1, stride), inception_s(c_in, c, 3, stride)],
             "t31": lambda: [
+                project(),
+                project(),
                 inception_s(c_in, c, 3, stride),
                 conv_bn(c, c, 1, 1, activation),
-                project(),
                 inception_s(c, c),
-                project(),
             ],
             "src0": lambda: [
                 conv_bn(c_in, c, 1, stride, activation),
@@ -50,13 +50,13 @@ class Block(nn.Module):
                 conv_bn(c, c, 3),
             ],
             "src1": lambda: [
-                conv_bn(c_in, c_in, 3, 1, activation),
                 conv_bn(c_in, c, 1, stride, activation),
+                conv_bn(c_in, c_in, 3, 1, activation),
                 conv_bn(c_in, c, 3, stride),
             ],
             "src3": lambda: [
-                conv_bn(c_in, c_in, 1, 1, activation),
                 conv_bn(c_in, c, 1, stride),
+                conv_bn(c_in, c_in, 1, 1, activation),
                 conv_bn(c_in, c, **first),
                 conv_bn(c, c, 1),
             ],
@@ -85,14 +85,14 @@ class Block(nn.Module):
 
     _j30 = _b23
 
-    def _g30(self, x, first, p, second, last):
-        a = first(x)
-        return a + last(second(p(x) + a))
+    def _g30(self, x, p, first, second, last):
+        projected, a = p(x), first(x)
+        return a + last(second(projected + a))
 
-    def _r30(self, x, first, p1, conv, p2, second):
-        a = first(x)
-        inner = conv(p1(x) + a)
-        return p2(x) + inner + second(a)
+    def _r30(self, x, p2, p1, first, conv, second):
+        outer, projected, a = p2(x), p1(x), first(x)
+        inner = conv(projected + a)
+        return outer + inner + second(a)
 
     def _l20(self, x, first, second):
         return second(first(x))
@@ -100,22 +100,20 @@ class Block(nn.Module):
     def _t20(self, x, conv, pair):
         return conv(x) + pair(x)
 
-    def _t31(self, x, first, conv, p1, second, p2):
-        b = conv(first(x))
-        inner = second(p1(x) + b)
-        return p2(x) + b + inner
+    def _t31(self, x, p2, p1, first, conv, second):
+        outer, projected, b = p2(x), p1(x), conv(first(x))
+        inner = second(projected + b)
+        return outer + b + inner
 
     _src0 = _a22
     _src7 = _a22
     _src8 = _a22
 
-    def _src1(self, x, inner, side, last):
-        inner = inner(x)
-        return side(x) + last(inner)
+    def _src1(self, x, side, inner, last):
+        return side(x) + last(inner(x))
 
-    def _src3(self, x, inner, side, middle, last):
-        inner = inner(x)
-        return side(x) + last(middle(inner))
+    def _src3(self, x, side, inner, middle, last):
+        return side(x) + last(middle(inner(x)))
 
 
 def network(names, channels, stem, stem_stride, widths, repeats, activation):

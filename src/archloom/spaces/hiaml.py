@@ -92,14 +92,16 @@ def _j30(s: _Block) -> int:
 
 
 def _g30(s: _Block) -> int:
+    projected = s.projection()
     a = s.inception(s.x, s.stride)
-    return s.add(a, s.plain(1, s.inception(s.add(s.projection(), a))))
+    return s.add(a, s.plain(1, s.inception(s.add(projected, a))))
 
 
 def _r30(s: _Block) -> int:
+    outer, projected = s.projection(), s.projection()
     a = s.inception(s.x, s.stride)
-    inner = s.plain(1, s.add(s.projection(), a))
-    return s.add(s.add(s.projection(), inner), s.inception(a))
+    inner, side = s.plain(1, s.add(projected, a)), s.inception(a)
+    return s.add(s.add(outer, inner), side)
 
 
 def _l20(s: _Block) -> int:
@@ -111,9 +113,10 @@ def _t20(s: _Block) -> int:
 
 
 def _t31(s: _Block) -> int:
+    outer, projected = s.projection(), s.projection()
     a = s.conv(1, s.inception(s.x, s.stride))
-    inner = s.inception(s.add(s.projection(), a))
-    return s.add(s.add(s.projection(), a), inner)
+    inner = s.inception(s.add(projected, a))
+    return s.add(s.add(outer, a), inner)
 
 
 def _src0(s: _Block) -> int:
@@ -122,13 +125,15 @@ def _src0(s: _Block) -> int:
 
 
 def _src1(s: _Block) -> int:
+    side = s.conv(1, s.x, s.stride)
     inner = s.conv(3, s.x, width=s.b.shape(s.x)[2])
-    return s.add(s.conv(1, s.x, s.stride), s.plain(3, inner, s.stride))
+    return s.add(side, s.plain(3, inner, s.stride))
 
 
 def _src3(s: _Block) -> int:
+    side = s.plain(1, s.x, s.stride)
     inner = s.conv(1, s.x, width=s.b.shape(s.x)[2])
-    return s.add(s.plain(1, s.x, s.stride), s.plain(1, s.conv(3, inner, s.stride)))
+    return s.add(side, s.plain(1, s.conv(3, inner, s.stride)))
 
 
 def _src7(s: _Block) -> int:

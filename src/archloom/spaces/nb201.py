@@ -71,13 +71,15 @@ def sample(
     seed: int,
     skeleton: Skeleton = FULL,
     variant: Variant = "benchmark",
-    operations: Sequence[str] = OPERATIONS,
+    operations: Sequence[str] | None = None,
 ) -> list[Graph]:
     """Return ``count`` different random cells (at most all), the first k for any ``count``.
 
-    ``operations`` limits the cells: the reference's caches hold the 4,096 without ``none`` (GENNAPE
-    spec 2), which are those over ``OPERATIONS[1:]``.
+    ``operations`` limits the cells. By default the variant ``benchmark`` has all 15,625, and
+    ``upstream`` the 4,096 without ``none`` that the reference's caches hold (GENNAPE spec 2).
     """
+    if operations is None:
+        operations = OPERATIONS if variant == "benchmark" else OPERATIONS[1:]
     need_known(operations, OPERATIONS, "sample")
     cells = list(product(operations, repeat=len(SOURCES)))
     graphs = (build(format_cell(cells[i]), skeleton, variant) for i in shuffled(len(cells), seed))
@@ -109,19 +111,19 @@ def cell_class(architecture: str) -> str:
 
 
 def _cell(b: GraphBuilder, x: int, operations: Sequence[str], variant: Variant) -> int:
-    """Add one cell; a state sums its edges in pairs, from the last one on as in the reference."""
-    states = [x]
-    for state in (1, 2, 3):
-        edges = [
-            _edge(b, states[source], op, variant)
-            for op, source, target in zip(operations, SOURCES, TARGETS, strict=True)
-            if target == state
-        ]
-        total = edges.pop()
-        while edges:
-            total = b.add([edges.pop(), total])
-        states.append(total)
-    return states[3]
+    """Add one cell; a state sums its edges in pairs, from the last one on as in the reference.
+
+    So is the order of nodes: no sum comes before the edges that do not need it.
+    """
+    first, *rest = operations
+    one = _edge(b, x, first, variant)
+    into_two = [_edge(b, source, op, variant) for source, op in zip((x, one), rest, strict=False)]
+    into_three = [
+        _edge(b, source, op, variant) for source, op in zip((x, one), rest[2:], strict=False)
+    ]
+    two = b.add(into_two)
+    into_three.append(_edge(b, two, rest[4], variant))
+    return b.add([into_three[0], b.add(into_three[1:])])
 
 
 def _edge(b: GraphBuilder, x: int, op: str, variant: Variant) -> int:

@@ -180,3 +180,17 @@ def test_output_equals_plain_pytorch(architecture, variant, training):
 def test_cells_are_ordered_by_their_operations():
     cells = list(nb201.enumerate_all())
     assert cells == [cell(*ops) for ops in product(nb201.OPERATIONS, repeat=6)]
+
+
+def test_upstream_samples_are_the_cells_without_none():
+    graphs = nb201.sample(5000, 0, nb201.REDUCED, "upstream")
+    assert len({graph.hash for graph in graphs}) == len(graphs) == 4096
+    assert not any("none" in graph.name for graph in graphs)
+
+
+def test_a_sum_comes_behind_the_edges_that_do_not_need_it():
+    """The first reads states 1 and 2's edges but only the last edge reads it (the reference's
+    order)."""
+    graph = nb201.build(uniform("avg_pool_3x3"), nb201.REDUCED)
+    names = [graph.op_name(node) for node in range(graph.n_nodes)]
+    assert names[3:11] == ["avgpool"] * 5 + ["add", "avgpool", "add"]
