@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -59,20 +60,23 @@ def train(
     checkpoint_seconds: float = 20.0,
     progress: Progress | None = None,
     device: str = "cpu",
+    start: Mapping[str, Tensor] | None = None,
 ) -> Outcome:
-    """Train ``graph`` from he-uniform weights and measure its test accuracy.
+    """Train ``graph`` from he-uniform weights, or from those of ``start`` (fine-tuning), and
+    measure its test accuracy.
 
-    The result depends on graph, images, recipe and ``seed`` only (on one CPU thread; a GPU adds up
-    in no fixed order). ``device`` is cpu, cuda or auto; the test accuracy is measured in float32.
-    With ``checkpoint`` the state is written there after an epoch when ``checkpoint_seconds`` have
-    passed since the last time; a later call with the same arguments goes on from it and gives the
-    same result; the file is removed at the end. Raises
+    The result depends on graph, images, recipe, ``seed`` and ``start`` only (on one CPU thread; a
+    GPU adds up in no fixed order). ``device`` is cpu, cuda or auto; the test accuracy is measured
+    in float32. With ``checkpoint`` the state is written there after an epoch when
+    ``checkpoint_seconds`` have passed since the last time; a later call with the same arguments
+    goes on from it and gives the same result; the file is removed at the end. Raises
     ``TrainingError`` when the loss is not finite, ``ConfigError`` when graph and images, or recipe
-    and device, do not fit, ``GraphError`` for a graph that cannot be executed.
+    and device, do not fit, ``GraphError`` for a graph that cannot be executed and for weights of
+    another graph.
     """
     _check_fit(graph, images)
     place = _choose_device(device, recipe)
-    run = _Run(graph, images, recipe, seed, place)
+    run = _Run(graph, images, recipe, seed, place, start)
     path = Path(checkpoint) if checkpoint else None
     if path is not None and path.is_file():
         run.restore(path)
@@ -91,6 +95,15 @@ def train(
         path.unlink(missing_ok=True)
     weights = {name: one.cpu().contiguous() for name, one in run.module.weights().items()}
     return Outcome(accuracy, run.history, seconds, weights)
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    """Return what tells sets of weights apart."""
+    digest = blake2b(digest_size=16)
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def evaluate(
@@ -112,15 +125,26 @@ class _Run:
     """The state of one training."""
 
     def __init__(
-        self, graph: Graph, images: Images, recipe: Recipe, seed: int, device: torch.device
+        self,
+        graph: Graph,
+        images: Images,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        start: Mapping[str, Tensor] | None,
     ) -> None:
         self.recipe, self.seed, self.device, self.scale = recipe, seed, device, images.scale
         self.layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-        module = to_torch(graph, seed=seed, norm_momentum=recipe.norm_momentum)
+        module = to_torch(graph, start, seed, norm_momentum=recipe.norm_momentum)
         self.module = module.to(device).to(memory_format=self.layout)  # type: ignore[call-overload]
         self.optimiser = make_optimiser(self.module, recipe)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
-        self.identity = {"graph": graph.hash, "recipe": recipe.hash, "seed": str(seed)}
+        self.identity = {
+            "graph": graph.hash,
+            "recipe": recipe.hash,
+            "seed": str(seed),
+            "start": _digest(start or {}),
+        }
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0
         self.pixels = torch.from_numpy(images.train_x).to(device)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from archloom.data.images import Images, _decode
-from archloom.errors import ConfigError, TrainingError
+from archloom.errors import ConfigError, GraphError, TrainingError
 from archloom.spaces import two_path
 from archloom.train.checkpoint import save_checkpoint
 from archloom.train.recipe import RECIPES, Recipe
@@ -74,6 +74,27 @@ def test_an_interrupted_training_goes_on_to_the_same_result(
     assert (rest.accuracy, rest.history) == (whole.accuracy, whole.history)
     assert same(rest.weights, whole.weights)
     assert not checkpoint.exists()
+
+
+def test_fine_tuning_starts_from_given_weights(tmp_path, network, images, recipe):
+    first = train(network(), images, recipe)
+    still = replace(recipe, learning_rate=1e-12)
+    again = train(network(), images, still, start=first.weights)
+    kernels = [name for name, one in first.weights.items() if one.dim() > 1]
+    for name in kernels:
+        torch.testing.assert_close(again.weights[name], first.weights[name])
+    assert again.history[-1]["loss"] < train(network(), images, still).history[-1]["loss"]
+    with pytest.raises(GraphError, match="weights do not belong"):
+        train(network(), images, recipe, start={})
+
+
+def test_a_checkpoint_of_another_start_is_refused(tmp_path, network, images, recipe):
+    path = tmp_path / "state.safetensors"
+    weights = train(network(), images, recipe).weights
+    with pytest.raises(Stop):
+        train(network(), images, recipe, 1, path, checkpoint_seconds=0, progress=stop_after(1))
+    with pytest.raises(TrainingError, match=r"another training \(start differ\)"):
+        train(network(), images, recipe, 1, path, start=weights)
 
 
 def test_checkpoints_are_not_written_more_often_than_asked(tmp_path, network, images, recipe):
