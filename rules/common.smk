@@ -11,7 +11,11 @@ import sys
 from pathlib import Path
 
 from archloom.config import Family
-from archloom.data.registry import ENVIRONMENT_VARIABLE, dataset_named
+from archloom.data.registry import (
+    ENVIRONMENT_VARIABLE,
+    dataset_named,
+    search_folders,
+)
 from archloom.errors import ArchloomError
 from archloom.settings import DATA_PREFIX, check_config, model_named, read_models
 from archloom.workflow import source_digest
@@ -114,6 +118,16 @@ def file_of(reference):
 
 def dataset_files(name):
     return [f"resources/data/{name}/{file}" for file in dataset_named(name).files]
+
+
+def files_that_are_here(name):
+    """Return the files of a dataset that may be missing: none where one of them is."""
+    folders = search_folders(SETTINGS.data.mirror)
+    files = dataset_named(name).files
+    found = all(
+        any((folder / name / file).is_file() for folder in folders) for file in files
+    )
+    return dataset_files(name) if found else []
 
 
 def images_of(recipe):

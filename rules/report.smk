@@ -34,3 +34,99 @@ rule build_autogo_report:
             "report",
             "model",
         )
+
+
+# The tables of a paper beside ours. What external data would give is left out where they are not
+# here; the rows say so.
+PUBLISHED_GRAPHS = files_that_are_here("autogo_cgs")
+PUBLISHED_VOCABULARY = files_that_are_here("autogo_vocab")
+LATENCY_GROUPS = [
+    "resnet50 resnet50_autogo1 resnet50_autogo2 resnet101 resnet101_autogo1 resnet101_autogo2 "
+    "vgg16_bn vgg16_autogo".split(),
+    "edsr_rebuilt edsr_autogo1 edsr_autogo2 edsr_autogo3".split(),
+]
+
+
+rule measure_published_latency:
+    input:
+        graphs=PUBLISHED_GRAPHS,
+    output:
+        latency="<resources>/tables/latency.json",
+    log:
+        "<logs>/measure_published_latency/autogo.log",
+    benchmark:
+        "<benchmarks>/measure_published_latency/autogo.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=facts(groups=LATENCY_GROUPS),
+        seed=0,
+        code=code_of("measure_published_latency"),
+    message:
+        "Measure the latency of the released graphs"
+    shell:
+        command("measure_published_latency", "graphs", "latency")
+
+
+rule count_instances:
+    input:
+        encoder="resources/data/autogo_vocab/encoder.json",
+        pieces="resources/data/autogo_vocab/bpe_pieces.json",
+    output:
+        instances="<resources>/tables/instances.json",
+    log:
+        "<logs>/count_instances/autogo.log",
+    benchmark:
+        "<benchmarks>/count_instances/autogo.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=facts(
+            graphs=dict(
+                nb101=5000, nb201=4096, hiaml=4600, inception=580, two_path=6900
+            )
+        ),
+        seed=0,
+        code=code_of("count_instances"),
+    message:
+        "Count the P/S/C instances of the families"
+    shell:
+        command("count_instances", "encoder pieces", "instances")
+
+
+rule build_published_tables:
+    input:
+        published="config/published/{system}.yaml",
+        graphs=PUBLISHED_GRAPHS,
+        latency="<resources>/tables/latency.json" if PUBLISHED_GRAPHS else [],
+        instances="<resources>/tables/instances.json" if PUBLISHED_VOCABULARY else [],
+        records=sorted(map(str, Path("benchmarks/results").glob("*.json"))),
+    output:
+        tables=directory("<results>/tables/{system}"),
+    log:
+        "<logs>/build_published_tables/{system}.log",
+    benchmark:
+        "<benchmarks>/build_published_tables/{system}.tsv"
+    wildcard_constraints:
+        system="autogo",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=facts(),
+        seed=0,
+        code=code_of("build_published_tables"),
+    message:
+        "Write results/tables/{wildcards.system}"
+    shell:
+        command(
+            "build_published_tables",
+            "published graphs latency instances records",
+            "tables",
+            "system",
+        )

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from archloom.data.registry import dataset_named
+
 TARGET = "results/autogo/nb201"
 DIRECTIVES = "input output log benchmark threads resources params message shell".split()
 
@@ -38,6 +40,20 @@ def test_a_users_own_row_is_a_target(checkout):
     planned = checkout.planned("results/autogo/mine")
     assert planned["read_model"] == 1
     assert planned["measure_labels"] == 3  # of no trained family: the predictor of all of them
+
+
+def test_tables_of_the_paper_need_no_data(checkout):
+    assert checkout.planned("results/tables/autogo") == {"build_published_tables": 1}
+
+
+def test_tables_of_the_paper_use_the_data_that_are_here(checkout):
+    folder = checkout.root / "resources/data/autogo_vocab"
+    folder.mkdir(parents=True)
+    for file in dataset_named("autogo_vocab").files:
+        (folder / file).write_text("")
+    planned = checkout.planned("results/tables/autogo")
+    assert planned["count_instances"] == 1
+    assert "measure_published_latency" not in planned
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Tables of a paper beside ours: published figures, our own, and how they were made."""

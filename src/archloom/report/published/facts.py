@@ -1,0 +1,85 @@
+"""The published figures of a system: ``config/published/SYSTEM.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from archloom.errors import FormatError
+
+FORMAT, VERSION = "archloom-published", 1
+Value = float | str | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One printed figure.
+
+    value : as printed, a text for a range; None where only we have a figure
+    std   : standard deviation, where printed
+    ours  : how ours is made, one key of ``archloom.report.published.ours.KINDS``; empty: not run
+    """
+
+    row: str
+    column: str
+    metric: str
+    value: Value
+    std: float | None = None
+    unit: str = ""
+    ours: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the paper.
+
+    missing : why entries without ``ours`` were not run; command : what runs them, "" for nothing
+    points  : accuracy in percent and MFLOPs of each row, deficit : parents wanted (rank sums only)
+    """
+
+    name: str
+    title: str
+    entries: tuple[Entry, ...]
+    missing: str
+    command: str = ""
+    notes: tuple[str, ...] = ()
+    points: tuple[tuple[float, float], ...] = ()
+    deficit: int = 0
+
+
+@dataclass(frozen=True)
+class Published:
+    """All tables of one paper."""
+
+    system: str
+    paper: str
+    tables: tuple[Table, ...]
+
+
+def read_published(path: str | Path) -> Published:
+    """Return the tables in ``path``; raises ``FormatError`` for anything else."""
+    try:
+        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        found = document["format"], document["version"]
+        if found != (FORMAT, VERSION):
+            raise FormatError(f"{path} has format {found}, expected {(FORMAT, VERSION)}.")
+        tables = tuple(_table(one) for one in document["tables"])
+        return Published(document["system"], document["paper"], tables)
+    except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise FormatError(
+            f"{path} is no file of published figures ({error}): restore it."
+        ) from error
+
+
+def _table(values: Mapping[str, Any]) -> Table:
+    lists = {
+        "entries": tuple(Entry(**entry) for entry in values["entries"]),
+        "notes": tuple(values.get("notes", ())),
+        "points": tuple((first, second) for first, second in values.get("points", ())),
+    }
+    return Table(**{**values, **lists})
