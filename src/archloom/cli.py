@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -21,6 +21,7 @@ from archloom.errors import ArchloomError, ConfigError
 from archloom.graph import OPS, Graph, flops, parameters
 
 if TYPE_CHECKING:
+    from archloom.predict.range import Place
     from archloom.search.result import SearchResult
 
 app = typer.Typer(
@@ -149,13 +150,15 @@ def predict(
     graphs = [graph for file in files for graph in _graphs(read(file))]
     families = {graph.family for graph in graphs}
     family = families.pop() if len(families) == 1 else ""
-    scores = Artefacts.load(resources, _kind(kind), family).predictor.predict(graphs)
-    table = Table("rank", "score", "MFLOPs", "graph")
+    predictor = Artefacts.load(resources, _kind(kind), family).predictor
+    scores, places = predictor.predict(graphs), predictor.places(graphs)
+    table = Table("rank", "score", "MFLOPs", "graph", "in range")
     for rank, index in enumerate(np.argsort(-scores, kind="stable").tolist(), start=1):
-        graph = graphs[index]
+        graph, place = graphs[index], places[index]
         row = (f"{scores[index]:.4f}", f"{flops(graph) / 1e6:,.1f}", graph.name or graph.hash)
-        table.add_row(str(rank), *row)
+        table.add_row(str(rank), *row, "?" if place is None else "yes" if place.inside else "no")
     out.print(table)
+    _warn_of_range(places)
 
 
 @app.command()
@@ -191,6 +194,10 @@ def optimise(
         int | None, typer.Option(help="Stop after this many scored graphs.")
     ] = None,
     threads: Annotated[int, typer.Option(help="Threads where latency is measured.")] = 1,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Trained weights of FILE (.safetensors), for the variants to inherit."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same front.")] = 0,
     n_jobs: Annotated[int, typer.Option(help="Worker processes; no influence on results.")] = 1,
     state: Annotated[
@@ -203,12 +210,14 @@ def optimise(
     --constraint "latency<=-15%" --minutes 10
     """
     from archloom.io import read_graph
+    from archloom.io.weights import read_weights
     from archloom.report.front import write_front
     from archloom.search.optimise import Artefacts
     from archloom.search.optimise import optimise as search
     from archloom.search.settings import SearchSettings
 
     graph = read_graph(file)
+    tensors = read_weights(weights, graph)[0] if weights else None
     settings = SearchSettings(
         unit=unit,
         family=family or graph.family,
@@ -225,8 +234,9 @@ def optimise(
         result = search(
             graph, artefacts, settings, seed=seed, n_jobs=n_jobs, folder=state, progress=progress
         )
-    write_front(result, to)
-    out.print(_front_table(result))
+    coverages = write_front(result, to, tensors)
+    out.print(_front_table(result, coverages))
+    _warn_of_range([result.place, *(member.place for member in result)])
     if not result.members:
         err.print("nothing better than the input was found: try more rounds or wider limits.")
     if result.stopped == "time":
@@ -234,7 +244,27 @@ def optimise(
     out.print(f"{len(result.visited):,} graphs scored; wrote {to}")
 
 
-def _front_table(result: SearchResult) -> Table:
+def _warn_of_range(places: Sequence[Place | None]) -> None:
+    """Say so when networks are not such as the predictor was trained on; the first is the input,
+    or one of many.
+    """
+    known = [place for place in places if place is not None]
+    if not known:
+        err.print("the predictor's range is not known, its file does not say: take care.")
+        return
+    outside = [place for place in known if not place.inside]
+    if outside:
+        farthest = max(outside, key=lambda place: place.distance)
+        err.print(
+            f"{len(outside)} of {len(known)} networks, {farthest.words}. Most different: "
+            f"{'; '.join(farthest.why)}.",
+            style="yellow",
+            markup=False,
+            highlight=False,
+        )
+
+
+def _front_table(result: SearchResult, coverages: Sequence[float]) -> Table:
     """Return the input and the front: every figure with its change against the input."""
     from rich.markup import escape
 
@@ -243,9 +273,10 @@ def _front_table(result: SearchResult) -> Table:
     figures = result.goals.figures
     names = [f"{one.name} [{one.unit}]" if one.unit else one.name for one in figures]
     timed = [f"measured {result.goals.timing.words} [ms]"] if result.goals.timing else []
-    table = Table("rank", *(escape(name) for name in names + timed), "nodes", "round")
+    heads = [*names, *timed, "nodes", "round", *(["weights kept"] if coverages else [])]
+    table = Table("rank", *(escape(name) for name in heads))
     start = [f"{result.values[one.name]:,.6g}" for one in figures]
-    table.add_row("input", *start, *([""] if timed else []), str(result.graph.n_nodes), "")
+    table.add_row("input", *start, *([""] if timed else []), str(result.graph.n_nodes))
     for rank, member in enumerate(result, start=1):
         cells = [
             f"{value:,.6g} ({relative_change(value, result.values[name]):+.1f} %)"
@@ -254,7 +285,9 @@ def _front_table(result: SearchResult) -> Table:
         if member.latency:
             own, base = member.latency.own.median, member.latency.reference.median
             cells.append(f"{own:,.4g}, input {base:,.4g} ({member.latency.change:+.1f} %)")
-        table.add_row(str(rank), *cells, str(member.graph.n_nodes), str(member.iteration))
+        cells += [str(member.graph.n_nodes), str(member.iteration)]
+        cells += [f"{100 * coverages[rank - 1]:.1f} %"] if coverages else []
+        table.add_row(str(rank), *cells)
     return table
 
 

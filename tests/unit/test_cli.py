@@ -1,6 +1,7 @@
 """The command line: what it prints, what it writes, and one message for bad input."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,8 +10,12 @@ import pytest
 from archloom import cli
 from archloom.io import read_graph, write
 from archloom.io.store import GraphStore, write_store
+from archloom.io.torch_module import to_torch
+from archloom.io.weights import write_weights
 from archloom.predict import GNN
+from archloom.predict.range import TrainingRange
 from archloom.segments.tables import write_database
+from archloom.spaces import nb201
 from search_world import make_network, make_world
 
 
@@ -88,6 +93,37 @@ def test_optimise_writes_the_front(graph_file, tmp_path, resources, capsys, unit
     assert "graphs scored" in capsys.readouterr().out
 
 
+def test_optimise_takes_objectives_limits_and_weights(graph_file, tmp_path, resources, capsys):
+    graph, better = make_network(), tmp_path / "better"
+    write_weights(tmp_path / "own.safetensors", to_torch(graph).weights(), graph)
+    options = ["--kind", "gnn", "--iterations", 2, "--top-k", 2, "--minutes", 60]
+    options += ["--objective", "params", "--objective", "activations", "--constraint", "score>=-9"]
+    options += ["--constraint", "params<=-5%", "--weights", tmp_path / "own.safetensors"]
+    assert run("optimise", graph_file, better, "--resources", resources, *options) == 0
+    front = json.loads((better / "stats.json").read_text())["front"]
+    assert front["objectives"] == ["params", "activations"] and front["members"]
+    assert all(entry["changes"]["params"] <= -5 for entry in front["members"])
+    assert (better / "rank_1.weights.safetensors").exists()
+    shown = capsys.readouterr()
+    assert "weights kept" in shown.out.replace("\n", " ")
+    assert "range is not known" in shown.err
+
+
+def test_networks_that_the_predictor_has_not_seen_are_told_of(tmp_path, resources, capsys):
+    known, folder = nb201.sample(8, 0, nb201.REDUCED), tmp_path / "resources"
+    shutil.copytree(resources, folder)
+    predictor = GNN()
+    predictor.note(range=TrainingRange.of(known))
+    predictor.save(folder / "predictors" / "all" / "gnn.safetensors")
+    write(known[0], tmp_path / "near.json")
+    write(nb201.sample(1, 0, nb201.FULL)[0], tmp_path / "far.json")
+    options = ["--resources", folder, "--kind", "gnn"]
+    assert run("predict", tmp_path / "near.json", *options) == 0
+    assert "range" not in capsys.readouterr().err
+    assert run("predict", tmp_path / "near.json", tmp_path / "far.json", *options) == 0
+    assert "1 of 2 networks, outside the predictor's range" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -95,6 +131,7 @@ def test_optimise_writes_the_front(graph_file, tmp_path, resources, capsys, unit
         (["predict", "GRAPH", "--resources", "nowhere"], "make demo"),
         (["convert", "GRAPH", "out.xyz"], "no known format"),
         (["predict", "GRAPH", "--kind", "lstm"], "psc or gnn"),
+        (["optimise", "GRAPH", "x", "--constraint", "flops=<3"], 'at "=<3"'),
     ],
 )
 def test_bad_input_ends_with_one_message(graph_file, tmp_path, capsys, arguments, message):
