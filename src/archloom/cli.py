@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -21,6 +21,8 @@ from archloom.errors import ArchloomError, ConfigError
 from archloom.graph import OPS, Graph, flops, parameters
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from archloom.predict.range import Place
     from archloom.search.result import SearchResult
 
@@ -196,7 +198,10 @@ def optimise(
     threads: Annotated[int, typer.Option(help="Threads where latency is measured.")] = 1,
     weights: Annotated[
         Path | None,
-        typer.Option(help="Trained weights of FILE (.safetensors), for the variants to inherit."),
+        typer.Option(
+            help="Trained weights of FILE (.safetensors) for the variants to inherit; a model such "
+            "as an ONNX file brings its own."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same front.")] = 0,
     n_jobs: Annotated[int, typer.Option(help="Worker processes; no influence on results.")] = 1,
@@ -209,15 +214,12 @@ def optimise(
     Example: archloom optimise my.onnx better/ --objective score --objective latency
     --constraint "latency<=-15%" --minutes 10
     """
-    from archloom.io import read_graph
-    from archloom.io.weights import read_weights
     from archloom.report.front import write_front
     from archloom.search.optimise import Artefacts
     from archloom.search.optimise import optimise as search
     from archloom.search.settings import SearchSettings
 
-    graph = read_graph(file)
-    tensors = read_weights(weights, graph)[0] if weights else None
+    graph, tensors = _network(file, weights)
     settings = SearchSettings(
         unit=unit,
         family=family or graph.family,
@@ -242,6 +244,22 @@ def optimise(
     if result.stopped == "time":
         err.print("the time was up: another run of this seed may end elsewhere.")
     out.print(f"{len(result.visited):,} graphs scored; wrote {to}")
+
+
+def _network(file: Path, weights: Path | None) -> tuple[Graph, Mapping[str, Tensor] | None]:
+    """Return the network in ``file`` with its weights: those given, or those inside a model."""
+    from archloom.io import read_graph, read_model
+    from archloom.io.weights import read_weights
+
+    if weights is not None:
+        graph = read_graph(file)
+        return graph, read_weights(weights, graph)[0]
+    if file.suffix.lower() in (".onnx", ".pb"):
+        model = read_model(file)
+        for note in model.notes:
+            err.print(note, markup=False, highlight=False)
+        return model.graph, model.weights
+    return read_graph(file), None
 
 
 def _warn_of_range(places: Sequence[Place | None]) -> None:
