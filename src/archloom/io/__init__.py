@@ -24,13 +24,23 @@ from archloom.io.reference import (
 )
 
 if TYPE_CHECKING:
+    from archloom.io.model import Model
+    from archloom.io.onnx_import import InputShape
     from archloom.io.store import GraphStore
 
-__all__ = ["LabelledGraph", "read", "read_encoder", "read_graph", "read_pickle", "write"]
+__all__ = [
+    "LabelledGraph",
+    "read",
+    "read_encoder",
+    "read_graph",
+    "read_model",
+    "read_pickle",
+    "write",
+]
 
 _READABLE = (
     f"graph JSON ({FORMAT}, {CG_SCHEMA}, the reference's state-dict or family file), a Parquet "
-    "graph store (archloom-store/2), or a pickle of the reference (.pkl)"
+    "graph store (archloom-store/2), a pickle of the reference (.pkl), or an ONNX model"
 )
 _ENDINGS = ".json, .cg.json, .state.json, .parquet, .onnx or .svg"
 _BLANK = b"\xef\xbb\xbf \t\r\n"
@@ -43,8 +53,9 @@ def read(path: str | Path) -> Graph | GraphStore | Iterator[LabelledGraph]:
 
     The content decides, not the name: graph JSON and reference pickles give a ``Graph``, a Parquet
     store gives a ``GraphStore``, family files and pickled family caches give ``LabelledGraph`` one
-    by one. Graphs from files other than a store are validated. Raises ``FormatError`` for what
-    cannot be read, ``GraphError`` for a broken graph, ``DataError`` where there is no such file.
+    by one; an ONNX model gives its ``Graph`` (and its weights by ``read_model``). Graphs from files
+    other than a store are validated. Raises ``FormatError`` for what cannot be read, ``GraphError``
+    for a broken graph, ``DataError`` where there is no such file.
     """
     with reading(path), Path(path).open("rb") as file:
         start = file.read(64)
@@ -58,12 +69,16 @@ def read(path: str | Path) -> Graph | GraphStore | Iterator[LabelledGraph]:
     if start.startswith(b"\x80") or ending in (".pkl", ".pickle"):
         return read_pickle(path)
     if ending == ".onnx" or _ONNX_START.match(start):
-        raise FormatError(
-            f"{path} is an ONNX file: ONNX is written but not yet read by this release. What can "
-            f"be read: {_READABLE}."
-        )
+        return read_model(path).graph
     what = "is empty" if not start else "is of no kind that archloom knows"
     raise FormatError(f"{path} {what}. What can be read: {_READABLE}.")
+
+
+def read_model(path: str | Path, input_shape: InputShape | None = None) -> Model:
+    """Return the network at ``path`` with its weights; see ``archloom.io.model.read_model``."""
+    from archloom.io import model
+
+    return model.read_model(path, input_shape)
 
 
 def read_graph(path: str | Path) -> Graph:

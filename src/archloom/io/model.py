@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from torch import Tensor
 
-from archloom.graph import Graph
+from archloom.errors import FormatError
+from archloom.graph import Graph, check
+from archloom.io.files import naming
+from archloom.io.import_nodes import NodeWriter
+from archloom.io.import_rewrite import Rewriter
+from archloom.io.import_values import Values
+from archloom.io.onnx_file import load
+from archloom.io.onnx_import import InputShape, network_of
 from archloom.io.operations import Network
 
 
@@ -15,10 +23,10 @@ from archloom.io.operations import Network
 class Model:
     """A graph with its weights: ``to_torch(model.graph, model.weights)`` runs it.
 
-    weights    by ``{node id}.{name}``, float32 on the CPU
+    weights    by ``{node id}.{name}``, floats as float32, on the CPU
     notes      what the import changed or could not keep
     inputs, outputs   names of the graph's sources and sinks in the model it was read from, in order
-    origins    for weights that are a tensor of the model as it was there: its name there
+    origins    for weights that are a tensor of that model as it was there: its name there
     """
 
     graph: Graph
@@ -29,6 +37,18 @@ class Model:
     origins: Mapping[str, str] = field(default_factory=dict)
 
 
+def read_model(path: str | Path, input_shape: InputShape | None = None) -> Model:
+    """Return the network in the ONNX file at ``path`` with its weights.
+
+    ``input_shape`` gives the sizes that the file leaves open, batch included, by the name of the
+    input where there are several. Raises ``FormatError`` for a file that is damaged or holds what a
+    graph cannot, naming the operation, and ``DataError`` for files that are not there.
+    """
+    content = load(path)
+    with naming(path):
+        return to_model(network_of(content, input_shape, name=Path(path).stem))
+
+
 def to_model(network: Network) -> Model:
     """Return ``network`` as a graph with weights.
 
@@ -36,4 +56,34 @@ def to_model(network: Network) -> Model:
     nodes. Raises ``FormatError`` naming the operation for control flow, for shapes that do not fit
     and for an unknown operator whose output type is not stated, ``GraphError`` for a broken graph.
     """
-    raise NotImplementedError
+    values = Values(network)
+    missing = [name for name in network.outputs if name not in values.of]
+    if missing or not network.outputs:
+        what = (
+            f"the output {missing[0]!r} is computed by nothing" if missing else "it has no output"
+        )
+        raise FormatError(f"the model is incomplete: {what}. Export it again.")
+    rewriter = Rewriter(values, network.outputs)
+    read = {name for step in rewriter.steps for name in step.inputs} | set(rewriter.outputs)
+    inputs = [name for name in network.inputs if name in read]
+    notes = [*network.notes, *values.notes]
+    if len(inputs) < len(network.inputs):
+        unused = [name for name in network.inputs if name not in read]
+        notes.append(f"inputs that no output depends on were left out: {', '.join(unused)}.")
+    writer = NodeWriter(rewriter, inputs, network.name)
+    for name in inputs:
+        writer.write_input(name)
+    for step in rewriter.steps:
+        writer.write(step)
+    for name in rewriter.outputs:
+        writer.write_output(name)
+    graph = writer.builder.build()
+    check(graph)
+    return Model(
+        graph,
+        writer.weights,
+        tuple(notes),
+        tuple(inputs),
+        network.outputs,
+        writer.origins,
+    )

@@ -175,7 +175,7 @@ class _Writer:
                 case None:
                     inputs.append("")
         outputs = [name, *(f"{name}/{i}" for i in range(1, len(definition.outputs)))]
-        attributes = {key: _attribute(value) for key, value in definition.attributes}
+        attributes = {key: attribute_value(value) for key, value in definition.attributes}
         self.nodes.append(
             helper.make_node(
                 definition.op_type,
@@ -190,8 +190,10 @@ class _Writer:
 
     def _ranked(self, value: str, rank: int) -> str:
         """Return ``value`` as a fixed node takes it: a map of one pixel without H and W for two
-        dimensions.
+        dimensions, with them for four.
         """
+        if rank == 4:
+            return self._mapped(value)
         if rank != 2 or value in self.flat or value in self.by_definition:
             return value
         name = f"{value}/flat"
@@ -387,7 +389,7 @@ class _Writer:
         self._emit("Identity" if keep else "Flatten", [value], name)
 
 
-def _attribute(value: Attribute) -> Any:
+def attribute_value(value: Attribute) -> Any:
     """Return an attribute as the ONNX helpers take it."""
     if not isinstance(value, Literal):
         return list(value) if isinstance(value, tuple) else value

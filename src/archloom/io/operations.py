@@ -31,6 +31,7 @@ class Operation:
     inputs, outputs   names of values; "" where an optional one is left out
     attributes        as ``Definition`` keeps them (tuples instead of lists)
     name              how messages speak of the operation, such as the node's name in the file
+    version           of the operator set of a foreign domain
     """
 
     op_type: str
@@ -39,6 +40,7 @@ class Operation:
     attributes: Mapping[str, Attribute | Body] = field(default_factory=dict)
     domain: str = ""
     name: str = ""
+    version: int = 0
 
 
 @dataclass(frozen=True)

@@ -71,8 +71,9 @@ def as_map(value: Tensor) -> Tensor:
 
 def as_operand(value: Tensor, rank: int) -> Tensor:
     """Return ``value`` for a fixed node that takes ``rank`` dimensions: a map of one pixel loses H
-    and W for two. All outputs of an operator, which only a ``Pick`` takes, stay what they are.
+    and W for two, and gets them for four. All outputs of an operator, which only a ``Pick`` takes,
+    stay what they are.
     """
-    if isinstance(value, Tensor) and rank == 2 and value.dim() == 4:
-        return value.flatten(1)
+    if isinstance(value, Tensor) and {rank, value.dim()} == {2, 4}:
+        return value.flatten(1) if rank == 2 else as_map(value)
     return value

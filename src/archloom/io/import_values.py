@@ -1,0 +1,354 @@
+"""The values of an imported network: their types, which are constant, and what the batch changes.
+
+Every operation is tried at two batch sizes, 1 and another, without computing anything. What is the
+same at both and depends on constants alone is folded; where a constant follows from the batch (the
+target of a Reshape), it is put so that it holds for every batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archloom.errors import FormatError, GraphError
+from archloom.graph.definition import Attribute, Definition, Literal, Operand, Slot, TensorType
+from archloom.io.onnx_ops import function_of, output_types
+from archloom.io.operations import Body, Network, Operation
+
+_LARGEST_FOLDED = 1 << 28  # elements
+_SHORT = {True: 8, False: 256}
+_PLACEHOLDER = TensorType("float32", ())
+_RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform"}
+_RANDOM |= {"RandomUniformLike"}
+_CONTROL = {"If", "Loop", "Scan", "SequenceMap", "SequenceEmpty", "SequenceConstruct", "Optional"}
+_RESHAPING = {"Reshape", "Flatten", "Squeeze", "Unsqueeze"}
+
+
+@dataclass(frozen=True)
+class Value:
+    """What is known of a tensor.
+
+    type      element type and shape at batch 1
+    wide      shape at the second batch size, None where the network cannot have that
+    data      the tensor at batch 1 when it depends on constants and shapes alone
+    wide_data the same at the second batch size where that differs
+    origin    name in the model of the constant that it is, as it was there
+    """
+
+    type: TensorType
+    wide: tuple[int, ...] | None
+    data: Tensor | None = None
+    wide_data: Tensor | None = None
+    origin: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape at batch 1."""
+        return self.type.shape
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the tensor is the same for every input and batch."""
+        return self.data is not None and self.wide_data is None
+
+
+@dataclass(eq=False)
+class Step:
+    """An operation whose inputs and outputs are in ``Values.of``."""
+
+    op_type: str
+    inputs: list[str]
+    outputs: list[str]
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    domain: str = ""
+    name: str = ""
+    version: int = 0
+
+    @property
+    def where(self) -> str:
+        """How messages speak of the step."""
+        return f"node {self.name or self.outputs[0]!r} ({self.op_type})"
+
+
+class Values:
+    """All values by name and the steps that are left to be executed, in order."""
+
+    def __init__(self, network: Network) -> None:
+        self.of: dict[str, Value] = {}
+        self.steps: list[Step] = []
+        self.notes: list[str] = []
+        self._stated = network.types
+        self._written_wide = network.batch > 1  # constants hold for the second batch size
+        wide_batch = max(network.batch, 2)
+        for name, one in network.inputs.items():
+            wide = (one.shape[0] * wide_batch, *one.shape[1:]) if one.shape else None
+            self.of[name] = Value(one, wide)
+        self._enter_constants(network.constants)
+        for operation in network.operations:
+            self._resolve(operation)
+
+    def constant(self, data: Tensor, origin: str = "") -> str:
+        """Enter a new constant and return its name."""
+        name = f"constant {len(self.of)}"
+        self.of[name] = constant_value(data, origin)
+        return name
+
+    def _enter_constants(self, constants: Mapping[str, Tensor]) -> None:
+        for name, data in constants.items():
+            self.of[name] = constant_value(data, name)
+
+    def _resolve(self, operation: Operation) -> None:
+        if operation.op_type in _CONTROL and not operation.domain:
+            self._branch(operation)
+            return
+        attributes = {
+            key: value for key, value in operation.attributes.items() if not isinstance(value, Body)
+        }
+        step = Step(
+            operation.op_type,
+            list(operation.inputs),
+            list(operation.outputs),
+            attributes,
+            operation.domain,
+            operation.name,
+            operation.version,
+        )
+        missing = [name for name in step.inputs if name and name not in self.of]
+        if missing:
+            raise FormatError(
+                f"{step.where} reads {missing[0]!r}, which nothing before it computes: the model "
+                "is damaged or its operations are not in order."
+            )
+        twice = [name for name in step.outputs if name and name in self.of]
+        if twice:
+            raise FormatError(
+                f"{step.where} computes {twice[0]!r}, which is there already: the model is damaged,"
+                " every value needs a name of its own."
+            )
+        if step.op_type in ("Shape", "Size") and not step.domain:
+            self._shape(step)
+        elif self._folds(step):
+            self._fold(step)
+        else:
+            self._infer(step)
+
+    def _branch(self, operation: Operation) -> None:
+        """Take the branch of an ``If`` with a constant condition."""
+        condition = self.of.get(operation.inputs[0]) if operation.op_type == "If" else None
+        if condition is None or not condition.is_constant:
+            raise FormatError(
+                f"node {operation.name or operation.outputs[0]!r} ({operation.op_type}) is control "
+                "flow that depends on data, which a graph cannot hold: export the model without "
+                "it, for instance with fixed input sizes or after simplification."
+            )
+        assert condition.data is not None
+        body = operation.attributes["then_branch" if condition.data.item() else "else_branch"]
+        assert isinstance(body, Body)
+        self._enter_constants(body.constants)
+        for inner in body.operations:
+            self._resolve(inner)
+        for outer, inner_name in zip(operation.outputs, body.outputs, strict=True):
+            self._resolve(Operation("Identity", (inner_name,), (outer,), name=operation.name))
+
+    def _shape(self, step: Step) -> None:
+        """Take the shape of a value for what it is at both batch sizes."""
+        one = self.of[step.inputs[0]]
+        both = []
+        for shape in (one.shape, one.wide or one.shape):
+            start, end = step.attributes.get("start", 0), step.attributes.get("end", len(shape))
+            assert isinstance(start, int) and isinstance(end, int)
+            data: Any = list(shape[start:end]) if step.op_type == "Shape" else math.prod(shape)
+            both.append(torch.tensor(data, dtype=torch.int64))
+        self._enter_computed(step, both[:1], both[1:])
+
+    def _enter_computed(
+        self, step: Step, results: Sequence[Tensor], wides: Sequence[Tensor | None]
+    ) -> None:
+        """Enter what a step computes from constants; it stays when the batch changes it."""
+        varies = False
+        for name, data, wide in zip(step.outputs, results, wides, strict=False):
+            if wide is not None and (data.shape != wide.shape or not torch.equal(data, wide)):
+                self.of[name] = Value(type_of(data), tuple(wide.shape), data, wide)
+                varies = True
+            elif name:
+                self.of[name] = constant_value(data)
+        if varies:
+            self.steps.append(step)
+
+    def _folds(self, step: Step) -> bool:
+        if step.op_type in _RANDOM or step.domain:
+            return False
+        return all(self.of[name].data is not None for name in step.inputs if name)
+
+    def _fold(self, step: Step) -> None:
+        """Compute a step of constants."""
+        size = sum(one.size for one in self._types(step, wide=False) or ())
+        if size > _LARGEST_FOLDED:
+            raise FormatError(
+                f"{step.where} would fill {size:,} elements with a constant: the model is damaged, "
+                "or has to be exported with smaller sizes."
+            )
+        inputs = [self.of[name] if name else None for name in step.inputs]
+        run = function_of(self._definition(step, wide=False), step.where)
+        results = _as_tuple(run([one.data if one else None for one in inputs]))
+        wides: Sequence[Tensor | None] = [None] * len(results)
+        if any(one is not None and one.wide_data is not None for one in inputs):
+            run = function_of(self._definition(step, wide=True), step.where)
+            wides = _as_tuple(run([_wide_data(one) for one in inputs]))
+        self._enter_computed(step, [one.contiguous() for one in results], wides)
+
+    def _infer(self, step: Step) -> None:
+        if step.op_type in _RESHAPING and not step.domain:
+            self._general_reshape(step)
+        types = self._types(step, wide=False) or self._stated_types(step)
+        wides = self._wide_types(step, types)
+        for position, name in enumerate(step.outputs):
+            if name:
+                wide = wides[position].shape if wides else None
+                self.of[name] = Value(types[position], wide)
+        self.steps.append(step)
+
+    def _wide_types(self, step: Step, types: Sequence[TensorType]) -> Sequence[TensorType] | None:
+        """Return the types at the second batch size, None where there are none."""
+        inputs = [self.of[name] for name in step.inputs if name]
+        if any(one.wide is None for one in inputs):
+            return None
+        if all(one.wide == one.shape and one.wide_data is None for one in inputs):
+            return types
+        try:
+            found = self._types(step, wide=True)
+        except (FormatError, GraphError):
+            found = None
+        if found is None:
+            self.notes.append(
+                f"the network takes batches of one only: {step.where} is made for one input."
+            )
+        return found
+
+    def _stated_types(self, step: Step) -> Sequence[TensorType]:
+        missing = [name for name in step.outputs if name and name not in self._stated]
+        if missing:
+            operator = f"{step.domain}.{step.op_type}" if step.domain else step.op_type
+            raise FormatError(
+                f"{step.where}: nothing is known of the shape of its output {missing[0]!r}, which "
+                f"the operator {operator} decides: store it in the model (value_info), or export "
+                "the model with known operators and fixed sizes."
+            )
+        return [self._stated[name] if name else _PLACEHOLDER for name in step.outputs]
+
+    def _types(self, step: Step, *, wide: bool) -> tuple[TensorType, ...] | None:
+        try:
+            return output_types(self._definition(step, wide=wide))
+        except GraphError as error:
+            raise FormatError(
+                f"{step.where}: {error}; the model is damaged, or was exported for another input "
+                "size."
+            ) from error
+
+    def _definition(self, step: Step, *, wide: bool) -> Definition:
+        """Return the step as a definition for inference."""
+        slots: list[Slot] = []
+        for name in step.inputs:
+            one = self.of[name] if name else None
+            if one is None:
+                slots.append(None)
+                continue
+            data = _wide_data(one) if wide else one.data
+            if data is not None and is_short(data):
+                slots.append(literal_of(data))
+            else:
+                shape = one.wide if wide and one.wide is not None else one.shape
+                slots.append(Operand(TensorType(one.type.dtype, shape)))
+        outputs = (_PLACEHOLDER,) * len(step.outputs)
+        attributes = tuple(sorted(step.attributes.items()))
+        return Definition(step.op_type, tuple(slots), outputs, attributes, step.domain)
+
+    # --- Reshape for any batch -------------------------------------------------------------------
+
+    def _general_reshape(self, step: Step) -> None:
+        """Put Reshape, Flatten, Squeeze and Unsqueeze as one Reshape to a target that holds for
+        every batch where there is one.
+        """
+        if any(self.of[name].data is None for name in step.inputs[1:] if name):
+            return  # a target that depends on data
+        given = self.of[step.inputs[0]]
+        types = self._types(step, wide=self._written_wide)
+        assert types is not None
+        target = list(types[0].shape)
+        place = self._batch_place(step, given, target)
+        if place is not None:
+            written = given.wide if self._written_wide else given.shape
+            target[place] = _open_size(given, written, target, place)
+        constant = self.constant(torch.tensor(target, dtype=torch.int64))
+        step.op_type, step.attributes = "Reshape", {}
+        step.inputs = [step.inputs[0], constant]
+
+    def _batch_place(self, step: Step, given: Value, target: list[int]) -> int | None:
+        """Return the dimension of ``target`` that grows with the batch, None where none does."""
+        source = _first_difference(given.shape, given.wide)
+        if source is None:
+            return None
+        if any(name and self.of[name].wide_data is not None for name in step.inputs[1:]):
+            wides = self._types(step, wide=True)
+            return _first_difference(tuple(target), wides[0].shape if wides else None)
+        before = math.prod(given.shape[:source])
+        return next((p for p in range(len(target)) if math.prod(target[:p]) == before), None)
+
+
+def reshape_target(given: Value, result: Value) -> list[int]:
+    """Return the target of a Reshape from ``given`` to ``result`` that holds for every batch."""
+    target, place = list(result.shape), _first_difference(result.shape, result.wide)
+    if place is not None:
+        target[place] = _open_size(given, given.shape, target, place)
+    return target
+
+
+def _open_size(
+    given: Value, written: Sequence[int] | None, target: Sequence[int], place: int
+) -> int:
+    """Return what a target says where the batch is: 0 (as in the input) or -1 (what is left)."""
+    same = _first_difference(given.shape, given.wide) == place
+    return 0 if same and written is not None and written[place] == target[place] else -1
+
+
+def constant_value(data: Tensor, origin: str = "") -> Value:
+    """Return the value of a constant."""
+    return Value(type_of(data), tuple(data.shape), data, origin=origin)
+
+
+def type_of(data: Tensor) -> TensorType:
+    """Return type and shape of a tensor."""
+    return TensorType(str(data.dtype).removeprefix("torch."), tuple(data.shape))
+
+
+def literal_of(data: Tensor) -> Literal:
+    """Return a tensor as a literal."""
+    return Literal(type_of(data), tuple(data.flatten().tolist()))
+
+
+def is_short(data: Tensor) -> bool:
+    """Return whether a constant may be a few numbers that say what an operator does."""
+    return data.numel() <= _SHORT[data.is_floating_point()]
+
+
+def _wide_data(one: Value | None) -> Tensor | None:
+    if one is None:
+        return None
+    return one.data if one.wide_data is None else one.wide_data
+
+
+def _as_tuple(found: Tensor | Iterable[Tensor]) -> tuple[Tensor, ...]:
+    return (found,) if isinstance(found, Tensor) else tuple(found)
+
+
+def _first_difference(one: Sequence[int], other: Sequence[int] | None) -> int | None:
+    if other is None:
+        return None
+    return next(
+        (i for i, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None
+    )

@@ -1,0 +1,74 @@
+"""The table of ONNX operators that are PyTorch functions, and how they read their definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archloom.graph.definition import Definition, Literal
+
+Result = Tensor | tuple[Tensor, ...]
+Operator = Callable[..., Result]
+"""Takes the definition and one tensor per slot (None: left out); returns the output, or a tuple
+where the definition has several.
+"""
+
+OPERATORS: dict[tuple[str, str], Operator] = {}
+"""By domain and operator."""
+
+DTYPES = {
+    1: torch.float32,
+    2: torch.uint8,
+    3: torch.int8,
+    4: torch.uint16,
+    5: torch.int16,
+    6: torch.int32,
+    7: torch.int64,
+    9: torch.bool,
+    10: torch.float16,
+    11: torch.float64,
+    12: torch.uint32,
+    13: torch.uint64,
+    16: torch.bfloat16,
+}
+"""PyTorch's types by ONNX's element type."""
+
+
+def operator(*names: str, domain: str = "") -> Callable[[Operator], Operator]:
+    """Enter the decorated function into the table under ``names``."""
+
+    def enter(function: Operator) -> Operator:
+        for name in names:
+            OPERATORS[domain, name] = function
+        return function
+
+    return enter
+
+
+def pointwise(table: dict[str, Callable[..., Tensor]]) -> None:
+    """Enter functions of tensors alone, which read no attributes."""
+    for name, function in table.items():
+        OPERATORS["", name] = _without_definition(function)
+
+
+def _without_definition(function: Callable[..., Tensor]) -> Operator:
+    return lambda _, *inputs: function(*inputs)
+
+
+def numbers(definition: Definition, slot: int, value: Tensor | None) -> list[Any]:
+    """Return the elements of input ``slot`` as a flat list; a literal is read without ``value``,
+    which costs no transfer from a device.
+    """
+    inputs = definition.inputs
+    given = inputs[slot] if slot < len(inputs) else None
+    if isinstance(given, Literal):
+        return list(given.values)
+    return [] if value is None else list(value.flatten().tolist())
+
+
+def is_given(definition: Definition, slot: int) -> bool:
+    """Return whether the optional input ``slot`` is there."""
+    return slot < len(definition.inputs) and definition.inputs[slot] is not None
