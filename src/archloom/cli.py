@@ -248,13 +248,16 @@ def optimise(
 
 def _network(file: Path, weights: Path | None) -> tuple[Graph, Mapping[str, Tensor] | None]:
     """Return the network in ``file`` with its weights: those given, or those inside a model."""
-    from archloom.io import read_graph, read_model
-    from archloom.io.weights import read_weights
+    from archloom.io import read_graph
 
     if weights is not None:
+        from archloom.io.weights import read_weights
+
         graph = read_graph(file)
         return graph, read_weights(weights, graph)[0]
     if file.suffix.lower() in (".onnx", ".pb"):
+        from archloom.io import read_model
+
         model = read_model(file)
         for note in model.notes:
             err.print(note, markup=False, highlight=False)
