@@ -77,7 +77,7 @@ def record(name: str, figures: dict, *, seeds: list[int] | None = None, note: st
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": _git("rev-parse", "--short", "HEAD")
         + ("+" if _git("status", "--porcelain", "src") else ""),
-        "hardware": f"{os.cpu_count()}-core {platform.machine()} CPU, {_cpu_name()}",
+        "hardware": f"{os.cpu_count()}-core {platform.machine()} CPU, {_cpu_name()}{_gpu_name()}",
         "python": platform.python_version(),
         "packages": {package: version(package) for package in PACKAGES},
         "seeds": seeds or [],
@@ -100,3 +100,10 @@ def _cpu_name() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else "unknown processor"
+
+
+def _gpu_name() -> str:
+    """Return the name of the GPU that PyTorch would use, "" where there is none."""
+    import torch
+
+    return f"; {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
