@@ -137,7 +137,7 @@ def test_axes_can_be_chosen(page):
     assert names == ["measured accuracy in % (more is better)", "FLOPs (less is better)"]
 
 
-def test_four_figures_give_four_axes(browser, tmp_path):
+def test_four_figures_give_four_axes_and_doubtful_scores_are_marked(browser, tmp_path):
     run = make_run(tmp_path / "run", n_winners=3)
     document = json.loads(run.files.stats.read_text())
     front = document["front"]
@@ -150,6 +150,7 @@ def test_four_figures_give_four_axes(browser, tmp_path):
         column = pa.array(np.full(len(table), 4.0))
         pq.write_table(table.append_column(name, column), run.files.visited)
     front["objectives"] = ["latency", "score"]
+    front["members"][1]["range"] = {"distance": 9.0, "limit": 2.0, "inside": False, "why": ["x"]}
     run.change_stats(front=front)
     write_report(run.files, run.config, "toy", tmp_path / "result")
     tab = browser.page()
@@ -162,6 +163,10 @@ def test_four_figures_give_four_axes(browser, tmp_path):
         "activation memory",
     ]
     assert texts(tab, ".canvas .name")[0] == "latency in ms (less is better)"
+    doubtful = "[...document.querySelectorAll('.point.doubtful')].map((e) => e.dataset.rank)"
+    assert tab.evaluate(doubtful) == ["2"]
+    tab.hover('.point[data-rank="2"]')
+    assert "Outside the predictor's range (distance 9" in texts(tab, ".card")[0]
     assert not tab.problems
 
 
@@ -332,6 +337,9 @@ def test_files_come_out_of_the_page_when_it_stands_alone(browser, folder, tmp_pa
     tab.send("Page.setDownloadBehavior", **where)
     tab.open(lonely.as_uri() + "#rank-1")
     tab.until("document.querySelector('#network .files .missing')")
+    in_table = texts(tab, '#winners-table tr[data-rank="1"] .missing')
+    assert len(in_table) == 1 and in_table[0].startswith("ONNX: not beside this page")
+    assert texts(tab, '#winners-table tr[data-rank="1"] .files a') == ["JSON", "SVG"]
     missing = texts(tab, "#network .missing")
     assert missing[0].endswith("not beside this page (networks/rank_1.onnx)")
     assert missing[1] == "No weights: not trained in this run"

@@ -21,7 +21,7 @@ from archloom.io.drawing import draw, draw_changes
 from archloom.io.files import read_json, write_text
 from archloom.io.store import GraphStore
 from archloom.report.artefacts import Artefact, write_artefacts
-from archloom.report.explorer import front_data, search_axes
+from archloom.report.explorer import front_data, range_warnings, search_axes
 from archloom.report.figures import (
     embedded,
     pareto_figure,
@@ -325,8 +325,8 @@ def _page(run: _Run, networks: Sequence[_Network], figures: Mapping[str, str]) -
         "measured": run.measured,
         "limits": limits_words(run.record.constraints),
         "networks": networks,
-        "drawn": {network.rank: network.anchor for network in networks},
-        "front": front_data(axes, run.record.visited.accepted, changes),
+        "drawn": {network.rank: network for network in networks},
+        "front": front_data(axes, run.record.visited.accepted, changes, range_warnings(run.record)),
         "figures": {name: Markup(svg) for name, svg in figures.items()},
         "record": run.record,
         "config": _json(run.config),

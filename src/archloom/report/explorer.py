@@ -92,13 +92,28 @@ def _latency_axis(latencies: Sequence[Mapping[str, Any] | None]) -> Axis:
     return Axis("measured latency", "ms", "min", medians, spread=spread)
 
 
+def range_warnings(record: SearchRecord) -> dict[int, str]:
+    """Return a sentence for every graph that lies outside the predictor's range, by rank."""
+    found = [record.baseline.range, *(winner.range for winner in record.winners)]
+    return {
+        rank: f"Outside the predictor's range (distance {entry['distance']:.2g}, training graphs "
+        f"reach {entry['limit']:.2g}): do not trust the score."
+        for rank, entry in enumerate(found)
+        if entry and not entry["inside"]
+    }
+
+
 def front_data(
-    axes: Sequence[Axis], accepted: NDArray[np.bool_], changes: Mapping[int, Changes]
+    axes: Sequence[Axis],
+    accepted: NDArray[np.bool_],
+    changes: Mapping[int, Changes],
+    warnings: Mapping[int, str],
 ) -> dict[str, Any]:
     """Return the page's data as JSON values.
 
     accepted : (N,) bool, whether a graph that was scored was accepted
     changes  : from the input to the members that are drawn, by rank
+    warnings : what a reader must know of a graph, by rank
 
     Values of a million and more are given in millions; of the graphs scored, at most 3,000 are
     kept, evenly spread over the search.
@@ -114,6 +129,7 @@ def front_data(
                 "rank": rank,
                 "values": [_number(axis.values[rank]) for axis in scaled],
                 "spread": [_number(axis.spread[rank]) for axis in scaled],
+                "warning": warnings.get(rank, ""),
                 **(_changes(changes[rank]) if rank in changes else {}),
             }
             for rank in members

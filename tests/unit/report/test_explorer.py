@@ -2,12 +2,13 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from archloom.io.changes import compare
-from archloom.report.explorer import Axis, front_data, search_axes
+from archloom.report.explorer import Axis, front_data, range_warnings, search_axes
 from archloom.report.record import (
     Baseline,
     Figure,
@@ -68,13 +69,25 @@ def test_measured_latency_has_the_quartiles_as_error_bars():
     assert np.array(latency.spread) == pytest.approx([0.1, 0.2, NAN], nan_ok=True)
 
 
+def test_graphs_outside_the_predictors_range_get_a_warning():
+    record = record_of(("score",), ("score",))
+    inside = {"distance": 1.0, "limit": 4.0, "inside": True}
+    outside = {"distance": 31.25, "limit": 4.0, "inside": False}
+    first, second = record.winners
+    winners = (replace(first, range=inside), replace(second, range=outside))
+    warnings = range_warnings(replace(record, winners=winners))
+    assert list(warnings) == [2] and "distance 31, training graphs reach 4" in warnings[2]
+    data = front_data([axis([0.0, 1.0, 2.0])], np.zeros(0, dtype=bool), {}, warnings)
+    assert [member["warning"] for member in data["members"]] == ["", "", warnings[2]]
+
+
 def axis(values, name="latency", unit="ms", **more) -> Axis:
     return Axis(name, unit, "min", values, **more)
 
 
 def test_any_number_of_objectives_is_kept_in_order():
     axes = [axis([1.0, 2.0], name) for name in ("a", "b", "c", "d", "e")]
-    data = front_data(axes, np.zeros(0, dtype=bool), {})
+    data = front_data(axes, np.zeros(0, dtype=bool), {}, {})
     assert [one["name"] for one in data["objectives"]] == ["a", "b", "c", "d", "e"]
     assert [member["rank"] for member in data["members"]] == [0, 1]
     assert all(len(member["values"]) == 5 for member in data["members"])
@@ -85,7 +98,7 @@ def test_any_number_of_objectives_is_kept_in_order():
     [([1.2e6, 9e5], "MFLOPs", [1.2, 0.9]), ([68_882.0, 7.0], "FLOPs", [68_882.0, 7.0])],
 )
 def test_millions_are_given_in_millions(values, unit, shown):
-    data = front_data([axis(values, "FLOPs", "FLOPs")], np.zeros(0, dtype=bool), {})
+    data = front_data([axis(values, "FLOPs", "FLOPs")], np.zeros(0, dtype=bool), {}, {})
     assert data["objectives"][0]["unit"] == unit
     assert [member["values"][0] for member in data["members"]] == shown
 
@@ -93,7 +106,7 @@ def test_millions_are_given_in_millions(values, unit, shown):
 def test_what_json_cannot_express_is_null():
     visited = np.array([1.0, NAN, math.inf])
     axes = [axis([NAN, 1.0], visited=visited, spread=[NAN, 0.5]), axis([2.0, 3.0])]
-    data = front_data(axes, np.ones(3, dtype=bool), {})
+    data = front_data(axes, np.ones(3, dtype=bool), {}, {})
     assert json.loads(json.dumps(data, allow_nan=False)) == data
     assert data["members"][0]["values"] == [None, 2.0]
     assert data["members"][1]["spread"] == [0.5, None]
@@ -104,13 +117,13 @@ def test_what_json_cannot_express_is_null():
     "values, digits", [([0.9716, 0.9881], 4), ([10.0, 400.0], 0), ([5.0, 5.0], 2), ([NAN, NAN], 2)]
 )
 def test_decimals_tell_the_values_apart(values, digits):
-    data = front_data([axis(values)], np.zeros(0, dtype=bool), {})
+    data = front_data([axis(values)], np.zeros(0, dtype=bool), {}, {})
     assert data["objectives"][0]["digits"] == digits
 
 
 def test_many_scored_graphs_are_thinned_evenly():
     visited = np.arange(20_001, dtype=np.float64)
-    data = front_data([axis([0.0], visited=visited)], visited % 2 == 0, {})["visited"]
+    data = front_data([axis([0.0], visited=visited)], visited % 2 == 0, {}, {})["visited"]
     assert data["count"] == 20_001 and len(data["accepted"]) == len(data["values"][0]) == 3000
     assert data["values"][0][0] == 0 and data["values"][0][-1] == 20_000
     assert data["accepted"] == [int(value) % 2 == 0 for value in data["values"][0]]
@@ -120,7 +133,7 @@ def test_many_scored_graphs_are_thinned_evenly():
 def test_changes_tell_the_status_of_every_node():
     parent, child = network((5, 3)), network((5, 1, 3))
     found = compare(parent, child)
-    entry = front_data([axis([1.0, 2.0])], np.zeros(0, dtype=bool), {1: found})["members"][1]
+    entry = front_data([axis([1.0, 2.0])], np.zeros(0, dtype=bool), {1: found}, {})["members"][1]
     assert len(entry["before"]) == len(entry["match"]) == parent.n_nodes
     assert len(entry["after"]) == child.n_nodes
     assert set(entry["before"]) <= set("013") and set(entry["after"]) <= set("023")

@@ -25,6 +25,9 @@ function changeText(index, member) {
 
 const memberName = (member) => (member.rank ? `Rank ${member.rank}` : "Input");
 
+/** What the reader must know of a member, as elements; none where there is nothing. */
+const warningOf = (member) => (member.warning ? [html("p", { class: "warning" }, member.warning)] : []);
+
 function select(rank) {
   document.dispatchEvent(new CustomEvent("select", { detail: rank }));
 }
@@ -130,6 +133,8 @@ class FrontPlot {
       { class: "legend" },
       html("span", { class: "key front" }, "front"),
       html("span", { class: "key input" }, "input"),
+      ...(front.members.some((member) => member.warning)
+        ? [html("span", { class: "key doubtful" }, "outside the predictor's range")] : []),
       html("span", { class: "key accepted cloud" }, "accepted"),
       html("span", { class: "key rejected cloud" }, "not accepted"),
       html("span", { class: "cloud" }, `${thinned ? shown : ""}${count} graphs scored`),
@@ -274,13 +279,13 @@ class FrontPlot {
 
   pointElement(member, x, y, label, first) {
     const kind = member.rank ? "member" : "input";
-    const state = `${this.hidden.has(member.rank) ? " faded" : ""}`;
+    const state = `${this.hidden.has(member.rank) ? " faded" : ""}${member.warning ? " doubtful" : ""}`;
     const spread = member.spread[this.y];
     const values = front.objectives.map((one, i) => `${one.name} ${valueText(one, member.values[i])}`);
     const element = svg("g", {
       class: `point ${kind}${state}`, transform: `translate(${x} ${y})`, role: "button",
       tabindex: member.rank === first ? 0 : -1, "data-rank": member.rank,
-      "aria-label": `${memberName(member)}: ${values.join(", ")}`,
+      "aria-label": [`${memberName(member)}: ${values.join(", ")}`, member.warning].filter(Boolean).join(". "),
       onfocus: () => this.showCard(member), onblur: () => this.hideCard(),
     });
     if (member.rank === this.selected) element.setAttribute("aria-current", "true");
@@ -358,7 +363,7 @@ class FrontPlot {
     const more = (member.summary ?? []).length - lines.length;
     if (more > 0) lines.push(html("li", {}, `… and ${more} more`));
     this.card.replaceChildren(
-      html("strong", {}, memberName(member)), html("dl", {}, ...rows),
+      html("strong", {}, memberName(member)), ...warningOf(member), html("dl", {}, ...rows),
       ...(lines.length ? [html("ul", {}, ...lines)] : []),
       html("p", {}, "Click or Enter shows the network"),
     );

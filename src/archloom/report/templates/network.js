@@ -43,8 +43,8 @@ function connectFiles(list) {
     }
     folderIsThere().then((there) => {
       if (there) return;
-      const text = `${link.textContent}: not beside this page (${name})`;
-      link.replaceWith(html("span", { class: "missing" }, text));
+      const reason = html("small", {}, `: not beside this page (${name})`);
+      link.replaceWith(html("span", { class: "missing" }, link.textContent, reason));
     });
   }
 }
@@ -78,8 +78,9 @@ class Pane {
     frame.scrollTo(left * (factor / old) - x, top * (factor / old) - y);
   }
 
-  /** Bring elements of the picture to the middle, as far as the frame can scroll. */
-  centre(elements) {
+  /** Bring elements of the picture to the middle as far as the frame can scroll, or its corner. */
+  begin(elements) {
+    this.frame.scrollTo(0, 0);
     if (!elements.length) return;
     const boxes = elements.map((element) => element.getBoundingClientRect());
     const frame = this.frame.getBoundingClientRect();
@@ -135,7 +136,7 @@ class Viewer {
     if (this.factor >= LEGIBLE) return;
     this.fits = false;
     this.set(LEGIBLE);
-    panes.forEach((pane, index) => pane.centre(marked[index]));
+    panes.forEach((pane, index) => pane.begin(marked[index]));
   }
 
   lead(pane) {
@@ -255,7 +256,7 @@ class NetworkDialog {
   /** What changed, the steps and the files: taken from the page's own text. */
   showSide(member, source) {
     const copy = (selector) => [...(source?.querySelectorAll(selector) ?? [])].map((e) => e.cloneNode(true));
-    const parts = copy(":scope > .told");
+    const parts = [...warningOf(member), ...copy(":scope > .told")];
     if (!source) {
       parts.push(html("p", {}, "Only the first members of the front are drawn and written as files. "
         + "A larger report.members in the settings draws this one, too."));
