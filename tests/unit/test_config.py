@@ -17,7 +17,7 @@ from archloom.settings import (
     read_models,
 )
 
-CONFIGURATIONS = ["config/published.yaml", "config/test/tiny.yaml"]
+CONFIGURATIONS = ["config/published.yaml", "config/combined.yaml", "config/test/tiny.yaml"]
 HEADER = "model\tfamily\tsource\tinput\tdescription\n"
 
 

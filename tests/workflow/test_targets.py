@@ -1,4 +1,4 @@
-"""What the two shipped configurations plan, which targets exist, and what a typo is told."""
+"""What the shipped configurations plan, which targets exist, and what a typo is told."""
 
 import re
 
@@ -16,6 +16,13 @@ def test_published_weights_need_no_training(checkout):
     assert planned["retrieve_file"] == 25
     trained = {rule for rule in planned if rule.startswith(("train", "measure", "build_psc"))}
     assert trained == set()
+
+
+def test_the_combined_segments_are_cut_from_five_families(checkout):
+    planned = checkout.planned(
+        "resources/combined/segments", "--configfile", "config/combined.yaml"
+    )
+    assert planned == {"build_family": 5, "build_vocabulary": 1, "build_segments": 1}
 
 
 def test_the_tiny_configuration_plans_two_families(checkout):
