@@ -26,22 +26,29 @@ if TYPE_CHECKING:
         is_isomorphic,
         parameters,
     )
+    from archloom.graph.memory import peak_activations
     from archloom.io import read, read_graph, write
     from archloom.io.drawing import draw, draw_changes
     from archloom.io.torch_import import from_torch
     from archloom.io.torch_module import to_torch
     from archloom.predict import load_predictor
+    from archloom.report.front import write_front
+    from archloom.search.objectives import CustomObjective
     from archloom.search.optimise import Artefacts, optimise
     from archloom.search.settings import SearchSettings
+    from archloom.search.transfer import transfer
     from archloom.segments.tokeniser import Tokeniser
     from archloom.segments.vocabulary import Vocabulary
+    from archloom.train.latency import Timing, measure_latency
 
 _HOMES = {
     "ArchloomError": "errors",
     "Artefacts": "search.optimise",
+    "CustomObjective": "search.objectives",
     "Graph": "graph",
     "GraphBuilder": "graph",
     "SearchSettings": "search.settings",
+    "Timing": "train.latency",
     "Tokeniser": "segments.tokeniser",
     "Vocabulary": "segments.vocabulary",
     "check": "graph",
@@ -52,20 +59,26 @@ _HOMES = {
     "infer_shapes": "graph",
     "is_isomorphic": "graph",
     "load_predictor": "predict",
+    "measure_latency": "train.latency",
     "optimise": "search.optimise",
     "parameters": "graph",
+    "peak_activations": "graph.memory",
     "read": "io",
     "read_graph": "io",
     "to_torch": "io.torch_module",
+    "transfer": "search.transfer",
     "write": "io",
+    "write_front": "report.front",
 }
 
 __all__ = [
     "ArchloomError",
     "Artefacts",
+    "CustomObjective",
     "Graph",
     "GraphBuilder",
     "SearchSettings",
+    "Timing",
     "Tokeniser",
     "Vocabulary",
     "check",
@@ -76,12 +89,16 @@ __all__ = [
     "infer_shapes",
     "is_isomorphic",
     "load_predictor",
+    "measure_latency",
     "optimise",
     "parameters",
+    "peak_activations",
     "read",
     "read_graph",
     "to_torch",
+    "transfer",
     "write",
+    "write_front",
 ]
 
 

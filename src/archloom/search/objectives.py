@@ -72,7 +72,7 @@ class Count(Objective):
 
 
 @dataclass(eq=False)
-class Custom(Costly):
+class CustomObjective(Costly):
     """A function of the user, graph -> number; what it raises rejects the graph."""
 
     function: Callable[[Graph], float] = field(kw_only=True)
@@ -150,7 +150,7 @@ def objective_of(text: str, threads: int = 1) -> Objective:
     return _custom(text, *match.groups())
 
 
-def _custom(text: str, direction: str | None, module: str, name: str) -> Custom:
+def _custom(text: str, direction: str | None, module: str, name: str) -> CustomObjective:
     """Return the objective of a function; it is minimised unless ``direction`` is "max"."""
     try:
         function = getattr(import_module(module), name)
@@ -163,4 +163,4 @@ def _custom(text: str, direction: str | None, module: str, name: str) -> Custom:
         raise ConfigError(
             f'objective "{text}": {name} is no function, write one of Graph -> float.'
         )
-    return Custom(name, maximise=direction == "max", function=function)
+    return CustomObjective(name, maximise=direction == "max", function=function)

@@ -86,7 +86,8 @@ def optimise(
     artefacts     or the folder that holds them, see ``Artefacts.load``
     settings      default: ``SearchSettings`` with the permitted operations of the graph's family
     objectives    words of ``archloom.search.objectives``, or objectives such as
-                  ``Custom("energy", "mJ", function=my_function)``; default: those of ``settings``
+                  ``CustomObjective("energy", "mJ", function=my_function)``; default: those of
+                  ``settings``
     constraints   such as ``latency<=-15%``; default: those of ``settings``
     folder        keeps the state after every iteration, so that a stopped search continues
 

@@ -9,7 +9,7 @@ from archloom.graph.memory import peak_activations
 from archloom.search.evolution import evolve
 from archloom.search.goals import Goals
 from archloom.search.latency import EstimatedLatency, MeasuredLatency, TabledLatency
-from archloom.search.objectives import Custom, objective_of
+from archloom.search.objectives import CustomObjective, objective_of
 from archloom.train.latency import Timing
 from archloom.train.latency_table import LatencyTable, measure_table
 from search_world import make_mutator
@@ -107,7 +107,7 @@ def test_a_function_rejects_what_it_cannot_rate_and_sees_no_graph_twice(network)
         seen.append(graph.hash)
         return picky(graph) if graph.hash != network.hash else depth(graph)
 
-    goals = Goals.of(["score", Custom("depth", function=rate)])
+    goals = Goals.of(["score", CustomObjective("depth", function=rate)])
     result = evolve(network, make_mutator(), goals)
     assert len(seen) == len(set(seen)) > 10
     reasons = result.rejected
@@ -124,7 +124,7 @@ def test_costly_figures_are_not_asked_for_what_the_cheap_ones_refuse(network):
         asked.append(flops(graph))
         return 0.0
 
-    goals = Goals.of(["score", Custom("rate", function=rate)], ["flops<-20%"])
+    goals = Goals.of(["score", CustomObjective("rate", function=rate)], ["flops<-20%"])
     result = evolve(network, make_mutator(iterations=1), goals)
     refused = result.visited.filter(result.visited["rate"].is_null())
     assert len(refused) > 0 and max(asked[1:]) <= flops(network)
@@ -136,7 +136,7 @@ def test_an_input_without_a_figure_is_refused(network):
         raise OSError("no device")
 
     with pytest.raises(SearchError, match="the input has no energy: OSError: no device"):
-        evolve(network, make_mutator(), Goals.of([Custom("energy", function=fail)]))
+        evolve(network, make_mutator(), Goals.of([CustomObjective("energy", function=fail)]))
 
 
 def test_a_target_is_reached_in_several_steps_and_the_front_holds_nothing_less(network):
