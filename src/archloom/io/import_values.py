@@ -90,7 +90,7 @@ class Values:
             self.of[name] = Value(one, wide)
         self._enter_constants(network.constants)
         for operation in network.operations:
-            self._resolve(operation)
+            self.resolve(operation)
 
     def constant(self, data: Tensor, origin: str = "") -> str:
         """Enter a new constant and return its name."""
@@ -102,7 +102,8 @@ class Values:
         for name, data in constants.items():
             self.of[name] = constant_value(data, name)
 
-    def _resolve(self, operation: Operation) -> None:
+    def resolve(self, operation: Operation) -> None:
+        """Take in an operation whose inputs are known."""
         if operation.op_type in _CONTROL and not operation.domain:
             self._branch(operation)
             return
@@ -151,9 +152,9 @@ class Values:
         assert isinstance(body, Body)
         self._enter_constants(body.constants)
         for inner in body.operations:
-            self._resolve(inner)
+            self.resolve(inner)
         for outer, inner_name in zip(operation.outputs, body.outputs, strict=True):
-            self._resolve(Operation("Identity", (inner_name,), (outer,), name=operation.name))
+            self.resolve(Operation("Identity", (inner_name,), (outer,), name=operation.name))
 
     def _shape(self, step: Step) -> None:
         """Take the shape of a value for what it is at both batch sizes."""
