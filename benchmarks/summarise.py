@@ -208,6 +208,24 @@ def speed() -> str:
     return "## Other speeds\n\n" + table(["what", "ours", "reference"], rows)
 
 
+def report_page() -> str:
+    """Return the size of a large report and how soon it answers."""
+    one = figures("report_page")
+    rows = [
+        ["size of the page, MB", f"{one['page_bytes'] / 1e6:.1f}"],
+        ["pictures it holds, uncompressed, MB", f"{one['pictures_bytes'] / 1e6:.1f}"],
+        ["opened after, ms", one["open_ms"]],
+        ["changes of a member drawn after, ms", one["changes_ms"]],
+        ["both whole networks drawn after, ms", one["whole_ms"]],
+    ]
+    head = ["headless Chromium, medians", "figure"]
+    return (
+        f"## The report of a large front\n\n{one['members']} members of a network of "
+        f"{one['nodes']} nodes in which every block changed, {one['graphs_scored']:,} graphs "
+        "scored.\n\n" + table(head, rows)
+    )
+
+
 def labels() -> str:
     """Return what the digits labels are worth."""
     facts = json.loads((ROOT / "labels" / "digits" / "recipe.json").read_text(encoding="utf-8"))
@@ -239,7 +257,7 @@ def labels() -> str:
 
 def page() -> str:
     """Return the content of ``docs/results.md``."""
-    parts = (goldens, search, winners, score_order, predictors, speed, labels)
+    parts = (goldens, search, winners, score_order, predictors, speed, report_page, labels)
     return "\n\n".join([HEAD.rstrip(), *(part() for part in parts)]) + "\n"
 
 
