@@ -25,7 +25,7 @@ def permuted(graph, seed):
 
 
 @FAMILY
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(seed=SEEDS, reduced=st.booleans(), variant=st.sampled_from(VARIANTS))
 def test_samples_are_valid_networks(family, seed, reduced, variant):
     skeleton = family.REDUCED if reduced else family.FULL
@@ -39,7 +39,7 @@ def test_samples_are_valid_networks(family, seed, reduced, variant):
 
 
 @FAMILY
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(seed=SEEDS)
 def test_name_tells_how_to_build_the_graph_again(family, seed):
     graph = family.sample(1, seed, family.REDUCED, "upstream")[0]
@@ -50,7 +50,7 @@ def test_name_tells_how_to_build_the_graph_again(family, seed):
 
 
 @FAMILY
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(seed=SEEDS)
 def test_hash_survives_renumbering(family, seed):
     graph = family.sample(1, seed, family.REDUCED)[0]
@@ -92,12 +92,11 @@ def test_samples_do_not_depend_on_the_process():
         "for f in FAMILIES.values(): print([g.name for g in f.sample(3, 5)])"
     )
     expected = "\n".join(str([g.name for g in f.sample(3, 5)]) for f in FAMILIES.values())
-    for hash_seed in ("1", "2"):
-        ran = subprocess.run(
-            [sys.executable, "-c", code],
-            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": "src"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert ran.stdout.strip() == expected
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONHASHSEED": "1", "PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.strip() == expected

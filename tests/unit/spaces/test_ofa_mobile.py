@@ -73,10 +73,10 @@ def test_width_one_has_the_parameters_of_the_largest_mobilenet_v3():
 
 @pytest.mark.parametrize("space", [OFA_MBV3, OFA_PN], ids=lambda space: space.FAMILY)
 def test_sampler_draws_the_networks_of_the_pseudo_labelled_sets(space, data_folder):
-    table = pd.read_parquet(data_folder / "ofa_pseudo" / f"{space.FAMILY}.parquet")
+    table = pd.read_parquet(data_folder / "ofa_pseudo" / f"{space.FAMILY}.parquet").head(500)
     columns = (table[name].map(list) for name in ("depths", "kernels", "expands"))
     published = [space.from_lists(*row) for row in zip(*columns, strict=True)]
-    assert list(dict.fromkeys(islice(space.architectures(0), 3000))) == published
+    assert list(dict.fromkeys(islice(space.architectures(0), 500))) == published
 
 
 def test_settings_with_unused_entries_are_read(data_folder):
@@ -144,13 +144,12 @@ def test_upstream_graphs_have_no_hard_activations():
 @pytest.mark.parametrize("training", [False, True])
 @SPACES
 def test_output_equals_plain_pytorch(space, training):
-    for seed in (0, 1):
-        compare(space, next(space.architectures(seed)), space.REDUCED, training)
+    compare(space, next(space.architectures(0)), space.REDUCED, training)
 
 
 @SPACES
 def test_output_of_a_full_network_equals_plain_pytorch(space):
-    compare(space, next(space.architectures(2)), space.FULL.resized(64), training=False)
+    compare(space, next(space.architectures(2)), space.FULL.resized(36), training=False)
 
 
 def compare(space, architecture, skeleton, training):
