@@ -173,7 +173,8 @@ class _Run:
             group["lr"] = rate
         chosen = chosen.to(self.device)
         batch = self.pixels[chosen].float().mul_(self.scale)
-        batch = augment(batch, self.recipe, generator).contiguous(memory_format=self.layout)
+        # a clone, since of one channel both layouts are called contiguous but run other kernels
+        batch = augment(batch, self.recipe, generator).clone(memory_format=self.layout)
         precision = getattr(torch, self.recipe.precision)
         with torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
             logits = self.module(batch)

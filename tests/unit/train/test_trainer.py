@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -226,6 +227,25 @@ def test_the_layout_changes_speed_only(network, images, recipe):
     for name, tensor in plain.weights.items():
         torch.testing.assert_close(other.weights[name], tensor, rtol=1e-3, atol=1e-4)
         assert other.weights[name].is_contiguous()
+
+
+@pytest.mark.parametrize(("last", "wanted"), [(False, (16, 16, 4, 1)), (True, (16, 1, 4, 1))])
+def test_images_of_one_channel_have_the_layout_asked_for(network, images, recipe, last, wanted):
+    """NumPy leaves the stride of a single channel open, and PyTorch chooses kernels by it."""
+    odd = replace(images, train_x=images.train_x[:, 0][:, None][np.arange(len(images.train_x))])
+    assert odd.train_x.strides[1] != 16
+    seen = []
+
+    def remember(module, operands):
+        if module.training:
+            seen.append(operands[0].stride())
+
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(remember)
+    try:
+        train(network(), odd, replace(recipe, epochs=1, channels_last=last))
+    finally:
+        hook.remove()
+    assert seen[0] == wanted
 
 
 def test_float16_needs_a_gpu(network, images, recipe):
