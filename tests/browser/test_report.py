@@ -126,6 +126,28 @@ def choose(page, axis, name):
     )
 
 
+def test_axes_without_a_common_graph_say_so(browser, tmp_path):
+    run = make_run(tmp_path / "run", n_winners=2, accuracies=BETTER[:1])
+    document = json.loads(run.files.stats.read_text())
+    latency = {"median": 2.0, "lower": 1.9, "upper": 2.2}
+    for entry in document["front"]["members"]:
+        entry["latency"] = {"own": latency, "input": latency, "change_percent": 0.0}
+    run.change_stats(front=document["front"])
+    write_report(run.files, run.config, "toy", tmp_path / "result")
+    page = (tmp_path / "result" / "report.html").read_text(encoding="utf-8")
+    without = page.replace('"values": [0.9, 521412.0, 95.1, 2.0]', '"values": [0.9, 1, 95.1, null]')
+    assert without != page
+    (tmp_path / "result" / "report.html").write_text(without, encoding="utf-8")
+    tab = browser.page()
+    tab.open((tmp_path / "result" / "report.html").as_uri())
+    choose(tab, "x", "measured latency")
+    choose(tab, "y", "measured accuracy")
+    assert texts(tab, ".canvas .empty") == ["No graph has a value on both axes."]
+    choose(tab, "y", "FLOPs")
+    assert tab.evaluate("document.querySelectorAll('.point').length") == 2
+    assert not tab.problems
+
+
 def test_axes_can_be_chosen(page):
     choose(page, "y", "measured accuracy")
     ranks = page.evaluate("[...document.querySelectorAll('.point')].map((e) => e.dataset.rank)")
@@ -330,6 +352,7 @@ def test_files_come_out_of_the_page_when_it_stands_alone(browser, folder, tmp_pa
     text = (folder / "report.html").read_text(encoding="utf-8")
     without = re.sub(r'"networks/rank_1\.onnx": "[^"]+"', '"gone": ""', text)
     assert without != text
+    without = without.replace('"figures/rank_2.svg": ', '"gone_too": ')
     lonely.write_text(without, encoding="utf-8")
     tab = browser.page()
     (tmp_path / "downloads").mkdir()
@@ -343,6 +366,12 @@ def test_files_come_out_of_the_page_when_it_stands_alone(browser, folder, tmp_pa
     missing = texts(tab, "#network .missing")
     assert missing[0].endswith("not beside this page (networks/rank_1.onnx)")
     assert missing[1] == "No weights: not trained in this run"
+    tab.key("ArrowRight")
+    tab.click("[data-action=whole]")
+    tab.until("document.querySelector('#network .empty')")
+    assert texts(tab, "#network .empty a") == ["figures/input.svg", "figures/rank_2.svg"]
+    tab.key("ArrowLeft")
+    tab.until(f"{PICTURES} === 2")
     tab.click("#network .files a[href$='.json']")
     saved = tmp_path / "downloads" / "rank_1.json"
     wait_for(tab, saved)

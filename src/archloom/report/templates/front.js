@@ -166,6 +166,11 @@ class FrontPlot {
     const width = this.canvas.clientWidth;
     if (!width) return;
     this.host.classList.toggle("scored", this.isScored);
+    if (!this.members.length) {
+      const told = "No graph has a value on both axes.";
+      this.canvas.replaceChildren(html("p", { class: "empty" }, told));
+      return;
+    }
     const height = Math.round(Math.min(480, Math.max(300, width * 0.46)));
     const left = width < 480 ? 56 : MARGIN.left;
     const inner = { width: width - left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };

@@ -3,7 +3,9 @@
 
 // --- copies of files ---------------------------------------------------------------------------
 
-const copies = JSON.parse(document.getElementById("packed").textContent);
+// A browser that cannot unpack them takes the files beside the page.
+const copies = "DecompressionStream" in window
+  ? JSON.parse(document.getElementById("packed").textContent) : {};
 
 /** The content of a copied file (gzip in base64), as a response to read text or bytes from. */
 function unpack(name) {
@@ -270,37 +272,51 @@ class NetworkDialog {
     this.showPictures(front.members.find((one) => one.rank === this.rank));
   }
 
-  async showPictures(member) {
+  /** Label and file of each picture that the chosen mode shows of a member. */
+  pictures(member) {
+    const stem = `figures/${this.anchor(member.rank).replace("-", "_")}`;
+    const own = [memberName(member), `${stem}.svg`];
+    if (!("before" in member)) return [own];
+    if (this.mode === "changes") return [["What changed", `${stem}_changes.svg`]];
+    return [["Input", "figures/input.svg"], own];
+  }
+
+  /** Show the buttons that make sense for a member. */
+  showTools(member, canZoom) {
     const compared = "before" in member;
-    const name = this.anchor(member.rank).replace("-", "_");
-    const panes = this.part("panes");
     this.part("modes").hidden = !compared;
-    this.part("tools").hidden = !(`figures/${name}.svg` in copies);
+    this.part("tools").hidden = !canZoom;
     this.part("legend").hidden = !(compared && this.mode === "whole");
     for (const mode of ["changes", "whole"]) {
       const button = this.dialog.querySelector(`[data-action="${mode}"]`);
       button.setAttribute("aria-pressed", String(mode === this.mode));
     }
-    const wanted = !compared ? [[memberName(member), `figures/${name}.svg`]]
-      : this.mode === "changes" ? [["What changed", `figures/${name}_changes.svg`]]
-        : [["Input", "figures/input.svg"], [memberName(member), `figures/${name}.svg`]];
-    if (!wanted.every(([, file]) => file in copies)) {
-      const files = wanted.map(([, file]) => html("a", { href: file }, file));
-      const told = files.length && document.getElementById(this.anchor(member.rank))
-        ? ["The picture is too large for this page: ", ...files.flatMap((link) => [link, " "])]
+  }
+
+  async showPictures(member) {
+    const wanted = this.pictures(member);
+    this.wanted = wanted;
+    const isCopied = wanted.every(([, file]) => file in copies);
+    this.showTools(member, isCopied);
+    if (!isCopied) {
+      const drawn = document.getElementById(this.anchor(member.rank)) !== null;
+      const links = wanted.flatMap(([, file]) => [" ", html("a", { href: file }, file)]);
+      const told = drawn ? ["This page holds no copy of the picture:", ...links]
         : ["This network was not drawn."];
-      panes.replaceChildren(html("p", { class: "empty" }, ...told));
+      this.part("panes").replaceChildren(html("p", { class: "empty" }, ...told));
       return;
     }
-    const made = await Promise.all(wanted.map(async ([label, file]) => {
-      const text = await unpack(file).text();
-      const parsed = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-      return new Pane(label, document.importNode(parsed, true));
-    }));
-    if (member.rank !== this.rank) return; // another network was asked for meanwhile
-    if (made.length === 2) this.colour(made, member);
+    const panes = await Promise.all(wanted.map(([label, file]) => this.pane(label, file)));
+    if (this.wanted !== wanted) return; // other pictures were asked for meanwhile
+    if (panes.length === 2) this.colour(panes, member);
     const marked = ".node:is(.removed, .added, .changed)";
-    this.viewer.show(made, made.map((pane) => [...pane.picture.querySelectorAll(marked)]));
+    this.viewer.show(panes, panes.map((pane) => [...pane.picture.querySelectorAll(marked)]));
+  }
+
+  async pane(label, file) {
+    const text = await unpack(file).text();
+    const parsed = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+    return new Pane(label, document.importNode(parsed, true));
   }
 
   /** Colour two whole networks by what changed; a node under the pointer shows its counterpart. */
