@@ -5,7 +5,6 @@ ending.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from archloom.errors import FormatError
 from archloom.graph import Graph, check
 from archloom.io.cg_json import CG_SCHEMA, from_cg_json, from_state_dict, to_cg_json, to_state_dict
 from archloom.io.files import naming, read_json, reading, write_text
+from archloom.io.kinds import is_graph_def, is_onnx
 from archloom.io.native import FORMAT, from_native, to_native_text
 from archloom.io.reference import (
     LabelledGraph,
@@ -40,11 +40,11 @@ __all__ = [
 
 _READABLE = (
     f"graph JSON ({FORMAT}, {CG_SCHEMA}, the reference's state-dict or family file), a Parquet "
-    "graph store (archloom-store/2), a pickle of the reference (.pkl), or an ONNX model"
+    "graph store (archloom-store/2), a pickle of the reference (.pkl), an ONNX model, or a frozen "
+    "TensorFlow graph (.pb)"
 )
 _ENDINGS = ".json, .cg.json, .state.json, .parquet, .onnx or .svg"
 _BLANK = b"\xef\xbb\xbf \t\r\n"
-_ONNX_START = re.compile(rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42]")
 
 
 def read(path: str | Path) -> Graph | GraphStore | Iterator[LabelledGraph]:
@@ -53,9 +53,10 @@ def read(path: str | Path) -> Graph | GraphStore | Iterator[LabelledGraph]:
 
     The content decides, not the name: graph JSON and reference pickles give a ``Graph``, a Parquet
     store gives a ``GraphStore``, family files and pickled family caches give ``LabelledGraph`` one
-    by one; an ONNX model gives its ``Graph`` (and its weights by ``read_model``). Graphs from files
-    other than a store are validated. Raises ``FormatError`` for what cannot be read, ``GraphError``
-    for a broken graph, ``DataError`` where there is no such file.
+    by one; an ONNX model and a frozen TensorFlow graph give their ``Graph`` (and their weights by
+    ``read_model``). Graphs from files other than a store are validated. Raises ``FormatError`` for
+    what cannot be read, ``GraphError`` for a broken graph, ``DataError`` where there is no such
+    file.
     """
     with reading(path), Path(path).open("rb") as file:
         start = file.read(64)
@@ -64,12 +65,12 @@ def read(path: str | Path) -> Graph | GraphStore | Iterator[LabelledGraph]:
         from archloom.io.store import GraphStore
 
         return GraphStore(path)
+    if is_onnx(path, start) or is_graph_def(path, start):
+        return read_model(path).graph
     if start.lstrip(_BLANK).startswith(b"{"):
         return _from_document(path, read_json(path))
     if start.startswith(b"\x80") or ending in (".pkl", ".pickle"):
         return read_pickle(path)
-    if ending == ".onnx" or _ONNX_START.match(start):
-        return read_model(path).graph
     what = "is empty" if not start else "is of no kind that archloom knows"
     raise FormatError(f"{path} {what}. What can be read: {_READABLE}.")
 

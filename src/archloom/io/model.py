@@ -10,10 +10,11 @@ from torch import Tensor
 
 from archloom.errors import FormatError
 from archloom.graph import Graph, check
-from archloom.io.files import naming
+from archloom.io.files import naming, reading
 from archloom.io.import_nodes import NodeWriter
 from archloom.io.import_rewrite import Rewriter
 from archloom.io.import_values import Values
+from archloom.io.kinds import is_graph_def
 from archloom.io.onnx_file import load
 from archloom.io.onnx_import import InputShape, network_of
 from archloom.io.operations import Network
@@ -38,12 +39,21 @@ class Model:
 
 
 def read_model(path: str | Path, input_shape: InputShape | None = None) -> Model:
-    """Return the network in the ONNX file at ``path`` with its weights.
+    """Return the network in the ONNX file or frozen TensorFlow graph at ``path`` with its weights.
 
     ``input_shape`` gives the sizes that the file leaves open, batch included, by the name of the
-    input where there are several. Raises ``FormatError`` for a file that is damaged or holds what a
-    graph cannot, naming the operation, and ``DataError`` for files that are not there.
+    input where there are several. TensorFlow's maps become NCHW, those of inputs and outputs too.
+    Raises ``FormatError`` for a file that is damaged or holds what a graph cannot, naming the
+    operation, and ``DataError`` for files that are not there.
     """
+    with reading(path), Path(path).open("rb") as file:
+        start = file.read(64)
+    if is_graph_def(path, start):
+        from archloom.io.tensorflow_import import network_of_nodes, read_nodes
+
+        nodes = read_nodes(path)
+        with naming(path):
+            return to_model(network_of_nodes(nodes, input_shape, name=Path(path).stem))
     content = load(path)
     with naming(path):
         return to_model(network_of(content, input_shape, name=Path(path).stem))

@@ -141,12 +141,8 @@ def prelu(t: Translator, call: Call) -> str:
     """PRelu; a slope per channel is broadcast over the axes behind it."""
     value, slope = call.value("self"), call.value("weight")
     if slope.rank == 1 and value.rank > 2:
-        shape = [slope.shape[0], *[1] * (value.rank - 2)]
-        known = t.known(slope)
-        name = slope.name if known is None else f"{slope.name}/slope"
-        if known is None:
-            return t.emit("PRelu", value, t.reshape(name, slope.shape, shape))
-        return t.emit("PRelu", value, t.constant(known.reshape(shape), name))
+        shape = [slope.fixed(0), *[1] * (value.rank - 2)]
+        return t.emit("PRelu", value, t.reshape(slope, slope.shape, shape))
     return t.emit("PRelu", value, slope)
 
 
@@ -155,7 +151,7 @@ def glu(t: Translator, call: Call) -> str:
     """One half times the sigmoid of the other."""
     value = call.value("self")
     axis = value.axis(call["dim"])
-    half = int(call.result.shape[axis])  # type: ignore[call-overload]
+    half = call.result.fixed(axis)
     left, right = t.emit_all("Split", value, t.numbers([half, half]), outputs=2, axis=axis)
     return t.emit("Mul", left, t.emit("Sigmoid", right))
 

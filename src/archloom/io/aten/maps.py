@@ -23,7 +23,7 @@ def _spatial(value: Value) -> tuple[int, ...]:
     return tuple(size for size in value.shape[2:] if not isinstance(size, Batch))
 
 
-def _batched(t: Translator, call: Call, name: str, rank: int) -> Value:
+def _batched(call: Call, name: str, rank: int) -> Value:
     """Return the map ``name``; one without a batch dimension is refused."""
     value = call.value(name)
     if value.rank != rank:
@@ -43,7 +43,7 @@ def convolution(t: Translator, call: Call) -> str:
     if call["transposed"]:
         return transposed_convolution(t, call)
     weight = call.value("weight")
-    value = _batched(t, call, "input", weight.rank)
+    value = _batched(call, "input", weight.rank)
     axes = weight.rank - 2
     kernel = tuple(int(size) for size in weight.shape[2:] if not isinstance(size, Batch))
     dilation = _spread(call["dilation"], axes)
@@ -74,7 +74,7 @@ def transposed_convolution(t: Translator, call: Call) -> str:
     axes = weight.rank - 2
     return t.emit(
         "ConvTranspose",
-        _batched(t, call, "input", weight.rank),
+        _batched(call, "input", weight.rank),
         weight,
         call["bias"],
         kernel_shape=tuple(int(size) for size in weight.shape[2:] if not isinstance(size, Batch)),
@@ -92,7 +92,7 @@ def transposed_convolution(t: Translator, call: Call) -> str:
 @rule("max_pool1d", "max_pool2d", "max_pool3d")
 def max_pool(t: Translator, call: Call) -> str:
     """MaxPool."""
-    return t.emit("MaxPool", *_pool_input(t, call), **_window(call, with_dilation=True))
+    return t.emit("MaxPool", *_pool_input(call), **_window(call, with_dilation=True))
 
 
 @rule("max_pool2d_with_indices", "max_pool3d_with_indices")
@@ -108,11 +108,11 @@ def avg_pool(t: Translator, call: Call) -> str:
         raise call.refuse("divisor_override is not known to ONNX: scale the output instead.")
     window = _window(call)
     include = int(bool(call["count_include_pad"]) and any(window["pads"]))
-    return t.emit("AveragePool", *_pool_input(t, call), count_include_pad=include, **window)
+    return t.emit("AveragePool", *_pool_input(call), count_include_pad=include, **window)
 
 
-def _pool_input(t: Translator, call: Call) -> tuple[Value]:
-    return (_batched(t, call, "self", 2 + int(call.name.split("pool")[1][0])),)
+def _pool_input(call: Call) -> tuple[Value]:
+    return (_batched(call, "self", 2 + int(call.name.split("pool")[1][0])),)
 
 
 def _window(call: Call, *, with_dilation: bool = False) -> dict[str, Any]:
@@ -190,8 +190,8 @@ def batch_norm(t: Translator, call: Call) -> str:
         )
     value = call.value("input")
     mean, variance = call.value("running_mean"), call.value("running_var")
-    scale = call["weight"] or t.constant(torch.ones(int(mean.shape[0]), dtype=value.dtype))
-    shift = call["bias"] or t.constant(torch.zeros(int(mean.shape[0]), dtype=value.dtype))
+    scale = call["weight"] or t.constant(torch.ones(mean.fixed(0), dtype=value.dtype))
+    shift = call["bias"] or t.constant(torch.zeros(mean.fixed(0), dtype=value.dtype))
     return t.emit(
         "BatchNormalization", value, scale, shift, mean, variance, epsilon=float(call["eps"])
     )
@@ -209,7 +209,7 @@ def instance_norm(t: Translator, call: Call) -> str:
     if not call["use_input_stats"]:
         return batch_norm(t, call)
     value = call.value("input")
-    channels = value.shape[1]
+    channels = value.fixed(1)
     scale = call["weight"] or t.constant(torch.ones(channels, dtype=value.dtype))
     shift = call["bias"] or t.constant(torch.zeros(channels, dtype=value.dtype))
     return t.emit("InstanceNormalization", value, scale, shift, epsilon=float(call["eps"]))
@@ -219,7 +219,7 @@ def instance_norm(t: Translator, call: Call) -> str:
 def group_norm(t: Translator, call: Call) -> str:
     """GroupNormalization."""
     value = call.value("input")
-    channels = value.shape[1]
+    channels = value.fixed(1)
     scale = call["weight"] or t.constant(torch.ones(channels, dtype=value.dtype))
     shift = call["bias"] or t.constant(torch.zeros(channels, dtype=value.dtype))
     groups = int(call["num_groups"])

@@ -235,8 +235,7 @@ def attention(t: Translator, call: Call) -> str:
         raise call.refuse("the dropout of the attention is active: put it in evaluation mode.")
     if call["enable_gqa"]:
         raise call.refuse("grouped queries: repeat keys and values instead.")
-    width = query.shape[-1]
-    scale = call["scale"] if call["scale"] is not None else float(width) ** -0.5  # type: ignore[arg-type]
+    scale = call["scale"] if call["scale"] is not None else float(query.fixed(-1)) ** -0.5
     order = [*range(key.rank - 2), key.rank - 1, key.rank - 2]
     scaled = t.emit("Mul", query, t.numbers(scale, query.dtype))
     scores = t.emit("MatMul", scaled, t.transpose(key, order))
@@ -249,8 +248,7 @@ def attention(t: Translator, call: Call) -> str:
 def _mask(t: Translator, call: Call, query: Value, key: Value) -> str | None:
     """Return what is added to the scores; minus infinity hides a key from a query."""
     if call["is_causal"]:
-        rows, columns = query.shape[-2], key.shape[-2]
-        assert isinstance(rows, int) and isinstance(columns, int)
+        rows, columns = query.fixed(-2), key.fixed(-2)
         hidden = torch.ones(rows, columns, dtype=torch.bool).triu(1)
         return t.constant(
             torch.zeros(rows, columns, dtype=query.dtype).masked_fill(hidden, -math.inf)

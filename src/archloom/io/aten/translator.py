@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -40,6 +40,12 @@ class Value(NamedTuple):
     def rank(self) -> int:
         """Number of dimensions."""
         return len(self.shape)
+
+    def fixed(self, axis: int) -> int:
+        """Return a size that is known not to depend on the batch."""
+        size = self.shape[axis]
+        assert isinstance(size, int), self
+        return size
 
     def axis(self, dim: int) -> int:
         """Return ``dim`` counted from the front."""
@@ -82,14 +88,15 @@ class Call:
 
 Operand = Value | str | None
 Rule = Callable[["Translator", Call], str | tuple[str, ...]]
+R = TypeVar("R", bound=Rule)
 RULES: dict[str, Rule] = {}
 """Rules by the name of the ATen operator without its overload."""
 
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
+def rule(*names: str) -> Callable[[R], R]:
     """Register the decorated function for ATen operators."""
 
-    def register(function: Rule) -> Rule:
+    def register(function: R) -> R:
         RULES.update(dict.fromkeys(names, function))
         return function
 
