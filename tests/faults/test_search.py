@@ -73,4 +73,4 @@ def test_an_unwritable_folder_is_named(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     with pytest.raises(DataError, match="file"):
-        Archive(blocked / "search", {})
+        Archive(blocked / "search", {}, ("score",))

@@ -1,12 +1,14 @@
 """Objectives by name, user functions, tables, and the goals that a search is given."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 
 from archloom.errors import ConfigError, DataError, SearchError
 from archloom.graph import flops, parameters
 from archloom.graph.memory import peak_activations
-from archloom.search.evolution import evolve
+from archloom.search.evolution import _Search, evolve
 from archloom.search.goals import Goals
 from archloom.search.latency import EstimatedLatency, MeasuredLatency, TabledLatency
 from archloom.search.objectives import CustomObjective, objective_of
@@ -86,7 +88,7 @@ def test_goals_that_contradict_themselves_are_refused(objectives, constraints, m
 
 @pytest.mark.parametrize("objectives", [["params"], ["score", "params", "activations"]])
 def test_a_search_finds_the_front_of_any_number_of_objectives(network, objectives):
-    goals = Goals.of(objectives, ["score>=0%", "params<=0%"])
+    goals = Goals.of(objectives, ["score>=-50%", "params<=0%"])
     result = evolve(network, make_mutator(), goals)
     table = result.visited.to_pandas()
     table = table[table.accepted]
@@ -162,6 +164,25 @@ def test_time_ends_a_search_after_the_parent_at_work(network, n_jobs, tmp_path):
     longer = evolve(network, make_mutator(iterations=2), folder=tmp_path)
     assert longer.stopped == "iterations"
     assert longer.visited.equals(evolve(network, make_mutator(iterations=2)).visited)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_iteration_that_time_cuts_short_keeps_what_is_done(network, n_jobs, monkeypatch):
+    looks = count()
+    monkeypatch.setattr(_Search, "_out_of_time", lambda self: next(looks) >= 3)
+    result = evolve(network, make_mutator(iterations=9), n_jobs=n_jobs)
+    assert [entry["parents"] for entry in result.statistics] == [0, 1, 1]
+    assert result.stopped == "time" and result.statistics[2]["unique"] > 0
+
+
+def test_graphs_that_time_does_not_suffice_for_are_left_out(network, monkeypatch):
+    monkeypatch.setattr("archloom.search.evolution.COSTLY_CHUNK", 5)
+    looks = count()
+    monkeypatch.setattr(_Search, "_out_of_time", lambda self: next(looks) >= 3)
+    goals = Goals.of(["score", CustomObjective("depth", function=depth)])
+    result = evolve(network, make_mutator(iterations=9), goals)
+    assert result.statistics[1]["unique"] == len(result.visited) - 1 == 10
+    assert result.stopped == "time"
 
 
 def test_estimated_latency_measures_each_operator_once_and_the_front_again(network):
