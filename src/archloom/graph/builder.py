@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archloom.errors import GraphError
 from archloom.graph.definition import Definition
-from archloom.graph.graph import Graph
+from archloom.graph.graph import ARRAY_FIELDS, Graph
 from archloom.graph.ops import OPS, Merge, Padding, ShapeRule
 
 Pair = int | tuple[int, int]
@@ -234,17 +235,38 @@ class GraphBuilder:
         for operands in self._operands:
             sources.extend(operands)
             pointer.append(len(sources))
-        columns = zip(_FIELDS, zip(*self._rows, strict=True), strict=False)
-        row_of = np.array(self._row_of, dtype=np.intp)
-        arrays: dict[str, Any] = {field: np.asarray(values)[row_of] for field, values in columns}
-        return Graph.from_arrays(
-            name=self.name,
-            family=self.family,
-            definitions=tuple(self._definitions),
-            in_ptr=pointer,
-            in_src=sources,
-            **arrays,
+        n = len(self._row_of)
+        if sources and not 0 <= min(sources) <= max(sources) < n:
+            raise GraphError(f"graph {self.name!r}: an operand is none of its {n} nodes.")
+        arrays = self._node_arrays()
+        arrays["in_ptr"] = np.array(pointer, dtype=np.int32)
+        arrays["in_src"] = np.array(sources, dtype=np.int32)
+        arrays["ids"] = np.arange(n, dtype=np.int64)
+        for array in arrays.values():
+            array.setflags(write=False)
+        return Graph(
+            **arrays, name=self.name, family=self.family, definitions=tuple(self._definitions)
         )
+
+    def _node_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays of ``_FIELDS``: converted for the different rows, spread over the
+        nodes.
+        """
+        table = np.array([[*_flat(row)] for row in self._rows], dtype=np.int64)
+        row_of = np.array(self._row_of, dtype=np.intp)
+        arrays: dict[str, NDArray[Any]] = {}
+        start = 0
+        for field in _FIELDS:
+            dtype, columns = ARRAY_FIELDS[field]
+            wide = table[:, start : start + columns] if columns else table[:, start]
+            rows: NDArray[Any] = wide.astype(dtype)
+            if (rows != wide).any():
+                raise GraphError(
+                    f"graph {self.name!r}: a {field} is too large for {np.dtype(dtype).name}."
+                )
+            arrays[field] = rows[row_of]
+            start += columns or 1
+        return arrays
 
     def _window(
         self,
@@ -313,6 +335,14 @@ class GraphBuilder:
         self._operands.append(operands)
         self._outputs.append(after)
         return len(self._outputs) - 1
+
+
+def _flat(row: tuple[Any, ...]) -> Iterator[int]:
+    for value in row:
+        if isinstance(value, tuple):
+            yield from value
+        else:
+            yield value
 
 
 class _Window(NamedTuple):
