@@ -74,32 +74,43 @@ def measure_latency(graphs: Sequence[Graph], timing: Timing | None = None) -> li
     All networks are in memory at once: see ``compare_latency`` for many. Raises ``GraphError`` for
     a graph that cannot be executed.
     """
+    return [_summary(column) for column in latency_rounds(graphs, timing).T]
+
+
+def latency_rounds(graphs: Sequence[Graph], timing: Timing | None = None) -> NDArray[np.float64]:
+    """Return ``(repeats, len(graphs))`` times in ms, one row per round; see ``measure_latency``."""
     timing = timing or Timing()
     with _threads(timing):
         runs = [_runner(graph, timing) for graph in graphs]
         counts = [_runs_per_sample(run, timing.warm_up) for run in runs]
-        samples = np.empty((timing.repeats, len(runs)))
-        for times in samples:
+        rounds = np.empty((timing.repeats, len(runs)))
+        for times in rounds:
             for index, (run, count) in enumerate(zip(runs, counts, strict=True)):
-                times[index] = _seconds(run, count)
-    lower, median, upper = 1e3 * np.quantile(samples, (0.25, 0.5, 0.75), axis=0)
-    return [
-        Latency(*figures)
-        for figures in zip(median.tolist(), lower.tolist(), upper.tolist(), strict=True)
-    ]
+                times[index] = 1e3 * _seconds(run, count)
+    return rounds
+
+
+def _summary(times: NDArray[np.float64]) -> Latency:
+    lower, median, upper = np.quantile(times, (0.25, 0.5, 0.75)).tolist()
+    return Latency(median, lower, upper)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Latency of a network and of the reference, measured in the same rounds."""
+    """Latency of a network and of the reference, measured in the same rounds.
+
+    ratio   median over rounds of own time / reference's time, which a busy machine disturbs less
+            than the times themselves
+    """
 
     own: Latency
     reference: Latency
+    ratio: float
 
     @property
     def change(self) -> float:
-        """Difference of the medians in percent of the reference's."""
-        return 100 * (self.own.median - self.reference.median) / self.reference.median
+        """Change against the reference in percent."""
+        return 100 * (self.ratio - 1)
 
 
 def compare_latency(
@@ -111,8 +122,12 @@ def compare_latency(
     """
     found: list[Comparison] = []
     for start in range(0, len(graphs), group):
-        base, *others = measure_latency([reference, *graphs[start : start + group]], timing)
-        found += [Comparison(one, base) for one in others]
+        rounds = latency_rounds([reference, *graphs[start : start + group]], timing)
+        base = rounds[:, 0]
+        found += [
+            Comparison(_summary(own), _summary(base), float(np.median(own / base)))
+            for own in rounds[:, 1:].T
+        ]
     return found
 
 

@@ -26,14 +26,17 @@ from archloom.errors import DataError, FormatError
 from archloom.graph import OPS, Graph, GraphBuilder, Padding, assemble, disjoint_union
 from archloom.graph.graph import NODE_FIELDS
 from archloom.io.files import read_json, write_text
-from archloom.train.latency import Timing, measure_latency
+from archloom.train.latency import Timing, latency_rounds, measure_latency
 
 FORMAT = "archloom-latency-table/1"
 CSV_COLUMNS = ["operator", "ms"]
 FREE = "free"
 """Key of nodes that take no time of their own."""
-_GROUP = 32  # networks of one operator that are in memory at once
-_IDENTITY = "identity in=1x1x1 out=1x1x1"
+REFERENCE, EMPTY = "reference", "empty"
+"""Keys of two networks that every measurement needs: a convolution whose time tells how fast the
+machine is just now, and one that does nothing, to know what a run costs in itself.
+"""
+_GROUP = 16  # networks of one operator that are measured in the same rounds
 
 
 @dataclass(frozen=True)
@@ -103,28 +106,41 @@ def measure_table(
 
     known   a table of the same timing, whose entries are taken over
 
-    Every operator runs as a network of its own; the time of an empty network is subtracted. Raises
-    ``GraphError`` for a node that cannot be executed.
+    Every operator runs as a network of its own, in rounds with the reference; its time is stated at
+    the speed that the machine had when the table was begun, less the time of an empty network.
+    Raises ``GraphError`` for a node that cannot be executed.
     """
     timing = timing or Timing()
     fuses = timing.runtime == "onnxruntime"
-    entries = dict(known.entries) if known else {FREE: 0.0}
+    entries = dict(known.entries) if known else _first_entries(timing)
     kinds = _Kinds(graphs, fuses)
     missing = {
         key: _alone(kinds.union, node)
         for key, node in zip(kinds.keys, kinds.first, strict=True)
         if key not in entries
     }
-    if missing and _IDENTITY not in entries:
-        missing[_IDENTITY] = _empty_network()
     keys = list(missing)
     for start in range(0, len(keys), _GROUP):
         group = keys[start : start + _GROUP]
-        times = measure_latency([missing[key] for key in group], timing)
-        entries.update({key: time.median for key, time in zip(group, times, strict=True)})
-    for key in set(keys) - {_IDENTITY}:
-        entries[key] = max(entries[key] - entries[_IDENTITY], 0.0)
+        rounds = latency_rounds([_reference_network(), *(missing[key] for key in group)], timing)
+        ratios = np.median(rounds[:, 1:] / rounds[:, :1], axis=0)
+        for key, ratio in zip(group, ratios.tolist(), strict=True):
+            entries[key] = max(ratio * entries[REFERENCE] - entries[EMPTY], 0.0)
     return LatencyTable(entries, fuses, asdict(timing))
+
+
+def _first_entries(timing: Timing) -> dict[str, float]:
+    """Return the entries that all others are measured against."""
+    builder = GraphBuilder()
+    builder.unary("identity", builder.input(1, 1, 1))
+    reference, empty = measure_latency([_reference_network(), builder.build()], timing)
+    return {FREE: 0.0, REFERENCE: reference.median, EMPTY: empty.median}
+
+
+def _reference_network() -> Graph:
+    builder = GraphBuilder()
+    builder.conv(builder.input(28, 28, 64), 64)
+    return builder.build()
 
 
 # --- keys ----------------------------------------------------------------------------------------
@@ -239,13 +255,6 @@ def _alone(graph: Graph, node: int) -> Graph:
     }
     arrays["ids"] = np.arange(operands + 1)
     return assemble(arrays, np.arange(operands), np.full(operands, operands))
-
-
-def _empty_network() -> Graph:
-    """Return a network that does nothing, to know what one run costs in itself."""
-    builder = GraphBuilder()
-    builder.unary("identity", builder.input(1, 1, 1))
-    return builder.build()
 
 
 # --- files ---------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Latency is measured in interleaved rounds and stated with its spread."""
 
+import numpy as np
 import pytest
 
 from archloom.errors import ConfigError
@@ -48,13 +49,14 @@ def test_the_reference_takes_part_in_every_group(monkeypatch):
 
     def fake(graphs, timing):
         groups.append([graph.n_nodes for graph in graphs])
-        return [latency.Latency(float(graph.n_nodes), 0.0, 0.0) for graph in graphs]
+        speed = np.array([[1.0], [5.0], [2.0]])  # the machine grows slower and recovers
+        return speed * [float(graph.n_nodes) for graph in graphs]
 
-    monkeypatch.setattr(latency, "measure_latency", fake)
+    monkeypatch.setattr(latency, "latency_rounds", fake)
     base, others = network(1), [network(k) for k in range(2, 7)]
     found = compare_latency(base, others, group=2)
     assert [group[0] for group in groups] == [base.n_nodes] * 3
-    assert [one.own.median for one in found] == [graph.n_nodes for graph in others]
+    assert [one.own.median for one in found] == [2 * graph.n_nodes for graph in others]
     assert found[0].change == pytest.approx(100 * (others[0].n_nodes / base.n_nodes - 1))
 
 

@@ -1,5 +1,6 @@
 """Latency tables: keys, sums, files, and what is refused."""
 
+import numpy as np
 import pytest
 
 from archloom.errors import DataError, FormatError
@@ -53,20 +54,25 @@ def test_an_activation_behind_a_branch_stays_on_its_own():
     assert operator_keys(b.build(), fuses=True)[2].startswith("relu")
 
 
-def test_a_latency_is_the_sum_over_the_nodes(monkeypatch):
-    graphs = []
+def test_a_latency_is_the_sum_over_the_nodes_at_one_speed_of_the_machine(monkeypatch):
+    groups, slow = [], [1.0]
 
     def fake(some, timing):
-        graphs.extend(some)
-        return [Latency(1.0 + 0.5 * (one.n_nodes == 1), 0, 0) for one in some]
+        groups.append(len(some))
+        slow[0] *= 2  # from one group to the next
+        return slow[0] * np.array([[1.0] + [0.5] * (len(some) - 1)] * 3)
 
-    monkeypatch.setattr(latency_table, "measure_latency", fake)
+    monkeypatch.setattr(latency_table, "latency_rounds", fake)
+    monkeypatch.setattr(
+        latency_table, "measure_latency", lambda *_: [Latency(10.0, 0, 0), Latency(1.0, 0, 0)]
+    )
+    monkeypatch.setattr(latency_table, "_GROUP", 3)
     torch = Timing("torch", warm_up=0, repeats=3)
     table = measure_table([network()], torch)
-    assert len(graphs) == 7 + 1  # distinct operators and the empty network
-    assert table.latencies([network(), network()]) == [0.0, 0.0]  # as fast as the empty network
+    assert groups == [4, 4, 2]  # seven distinct operators, each group with the reference
+    assert table.latencies([network(), network()]) == [8 * 4.0, 8 * 4.0]  # relu occurs twice
     more = measure_table([network(), network(8)], torch, table)
-    assert len(graphs) > 8 and table.entries.items() <= more.entries.items()
+    assert table.entries.items() <= more.entries.items() and len(groups) > 3
 
 
 def test_every_operator_runs_alone():
