@@ -291,6 +291,11 @@ class Config(Section):
                     f"labels.source.{family} is benchmark, whose accuracies are those of the full "
                     "nb201 network only; use trained, or families.nb201.skeleton: full"
                 )
+            if skeleton == "full" and source == "trained" and family.startswith("ofa_"):
+                raise ValueError(
+                    f"families.{family}.skeleton is full, a network for images of 224x224 pixels, "
+                    "which no dataset here has; use skeleton: reduced or another source of labels"
+                )
             if skeleton and source == "trained" and skeleton != SKELETON_OF_IMAGES[images]:
                 raise ValueError(
                     f"families.{family}.skeleton is {skeleton}, but labels.recipe.dataset {images} "

@@ -15,18 +15,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import ValidationError
 
-from archloom.config import Config, Section
+from archloom.config import Config, FamilyName, Section
 from archloom.errors import ConfigError
 
 MODEL_COLUMNS = ("model", "family", "source", "input", "description")
-MODEL_FAMILIES = (
-    "nb201 hiaml two_path nb101 inception generic generic_noDW edsr"  # permitted ops of the search
-).split()
+MODEL_FAMILIES = (*get_args(FamilyName), "generic", "generic_noDW", "edsr")
 FILE_SUFFIXES = (".json", ".onnx", ".pkl")
 DATA_PREFIX = "data:"
 

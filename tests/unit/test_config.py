@@ -161,6 +161,18 @@ def test_benchmark_labels_are_refused_at_another_scale():
     assert "skeleton: full" in message_of(values)
 
 
+def test_large_images_are_not_trained_on():
+    values = yaml.safe_load(default_text())
+    values["families"]["ofa_pn"] = {"skeleton": "full"}
+    values["labels"]["source"]["ofa_pn"] = "trained"
+    values["labels"]["recipe"]["dataset"] = "cifar10"
+    for name in ("nb201", "hiaml", "two_path"):
+        values["families"][name]["skeleton"] = "full"
+    message = message_of(values)
+    assert "families.ofa_pn.skeleton is full" in message
+    assert "224x224" in message
+
+
 def test_the_file_that_holds_the_mistake_is_named(tmp_path):
     first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
     first.write_text("search: {top_k: 0}\n")
