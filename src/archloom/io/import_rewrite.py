@@ -168,6 +168,53 @@ def _reshape(r: Rewriter, step: Step) -> str | None:
     return _same_type(r, step)
 
 
+def _resize(r: Rewriter, step: Step) -> str | None:
+    """Give the new sizes of H and W alone, which hold for every batch."""
+    given, result = r.value(step.inputs[0]), r.value(step.outputs[0])
+    kept = given.shape[:2] == result.shape[:2] and (given.wide or ())[:2] == (result.wide or ())[:2]
+    if len(given.shape) == 4 and kept and "axes" not in step.attributes:
+        for position, name in list(enumerate(step.inputs))[2:]:
+            data = r.value(name).data if name else None
+            if data is not None and len(data) == 4:
+                step.inputs[1:] = ["", "", ""][: position - 1] + [r.values.constant(data[2:])]
+                step.attributes["axes"] = (2, 3)
+    return _same_type(r, step)
+
+
+def _group_norm(r: Rewriter, step: Step) -> str | None:
+    """Name the Reshape behind an instance norm of groups GroupNormalization."""
+    norm = r.made_by(step.inputs[0], "InstanceNormalization")
+    before = r.made_by(norm.inputs[0], "Reshape") if norm is not None else None
+    if norm is None or before is None:
+        return None
+    given, grouped = r.value(before.inputs[0]), r.value(norm.inputs[0])
+    scale, shift = r.tensor(norm.inputs[1]), r.tensor(norm.inputs[2])
+    alike = given.type == r.value(step.outputs[0]).type and given.shape[0] == grouped.shape[0]
+    if scale is None or shift is None or not alike or (scale != 1).any() or shift.any():
+        return None
+    ones = torch.ones(given.shape[1])
+    parts = [r.values.constant(ones), r.values.constant(torch.zeros_like(ones))]
+    step.op_type, step.inputs = "GroupNormalization", [before.inputs[0], *parts]
+    step.attributes = {**norm.attributes, "num_groups": grouped.shape[1]}
+    return None
+
+
+def _norm_scale(r: Rewriter, step: Step) -> str | None:
+    """Take a factor per channel into the group norm before it."""
+    for name, other in (step.inputs, reversed(step.inputs)):
+        norm, factor = r.made_by(name, "GroupNormalization"), r.tensor(other)
+        if norm is not None and factor is not None:
+            channels = _per_channel(factor, r.value(name).shape, "Conv")
+            scale, shift = r.tensor(norm.inputs[1]), r.tensor(norm.inputs[2])
+            if channels is None or scale is None or shift is None:
+                continue
+            parts = [r.values.constant(part * channels) for part in (scale, shift)]
+            step.op_type, step.inputs = "GroupNormalization", [norm.inputs[0], *parts]
+            step.attributes = norm.attributes
+            return None
+    return None
+
+
 def _is_over_rows(r: Rewriter, softmax: Step) -> bool:
     """Return whether a Softmax is over the last axis."""
     last = len(r.value(softmax.inputs[0]).shape) - 1
@@ -353,11 +400,14 @@ def reduced_axes(r: Rewriter, step: Step) -> list[int] | None:
 # --- biases --------------------------------------------------------------------------------------
 
 
+_WITH_BIAS = ("Conv", "Gemm", "MatMul", "ConvTranspose", "GroupNormalization")
+
+
 def _bias(r: Rewriter, step: Step) -> str | None:
     """Add a constant per channel to the bias of the convolution or product before it."""
     for name, other in (step.inputs, reversed(step.inputs)):
         shift = r.tensor(other)
-        before = r.made_by(name, "Conv", "Gemm", "MatMul", "ConvTranspose")
+        before = r.made_by(name, *_WITH_BIAS)
         if shift is None or before is None or r.value(name).type != r.value(step.outputs[0]).type:
             continue
         channels = _per_channel(shift, r.value(name).shape, before.op_type)
@@ -370,7 +420,7 @@ def _bias(r: Rewriter, step: Step) -> str | None:
 
 def _per_channel(shift: Tensor, shape: tuple[int, ...], op_type: str) -> Tensor | None:
     """Return ``shift`` as (C,) where it has one number per channel of a tensor of ``shape``."""
-    axis = 1 if op_type in ("Conv", "ConvTranspose") else -1
+    axis = -1 if op_type in ("Gemm", "MatMul") else 1
     if op_type == "MatMul" and len(shape) != 2:
         return None
     aligned = [1] * (len(shape) - shift.dim()) + list(shift.shape)
@@ -401,15 +451,15 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     "Min": (_single,),
     "Cast": (_same_type,),
     "CastLike": (_same_type,),
-    "Reshape": (_reshape,),
+    "Reshape": (_group_norm, _reshape),
     "Expand": (_same_type,),
     "Tile": (_same_type,),
     "Slice": (_whole_slice,),
-    "Resize": (_same_type,),
+    "Resize": (_resize,),
     "Transpose": (_transpose,),
     "Pad": (_pad_nothing,),
     "Add": (_neutral(0.0), _layer_norm, _bias),
-    "Mul": (_neutral(1.0), _hard_sigmoid, _hard_swish, _gelu, _swish),
+    "Mul": (_neutral(1.0), _hard_sigmoid, _hard_swish, _gelu, _swish, _norm_scale),
     "Sub": (_minus_nothing(0.0),),
     "Div": (_minus_nothing(1.0), _hard_sigmoid, _hard_swish),
 }

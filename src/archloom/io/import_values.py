@@ -84,6 +84,7 @@ class Values:
         self.notes: list[str] = []
         self._stated = network.types
         self._written_wide = network.batch > 1  # constants hold for the second batch size
+        self._read_batch = network.batch
         wide_batch = max(network.batch, 2)
         for name, one in network.inputs.items():
             wide = (one.shape[0] * wide_batch, *one.shape[1:]) if one.shape else None
@@ -136,7 +137,31 @@ class Values:
         elif self._folds(step):
             self._fold(step)
         else:
+            if step.op_type == "Concat" and not step.domain:
+                self._repeat_constants(step)
             self._infer(step)
+
+    def _repeat_constants(self, step: Step) -> None:
+        """Repeat a constant that is joined with tensors of a batch (a class token) for every one of
+        the batch.
+        """
+        batches = [n for n in step.inputs if self.of[n].shape[:1] != (self.of[n].wide or (0,))[:1]]
+        if not batches or step.attributes.get("axis") == 0:
+            return
+        size = self._read_batch
+        for position, name in enumerate(step.inputs):
+            one = self.of[name]
+            if one.is_constant and one.data is not None and one.shape[:1] in ((1,), (size,)):
+                row = self.constant(one.data[:1].contiguous(), one.origin if size == 1 else "")
+                rest = self.constant(torch.tensor(one.shape[1:], dtype=torch.int64))
+                if not torch.equal(one.data, one.data[:1].expand(one.shape)):
+                    continue
+                first, target, result = (f"{step.outputs[0]} {part}{position}" for part in "bte")
+                start_end = {"start": 0, "end": 1}
+                self.resolve(Operation("Shape", (batches[0],), (first,), start_end))
+                self.resolve(Operation("Concat", (first, rest), (target,), {"axis": 0}))
+                self.resolve(Operation("Expand", (row, target), (result,), name=step.name))
+                step.inputs[position] = result
 
     def _branch(self, operation: Operation) -> None:
         """Take the branch of an ``If`` with a constant condition."""
@@ -290,15 +315,27 @@ class Values:
         step.inputs = [step.inputs[0], constant]
 
     def _batch_place(self, step: Step, given: Value, target: list[int]) -> int | None:
-        """Return the dimension of ``target`` that grows with the batch, None where none does."""
+        """Return the dimension of ``target`` that grows with the batch, None where none does.
+
+        Where the model does not say it, a dimension of the batch's size at the same place in the
+        order of the elements is it, else one that the model leaves open, else one that begins
+        there.
+        """
         source = _first_difference(given.shape, given.wide)
         if source is None:
             return None
-        if any(name and self.of[name].wide_data is not None for name in step.inputs[1:]):
+        numbers = self.of[step.inputs[1]] if len(step.inputs) > 1 and step.inputs[1] else None
+        if not self._written_wide and numbers is not None and numbers.wide_data is not None:
             wides = self._types(step, wide=True)
             return _first_difference(tuple(target), wides[0].shape if wides else None)
-        before = math.prod(given.shape[:source])
-        return next((p for p in range(len(target)) if math.prod(target[:p]) == before), None)
+        written = given.wide if self._written_wide and given.wide else given.shape
+        before = math.prod(written[:source])
+        begins = [p for p in range(len(target)) if math.prod(target[:p]) == before]
+        batch = written[source] == self._read_batch
+        exact = [p for p in begins if batch and target[p] == self._read_batch]
+        stated = numbers.data.tolist() if numbers is not None and numbers.data is not None else []
+        left = [stated.index(-1)] if step.op_type == "Reshape" and -1 in stated else []
+        return next(iter([*exact, *left, *begins]), None)
 
 
 def reshape_target(given: Value, result: Value) -> list[int]:

@@ -147,6 +147,7 @@ class _Writer:
         """Emit a fixed node; the values of its operands come in the rank that it takes."""
         if definition.domain == OWN_DOMAIN and definition.op_type == "Input":
             self.values[node] = self._input_name(node)
+            self.by_definition.add(self.values[node])
             return
         ranks = [len(one.type.shape) for one in definition.operands]
         values = [self._ranked(*pair) for pair in zip(values, ranks, strict=True)]
@@ -237,10 +238,11 @@ class _Writer:
             values = [self._sliced(node, value, position) for position, value in enumerate(values)]
         if len(values) == 1:
             return values[0]
-        if any(value in self.flat for value in values):
-            values = [self._mapped(value) for value in values]
         own = self.graph.op_name(node) in ("add", "mul", "concat")
         name = self._name(node) if own else f"{self._name(node)}/join"
+        if all(value in self.flat for value in values):
+            self.flat.add(name)
+        values = values if name in self.flat else [self._mapped(value) for value in values]
         if merge == Merge.CONCAT:
             return self._emit("Concat", values, name, axis=1)
         if merge == Merge.SUM:

@@ -39,8 +39,8 @@ def load(path: str | Path) -> ModelProto:
     with naming(path):
         if size > LARGEST_FILE:
             raise FormatError(
-                f"{size:,} bytes are more than the 2 GiB that a protobuf can have: export the model "
-                "with its tensors in external data beside it."
+                f"{size:,} bytes are more than the 2 GiB that a protobuf can have: export the "
+                "model with its tensors in external data beside it."
             )
         return _converted(_complete(content, Path(path).parent))
 
@@ -210,9 +210,9 @@ def _check_newer(graph: GraphProto, version: int) -> None:
     for node in _nodes(graph):
         if not _is_unchanged(node.op_type, version, OPSET):
             raise FormatError(
-                f"the model uses ONNX operator set {version}, in which the operator {node.op_type} of "
-                f"node {node.name or node.output[0]!r} is not what it is in {OPSET}: export the "
-                f"model with operator set {OPSET}."
+                f"node {node.name or node.output[0]!r} ({node.op_type}) is written in ONNX operator "
+                f"set {version}, where it is not what it is in {OPSET}: export the model with "
+                f"operator set {OPSET}."
             )
 
 
@@ -238,8 +238,8 @@ def _upgraded(model: ModelProto) -> ModelProto:
         result = version_converter.convert_version(onnx.shape_inference.infer_shapes(light), OPSET)
     except Exception as error:  # the converter raises whatever C++ gave it
         raise FormatError(
-            f"the model cannot be brought to ONNX operator set {OPSET} ({_first_line(error)}): export "
-            "the model with a newer operator set."
+            f"the model cannot be brought to ONNX operator set {OPSET} ({_first_line(error)}): "
+            "export the model with a newer operator set."
         ) from error
     inputs = [one for one in result.graph.input if one.name not in names]
     del result.graph.input[:]
