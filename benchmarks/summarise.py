@@ -178,6 +178,35 @@ def predictors() -> str:
     )
 
 
+def five_runs() -> str:
+    """Return mean and spread of the rank correlation, as in the paper's table 1."""
+    rows = [
+        [
+            kind,
+            found["settings"]["epochs"],
+            f"{found['mean']:.3f} ± {found['std']:.3f}",
+            f"{sum(run['cpu_s'] for run in found['runs']) / len(found['runs']):.0f}",
+        ]
+        for kind, found in figures("predictor_table1")["NB-201"].items()
+    ]
+    return (
+        "### Five runs, fewer epochs\n\nAs the row NB-201 of the paper's table 1: seeds change "
+        "split, weights and instances. PSC is scored by single instances in folds.\n\n"
+        + table(["predictor", "epochs", "test SRCC", "CPU s per run"], rows)
+    )
+
+
+def training() -> str:
+    """Return the time of a training step by precision and layout."""
+    document = json.loads((RESULTS / "training_step.json").read_text(encoding="utf-8"))
+    by_case = document["figures"]["ms_per_step"]
+    rows = [[case, *(one[case] for one in by_case.values())] for case in by_case["nb201"]]
+    return (
+        f"## Training on images of 32x32\n\n{document['note'].capitalize()}, one "
+        "thread.\n\n" + table(["precision, layout", *(f"{name}, ms" for name in by_case)], rows)
+    )
+
+
 def speed() -> str:
     """Return the remaining speeds."""
     shapes, cells, store = figures("shape_propagation"), figures("nb201_all"), figures("store")
@@ -257,7 +286,8 @@ def labels() -> str:
 
 def page() -> str:
     """Return the content of ``docs/results.md``."""
-    parts = (goldens, search, winners, score_order, predictors, speed, report_page, labels)
+    parts = (goldens, search, winners, score_order, predictors, five_runs, training, speed)
+    parts += (report_page, labels)
     return "\n\n".join([HEAD.rstrip(), *(part() for part in parts)]) + "\n"
 
 
