@@ -280,13 +280,13 @@ def test_a_click_shows_what_changed_and_both_whole_networks(page, folder):
     member = front["members"][3]
     counts = page.evaluate(
         "[...document.querySelectorAll('.pane')].map((pane) => ['removed', 'added', 'changed']"
-        ".map((kind) => pane.querySelectorAll(`.node.${kind}`).length))"
+        ".map((kind) => pane.querySelectorAll(`.node rect.${kind}`).length))"
     )
     assert counts == [[status.count(digit) for digit in "123"] for status in status_of(member)]
     assert counts[0][0] + counts[0][2] > 0
     colours = page.evaluate(
         "['kept', 'removed', 'added', 'changed']"
-        ".map((kind) => document.querySelector(`.node.${kind} rect`)).filter(Boolean)"
+        ".map((kind) => document.querySelector(`.node rect.${kind}`)).filter(Boolean)"
         ".map((e) => getComputedStyle(e).fill + getComputedStyle(e).strokeDasharray)"
     )
     assert len(set(colours)) == len(colours) > 1

@@ -40,10 +40,13 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "merge": (VERMILLION, ("add", "mul", "concat")),
 }
 _STATUS: dict[int, tuple[str, Style]] = {
-    KEPT: ("unchanged", Style("#eceff2", "#a7b0ba")),
-    REMOVED: ("removed", Style(tint(VERMILLION, 0.18), "#c0392b", dashed=True)),
-    ADDED: ("added", Style(tint(GREEN, 0.25), shade(GREEN, 0.85))),
-    CHANGED: ("other attributes or inputs", Style(tint(ORANGE, 0.3), shade(ORANGE, 0.85))),
+    KEPT: ("unchanged", Style("#eceff2", "#a7b0ba", name="kept")),
+    REMOVED: ("removed", Style(tint(VERMILLION, 0.18), "#c0392b", dashed=True, name="removed")),
+    ADDED: ("added", Style(tint(GREEN, 0.25), shade(GREEN, 0.85), name="added")),
+    CHANGED: (
+        "other attributes or inputs",
+        Style(tint(ORANGE, 0.3), shade(ORANGE, 0.85), name="changed"),
+    ),
 }
 _CONTEXT = 2
 
@@ -233,7 +236,7 @@ def _change_box(
         node = nodes[0]
         return _box(graph, node, _STATUS[int(status[node])][1], tips[node])
     text = f"{len(nodes)} nodes unchanged"
-    return Box(f"… {text} …", "", text, Style("#ffffff", "#c3cad2", dashed=True))
+    return Box(f"… {text} …", "", text, Style("#ffffff", "#c3cad2", dashed=True, name="folded"))
 
 
 def _edge_colour(view: Collapsed, source: int, target: int, status: NDArray[np.int8]) -> str | None:

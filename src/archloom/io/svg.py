@@ -25,11 +25,15 @@ _MARGIN = 24.0
 
 @dataclass(frozen=True)
 class Style:
-    """Look of a box: fill, border, and whether the border is dashed."""
+    """Look of a box: fill, border, and whether the border is dashed.
+
+    name : class of the box, for pages that restyle it
+    """
 
     fill: str
     stroke: str
     dashed: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,8 +162,9 @@ def _rectangle(
     x: float, y: float, width: float, height: float, style: Style, radius: float = 5
 ) -> str:
     dash = ' stroke-dasharray="5 3"' if style.dashed else ""
+    kind = f' class="{style.name}"' if style.name else ""
     return (
-        f'<rect x="{_number(x)}" y="{_number(y)}" width="{_number(width)}" '
+        f'<rect{kind} x="{_number(x)}" y="{_number(y)}" width="{_number(width)}" '
         f'height="{_number(height)}" rx="{_number(radius)}" fill="{style.fill}" '
         f'stroke="{style.stroke}" stroke-width="1.2"{dash}/>'
     )

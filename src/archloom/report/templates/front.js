@@ -41,7 +41,7 @@ function openNetwork(rank) {
 function ticks(low, high, count) {
   const raw = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].find((factor) => factor * power >= raw) * power;
+  const step = [1, 2, 5, 10].find((factor) => factor * power >= 0.7 * raw) * power;
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const found = [];
   for (let at = Math.ceil(low / step); at * step <= high * (1 + 1e-12); at += 1) {

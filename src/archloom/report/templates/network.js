@@ -309,7 +309,7 @@ class NetworkDialog {
     const panes = await Promise.all(wanted.map(([label, file]) => this.pane(label, file)));
     if (this.wanted !== wanted) return; // other pictures were asked for meanwhile
     if (panes.length === 2) this.colour(panes, member);
-    const marked = ".node:is(.removed, .added, .changed)";
+    const marked = ".node rect:is(.removed, .added, .changed)";
     this.viewer.show(panes, panes.map((pane) => [...pane.picture.querySelectorAll(marked)]));
   }
 
@@ -325,14 +325,14 @@ class NetworkDialog {
     const back = new Map(member.match.map((other, node) => [other, node]));
     [member.before, member.after].forEach((status, side) => {
       nodes[side].forEach((node, index) => {
-        node.classList.add(["kept", "removed", "added", "changed"][Number(status[index])]);
+        const kind = ["kept", "removed", "added", "changed"][Number(status[index])];
+        node.querySelector("rect").classList.add(kind);
         const other = nodes[1 - side][side === 0 ? member.match[index] : back.get(index)];
         if (!other) return;
         node.addEventListener("pointerenter", () => other.classList.add("counterpart"));
         node.addEventListener("pointerleave", () => other.classList.remove("counterpart"));
       });
     });
-    for (const pane of [before, after]) pane.picture.classList.add("compared");
   }
 
   step(by) {
