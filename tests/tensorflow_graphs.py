@@ -119,3 +119,55 @@ class GraphDef:
     def save(self, path) -> str:
         path.write_bytes(self.content())
         return str(path)
+
+
+def graph_def_of(graph, weights) -> GraphDef:
+    """A graph of window operations, activations and sums as TensorFlow would have it."""
+    g, values = GraphDef(), {}
+    for node in graph.order.tolist():
+        name = f"{graph.op_name(node)}_{node}"
+        before = [values[one] for one in graph.predecessors(node).tolist()]
+        key = int(graph.ids[node])
+        parts = {
+            part: weights[f"{key}.{part}"].detach().numpy()
+            for part in ("weight", "bias", "mean", "var")
+            if f"{key}.{part}" in weights
+        }
+        values[node] = _written(g, graph, node, name, before, parts)
+    return g
+
+
+def _written(g: GraphDef, graph, node: int, name: str, before: list[str], parts: dict) -> str:
+    op = graph.op_name(node)
+    (kh, kw), (sh, sw) = graph.kernel[node].tolist(), graph.stride[node].tolist()
+    padding = {1: "VALID", 2: "SAME"}.get(int(graph.padding[node]))
+    window = {"strides": [1, sh, sw, 1], "padding": padding}
+    match op:
+        case "input":
+            h, w, c = graph.resolution[node, [0, 2, 4]].tolist()
+            return g.input(-1, h, w, c, name=name)
+        case "conv" | "depthwise":
+            kind = "Conv2D" if op == "conv" else "DepthwiseConv2dNative"
+            order = (2, 3, 1, 0) if op == "conv" else (2, 3, 0, 1)
+            kernel = g.read(np.ascontiguousarray(parts["weight"].transpose(order)))
+            x = g.op(kind, *before, kernel, name=name, dilations=[1, 1, 1, 1], **window)
+            return g.op("BiasAdd", x, g.read(parts["bias"])) if "bias" in parts else x
+        case "batchnorm":
+            statistics = [g.read(parts[part]) for part in ("weight", "bias", "mean", "var")]
+            more = {"epsilon": 1e-3, "is_training": False, "data_format": "NHWC"}
+            return g.op("FusedBatchNormV3", *before, *statistics, name=name, **more)
+        case "maxpool" | "avgpool":
+            kind = "MaxPool" if op == "maxpool" else "AvgPool"
+            return g.op(kind, *before, name=name, ksize=[1, kh, kw, 1], **window)
+        case "mean":
+            axes = g.const([1, 2], "int32")
+            return g.op("Mean", *before, axes, name=name, keep_dims=False)
+        case "matmul":
+            x = g.op("MatMul", *before, g.read(parts["weight"].T.copy()), name=name)
+            return g.op("BiasAdd", x, g.read(parts["bias"]))
+        case "concat":
+            return g.op("ConcatV2", *before, g.const(3, "int32"), name=name)
+        case "add":
+            return g.op("AddV2" if len(before) == 2 else "AddN", *before, name=name)
+    names = {"relu": "Relu", "relu6": "Relu6", "output": "Identity"}
+    return g.op(names[op], *before, name=name)
