@@ -11,7 +11,7 @@ from archloom import cli
 from archloom.io import read_graph, write
 from archloom.io.store import GraphStore, write_store
 from archloom.io.torch_module import to_torch
-from archloom.io.weights import write_weights
+from archloom.io.weights import read_weights, write_weights
 from archloom.predict import GNN
 from archloom.predict.range import TrainingRange
 from archloom.segments.tables import write_database
@@ -107,6 +107,19 @@ def test_optimise_takes_objectives_limits_and_weights(graph_file, tmp_path, reso
     shown = capsys.readouterr()
     assert "kept" in shown.out
     assert "range is not known" in shown.err
+
+
+def test_a_model_file_brings_its_own_weights(tmp_path, resources):
+    graph, better = make_network(), tmp_path / "better"
+    weights = to_torch(graph, seed=5).weights()
+    write(graph, tmp_path / "own.onnx", weights)
+    options = ["--kind", "gnn", "--iterations", 1, "--top-k", 1, "--family", "nb201"]
+    options += ["--objective", "flops", "--constraint", "score>=-9", "--resources", resources]
+    assert run("optimise", tmp_path / "own.onnx", better, *options) == 0
+    tensors, card = read_weights(better / "rank_1.weights.safetensors")
+    mine = {tensor.numpy().tobytes() for tensor in weights.values()}
+    kept = [tensor for tensor in tensors.values() if tensor.numpy().tobytes() in mine]
+    assert 0.3 < card["facts"]["coverage"] <= 1 and len(kept) > len(tensors) / 2
 
 
 def test_networks_that_the_predictor_has_not_seen_are_told_of(tmp_path, resources, capsys):
