@@ -44,8 +44,8 @@ def shipped_graphs() -> list[Graph]:
 
 def published_artefacts() -> "Artefacts":
     """Return what config/published.yaml searches with: published vocabulary and PSC checkpoint,
-    segments of the released graphs and of 120 graphs of each of three families, which also stand
-    for the checkpoint's training graphs where its range is concerned.
+    segments of the released graphs and of 120 graphs of each of three families, and as range of the
+    checkpoint graphs of the five families that it was trained on.
     """
     from archloom.predict import load_predictor
     from archloom.predict.range import TrainingRange
@@ -53,20 +53,20 @@ def published_artefacts() -> "Artefacts":
     from archloom.segments.database import build_database
     from archloom.segments.tokeniser import Tokeniser
     from archloom.segments.vocabulary import Vocabulary
-    from archloom.spaces import hiaml, nb201, two_path
+    from archloom.spaces import hiaml, inception, nb101, nb201, two_path
 
     vocabulary = Vocabulary.from_published(registry.find("autogo_vocab", "encoder.json").parent)
     tokeniser = Tokeniser(vocabulary)
-    families = [
-        graph
-        for space in (nb201, hiaml, two_path)
-        for graph in space.sample(120, 0, space.FULL, "upstream")
-    ]
+    families = {
+        space: space.sample(120, 0, space.FULL, "upstream")
+        for space in (nb201, hiaml, two_path, nb101, inception)
+    }
+    mined = [graph for space in (nb201, hiaml, two_path) for graph in families[space]]
     predictor = load_predictor(
         registry.find("autogo_models", "psc.safetensors"), segment=tokeniser.segment
     )
-    predictor.note(range=TrainingRange.of(families))
-    database = build_database([*shipped_graphs(), *families], tokeniser)
+    predictor.note(range=TrainingRange.of([graph for some in families.values() for graph in some]))
+    database = build_database([*shipped_graphs(), *mined], tokeniser)
     return Artefacts(vocabulary, database, predictor)
 
 
