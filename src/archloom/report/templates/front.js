@@ -89,7 +89,9 @@ class FrontPlot {
     this.card = html("div", { class: "card", hidden: "" });
     host.append(this.controls(), html("div", { class: "stage" }, this.canvas, this.card));
     host.append(this.legend());
-    new ResizeObserver(() => this.draw()).observe(this.canvas);
+    this.draw();
+    new ResizeObserver(() => this.canvas.clientWidth !== this.width && this.draw())
+      .observe(this.canvas);
   }
 
   controls() {
@@ -164,6 +166,7 @@ class FrontPlot {
 
   draw() {
     const width = this.canvas.clientWidth;
+    this.width = width;
     if (!width) return;
     this.host.classList.toggle("scored", this.isScored);
     if (!this.members.length) {
