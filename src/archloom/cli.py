@@ -305,7 +305,8 @@ def _front_table(result: SearchResult, coverages: Sequence[float]) -> Table:
         ]
         if member.latency:
             own, base = member.latency.own.median, member.latency.reference.median
-            cells.append(f"{own:,.4g}, input {base:,.4g} ({member.latency.change:+.1f} %)")
+            missed = "" if member.confirmed else ", limit missed"
+            cells.append(f"{own:,.4g}, input {base:,.4g} ({member.latency.change:+.1f} %{missed})")
         cells += [str(member.graph.n_nodes), str(member.iteration)]
         cells += [f"{100 * coverages[rank - 1]:.1f} %"] if coverages else []
         table.add_row(str(rank), *cells)

@@ -82,6 +82,7 @@ def _member_rows(result: SearchResult, coverages: list[float]) -> list[dict[str,
                 "measured_upper_ms": own.upper,
                 "measured_input_ms": member.latency.reference.median,
                 "measured_change_percent": member.latency.change,
+                "confirmed": member.confirmed,
             }
         row |= {"nodes": member.graph.n_nodes, "iteration": member.iteration}
         if coverages:

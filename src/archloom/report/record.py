@@ -50,7 +50,8 @@ class Winner:
 
     values    every figure by name;  changes: from the input's, in percent
     latency   measured at the end beside the input's, None where latency is no figure: ``own`` and
-              ``input`` (median, lower and upper quartile in ms), ``change_percent``
+              ``input`` (median, lower and upper quartile in ms), ``change_percent``, and
+              ``confirmed``: whether the limits on latency hold for it
     range     as of the input
     """
 

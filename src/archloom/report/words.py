@@ -181,6 +181,12 @@ def latency_sentences(record: SearchRecord) -> list[str]:
             f"once: {faster} of {_count(len(measured), 'winner')} clearly faster than the input "
             "(their quartiles do not overlap); the table has the medians."
         )
+        missed = sum(not found["confirmed"] for found in measured)
+        if missed:
+            sentences.append(
+                f"{_count(missed, 'winner')} kept the limits on latency by estimate only, not when "
+                "measured."
+            )
     return sentences
 
 

@@ -47,7 +47,12 @@ class Constraint:
 
     def holds(self, value: float, base: float) -> bool:
         """Whether ``value`` is permitted, the input having ``base``."""
-        found = relative_change(value, base) if self.percent else value
+        return self.permits(relative_change(value, base) if self.percent else value)
+
+    def permits(self, found: float) -> bool:
+        """Whether ``found`` is on the right side of the bound: a change in percent if ``percent``,
+        else a value.
+        """
         return _COMPARE[self.relation](found, self.bound)
 
     @property

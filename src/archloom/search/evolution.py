@@ -242,7 +242,8 @@ class _Search:
         if timing is not None:
             again = compare_latency(self.graph, [member.graph for member in members], timing)
             members = [
-                replace(member, latency=found) for member, found in zip(members, again, strict=True)
+                replace(member, latency=found, confirmed=goals.confirmed(found))
+                for member, found in zip(members, again, strict=True)
             ]
         return SearchResult(
             graph=self.graph,

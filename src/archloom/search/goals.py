@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from archloom.errors import ConfigError
 from archloom.search.constraints import Constraint, Limits
+from archloom.search.latency import NAME as LATENCY
 from archloom.search.latency import LatencyHere
 from archloom.search.objectives import (
     BUILT_IN,
@@ -22,7 +23,7 @@ from archloom.search.objectives import (
     Objective,
     objective_of,
 )
-from archloom.train.latency import Timing
+from archloom.train.latency import Comparison, Timing
 
 DEFAULT_OBJECTIVES = ("score", "flops")
 DEFAULT_CONSTRAINTS = {"score": "score>0%", "flops": "flops<10%"}
@@ -111,6 +112,14 @@ class Goals:
     def costly(self) -> tuple[Costly, ...]:
         """The figures worth waiting for, in the order given."""
         return tuple(one for one in self.figures if isinstance(one, Costly))
+
+    def confirmed(self, measured: Comparison) -> bool:
+        """Whether the limits on latency hold for what was measured beside the input."""
+        return all(
+            one.permits(measured.change if one.percent else measured.own.median)
+            for one in self.constraints
+            if one.figure == LATENCY
+        )
 
     def limits(self, base: Mapping[str, float]) -> Limits:
         """Return the constraints for an input with figures ``base``."""

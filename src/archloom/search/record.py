@@ -14,7 +14,6 @@ from archloom.io.store import write_store
 from archloom.predict.range import Place
 from archloom.search.constraints import relative_change
 from archloom.search.result import Member, SearchResult, propagation_entry
-from archloom.train.latency import Comparison
 
 FRONT_FORMAT = "archloom-front/2"
 STATS_FORMAT = "archloom-search-stats/2"
@@ -88,7 +87,7 @@ def _entry(result: SearchResult, rank: int, member: Member) -> dict[str, Any]:
             name: relative_change(value, result.values[name])
             for name, value in member.values.items()
         },
-        "latency": _latency_entry(member.latency),
+        "latency": _latency_entry(member),
         "range": _range_entry(member.place),
         "iteration": member.iteration,
         "parent": member.parent,
@@ -98,14 +97,16 @@ def _entry(result: SearchResult, rank: int, member: Member) -> dict[str, Any]:
     }
 
 
-def _latency_entry(found: Comparison | None) -> dict[str, Any] | None:
-    """Return latencies in ms, and the change in percent, as JSON values."""
+def _latency_entry(member: Member) -> dict[str, Any] | None:
+    """Return latencies in ms, the change in percent and whether it keeps the limits."""
+    found = member.latency
     if found is None:
         return None
     return {
         "own": asdict(found.own),
         "input": asdict(found.reference),
         "change_percent": found.change,
+        "confirmed": member.confirmed,
     }
 
 

@@ -22,6 +22,7 @@ class Member:
 
     values    its figures by name, see ``Goals.figures``
     latency   measured again beside the input's, where latency is a figure
+    confirmed whether the limits on latency hold for what was measured again; None: not measured
     place     where it lies in the predictor's range, None if that is not known
     """
 
@@ -31,6 +32,7 @@ class Member:
     parent: str
     steps: list[dict[str, Any]]
     latency: Comparison | None = None
+    confirmed: bool | None = None
     place: Place | None = None
 
     @property

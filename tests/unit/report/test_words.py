@@ -167,11 +167,15 @@ def test_where_the_range_of_finished_weights_comes_from_is_told():
 def test_latency_is_told_with_its_source_and_how_often_it_held():
     own, slow = {"upper": 8.0}, {"upper": 11.0}
     winners = [
-        replace(one, latency={"own": found, "input": {"lower": 10.0}})
+        replace(
+            one,
+            latency={"own": found, "input": {"lower": 10.0}, "confirmed": found["upper"] < 10},
+        )
         for one, found in zip(record(-5.0, -12.0).winners, (own, slow), strict=True)
     ]
     figures = (Figure("latency", "ms", source="sum of operators measured on this machine"),)
     words = latency_sentences(replace(record(), winners=tuple(winners), figures=figures))
     assert words[0] == "Latency: sum of operators measured on this machine."
     assert "1 of 2 winners clearly faster" in words[1]
+    assert words[2].startswith("1 winner kept the limits on latency by estimate only")
     assert latency_sentences(record(-5.0)) == []

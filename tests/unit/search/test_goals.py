@@ -12,7 +12,7 @@ from archloom.search.evolution import _Search, evolve
 from archloom.search.goals import Goals
 from archloom.search.latency import EstimatedLatency, MeasuredLatency, TabledLatency
 from archloom.search.objectives import CustomObjective, objective_of
-from archloom.train.latency import Timing
+from archloom.train.latency import Comparison, Latency, Timing
 from archloom.train.latency_table import LatencyTable, measure_table
 from search_world import make_mutator
 
@@ -195,6 +195,15 @@ def test_estimated_latency_measures_each_operator_once_and_the_front_again(netwo
     for member in result:
         assert member.latency.own.median > 0 and member.latency.reference.median > 0
         assert member.values["latency"] > 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "holds"), [("latency<=-15%", True), ("latency<=-30%", False), ("latency<9", True)]
+)
+def test_limits_are_checked_against_what_is_measured_again(limit, holds):
+    goals = Goals.of(["score", EstimatedLatency(timing=QUICK)], [limit])
+    own, base = Latency(8.0, 7.0, 9.0), Latency(10.0, 9.0, 11.0)
+    assert goals.confirmed(Comparison(own, base, ratio=0.8)) is holds
 
 
 def test_measured_latency_says_which_graph_cannot_run(network):
