@@ -171,7 +171,8 @@ class NodeWriter:
             return None
         one = self.r.value(name)
         if not one.is_constant:
-            return Operand(one.type)
+            pixel = step.op_type == "Reshape" and name in self.maps and one.shape[2:] == (1, 1)
+            return Operand(TensorType(one.type.dtype, one.shape[:2]) if pixel else one.type)
         assert one.data is not None
         parts = _PARTS.get(step.op_type, ())
         named = position < len(parts)
@@ -462,6 +463,9 @@ def _sum(w: NodeWriter, step: Step) -> int | None:
 
 def _product(w: NodeWriter, step: Step) -> int | None:
     one, other = step.inputs
+    for x, factor in ((one, other), (other, one)):
+        if w.are_maps(x) and w.r.number(factor) == 0.0:
+            return w.builder.unary("zero", w.operand(x))
     if not w.are_maps(one, other):
         return None
     shapes = [w.r.value(name).shape for name in step.inputs]

@@ -1,7 +1,7 @@
 """Rewriting of imported steps: what does nothing goes, what exporters took apart is put together.
 
 The rules are tried step by step in order; a rule that fits changes the step in place or names the
-value that its output equals. What is no longer read is removed at the end.
+value that its output equals. What is no longer read is removed.
 """
 
 from __future__ import annotations
@@ -17,29 +17,36 @@ from archloom.io.import_values import Step, Value, Values, reshape_target
 
 
 class Rewriter:
-    """Applies the rules to ``values``; ``steps`` are the result, ``maps`` the values that are NCHW
-    maps or, with two dimensions, maps of one pixel.
-    """
+    """Applies the rules to ``values`` until none fits; ``steps`` and ``outputs`` are the result."""
 
     def __init__(self, values: Values, outputs: tuple[str, ...]) -> None:
         self.values = values
-        self.producer: dict[str, Step] = {}
         self.outputs = list(outputs)
-        self._same: dict[str, str] = {}
-        readers = Counter(name for step in values.steps for name in set(step.inputs))
-        self._readers = readers + Counter(self.outputs)
-        kept = []
-        for step in values.steps:
-            step.inputs = [self._same.get(name, name) for name in step.inputs]
+        self.steps = self._alive(values.steps)
+        while self._changes():
+            self.steps = self._alive(self.steps)
+
+    def _changes(self) -> bool:
+        """Apply the rules to every step once; return whether anything changed."""
+        self.producer: dict[str, Step] = {}
+        self._readers = Counter(name for step in self.steps for name in set(step.inputs))
+        self._readers += Counter(self.outputs)
+        same: dict[str, str] = {}
+        kept, changed = [], False
+        for step in self.steps:
+            step.inputs = [same.get(name, name) for name in step.inputs]
+            before = step.op_type, list(step.inputs)
             equal = self._rewritten(step)
+            changed |= equal is not None or before != (step.op_type, step.inputs)
             if equal is not None:
-                self._same[step.outputs[0]] = equal
+                same[step.outputs[0]] = equal
                 self._readers[equal] += self._readers[step.outputs[0]] - 1
                 continue
             kept.append(step)
             self.producer.update((name, step) for name in step.outputs if name)
-        self.outputs = [self._same.get(name, name) for name in self.outputs]
-        self.steps = self._alive(kept)
+        self.outputs = [same.get(name, name) for name in self.outputs]
+        self.steps = kept
+        return changed
 
     def value(self, name: str) -> Value:
         """Return what is known of a value."""

@@ -172,7 +172,7 @@ class _Writer:
                     inputs.append(self._weight(node, part))
                 case Literal():
                     array = slot.array()
-                    inputs.append(self._constant(f"{name}/{position}", array, array.dtype.type))
+                    inputs.append(self._constant(f"{name}/in{position}", array, array.dtype.type))
                 case None:
                     inputs.append("")
         outputs = [name, *(f"{name}/{i}" for i in range(1, len(definition.outputs)))]

@@ -210,8 +210,8 @@ def _check_newer(graph: GraphProto, version: int) -> None:
     for node in _nodes(graph):
         if not _is_unchanged(node.op_type, version, OPSET):
             raise FormatError(
-                f"node {node.name or node.output[0]!r} ({node.op_type}) is written in ONNX operator "
-                f"set {version}, where it is not what it is in {OPSET}: export the model with "
+                f"node {node.name or node.output[0]!r} ({node.op_type}) is written in operator set "
+                f"{version} of ONNX, where it is not what it is in {OPSET}: export the model with "
                 f"operator set {OPSET}."
             )
 

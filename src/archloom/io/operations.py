@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from archloom.graph.definition import Attribute, TensorType
@@ -64,3 +66,14 @@ class Network:
     types: Mapping[str, TensorType] = field(default_factory=dict)
     batch: int = 1
     notes: tuple[str, ...] = ()
+
+
+def as_stored(attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
+    """Return attributes as an ONNX file holds them: floats in single precision."""
+
+    def stored(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(stored, value))
+        return float(np.float32(value)) if isinstance(value, float) else value
+
+    return {name: stored(value) for name, value in attributes.items()}
