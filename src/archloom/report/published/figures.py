@@ -26,10 +26,22 @@ def networks_of(family: str, count: int, seed: int = 0) -> list[Graph]:
     return module.sample(count, seed, module.FULL, "upstream")
 
 
-def count_instances(graphs: Iterable[Graph], tokeniser: Tokeniser) -> dict[str, int]:
-    """Return the number of graphs, of their P/S/C instances and of test folds."""
-    counts = np.array([len(psc_ranges(tokeniser.segment(graph))[1]) for graph in graphs])
-    return {"graphs": len(counts), "instances": int(counts.sum()), "folds": n_folds(counts)}
+def count_instances(graphs: Iterable[Graph], tokeniser: Tokeniser) -> dict[str, float]:
+    """Return the number of graphs, of their P/S/C instances and of test folds, and the share of
+    nodes whose label the vocabulary does not know, in percent.
+    """
+    counts, n_nodes, n_unknown = [], 0, 0
+    for graph in graphs:
+        cut = tokeniser.segment(graph)
+        counts.append(len(psc_ranges(cut)[1]))
+        n_nodes += graph.n_nodes
+        n_unknown += sum(symbol < 0 for symbol in cut.symbols)
+    return {
+        "graphs": len(counts),
+        "instances": sum(counts),
+        "folds": n_folds(np.array(counts)),
+        "unknown_percent": 100 * n_unknown / n_nodes,
+    }
 
 
 def latency_figures(

@@ -178,7 +178,7 @@ def _number(value: Value, unit: str) -> str:
         return "–"
     if isinstance(value, str):
         return value
-    whole = value == int(value) and unit in ("", "MFLOPs")
+    whole = isinstance(value, int) or (value == int(value) and unit in ("", "MFLOPs"))
     decimals = 0 if whole else _DECIMALS.get(unit, 2)
     return f"{value:,.{decimals}f}".replace("-", "−")
 

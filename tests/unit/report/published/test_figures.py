@@ -23,7 +23,10 @@ def test_instances_are_counted_over_all_graphs():
         "graphs": 6,
         "instances": sum(counts),
         "folds": max(min(10, max(counts)), min(counts)),
+        "unknown_percent": 0.0,
     }
+    small_vocabulary = Tokeniser(train_vocabulary([small(4)], size=20))
+    assert count_instances(graphs, small_vocabulary)["unknown_percent"] > 50
 
 
 def test_networks_have_the_structure_of_the_released_ones():
