@@ -90,7 +90,9 @@ def log_sigmoid(t: Translator, call: Call) -> str:
 @rule("gelu")
 def gelu(t: Translator, call: Call) -> str:
     """Gelu."""
-    return t.emit("Gelu", call.value("self"), approximate=call["approximate"] or "none")
+    if call["approximate"] in (None, "none"):
+        return t.emit("Gelu", call.value("self"))
+    return t.emit("Gelu", call.value("self"), approximate=call["approximate"])
 
 
 @rule("leaky_relu")

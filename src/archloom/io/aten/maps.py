@@ -45,7 +45,7 @@ def convolution(t: Translator, call: Call) -> str:
     weight = call.value("weight")
     value = _batched(call, "input", weight.rank)
     axes = weight.rank - 2
-    kernel = tuple(int(size) for size in weight.shape[2:] if not isinstance(size, Batch))
+    kernel = tuple(weight.fixed(axis) for axis in range(2, weight.rank))
     dilation = _spread(call["dilation"], axes)
     if call["padding"] == "same":
         total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
@@ -72,18 +72,18 @@ def transposed_convolution(t: Translator, call: Call) -> str:
     """ConvTranspose."""
     weight = call.value("weight")
     axes = weight.rank - 2
-    return t.emit(
-        "ConvTranspose",
-        _batched(call, "input", weight.rank),
-        weight,
-        call["bias"],
-        kernel_shape=tuple(int(size) for size in weight.shape[2:] if not isinstance(size, Batch)),
-        strides=_spread(call["stride"], axes),
-        pads=_spread(call["padding"], axes) * 2,
-        output_padding=_spread(call["output_padding"], axes),
-        dilations=_spread(call["dilation"], axes),
-        group=int(call["groups"]),
-    )
+    extra = _spread(call["output_padding"], axes)
+    attributes: dict[str, Any] = {
+        "kernel_shape": tuple(weight.fixed(axis) for axis in range(2, weight.rank)),
+        "strides": _spread(call["stride"], axes),
+        "pads": _spread(call["padding"], axes) * 2,
+        "dilations": _spread(call["dilation"], axes),
+        "group": int(call["groups"]),
+    }
+    if any(extra):
+        attributes["output_padding"] = extra
+    value = _batched(call, "input", weight.rank)
+    return t.emit("ConvTranspose", value, weight, call["bias"], **attributes)
 
 
 # --- pools ---------------------------------------------------------------------------------------
@@ -335,8 +335,8 @@ def _resize(t: Translator, call: Call, **attributes: Any) -> str:
     if exact:
         factors = [1.0, 1.0, *map(float, scales)]
         return t.emit("Resize", value, None, t.numbers(factors, torch.float32), **attributes)
-    sizes: list[Size] = [*value.shape[:2], *after]
-    return t.emit("Resize", value, None, None, t.sizes(sizes), **attributes)
+    axes = tuple(range(2, value.rank))
+    return t.emit("Resize", value, None, None, t.numbers(after), axes=axes, **attributes)
 
 
 @rule("pixel_shuffle")

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, fx
 
 from archloom.errors import FormatError
-from archloom.io.operations import Operation
+from archloom.io.operations import Operation, as_stored
 
 
 class Batch(NamedTuple):
@@ -131,7 +131,9 @@ class Translator:
         """
         names = tuple(self.fresh() for _ in range(outputs))
         self.operations.append(
-            Operation(op_type, tuple(map(_name, inputs)), names, attributes, name=self._where)
+            Operation(
+                op_type, tuple(map(_name, inputs)), names, as_stored(attributes), name=self._where
+            )
         )
         return names
 

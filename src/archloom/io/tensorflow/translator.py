@@ -16,7 +16,7 @@ from torch import Tensor
 from archloom.errors import FormatError
 from archloom.graph.definition import TensorType
 from archloom.io.import_values import Values, constant_value
-from archloom.io.operations import Network, Operation
+from archloom.io.operations import Network, Operation, as_stored
 from archloom.io.tensorflow.messages import Node, dtype_name
 
 CHANNELS_LAST = (0, 2, 3, 1)
@@ -213,7 +213,7 @@ class Translator:
     ) -> tuple[str, ...]:
         """Add an operation and return the names of its outputs."""
         names = tuple(self._fresh() for _ in range(outputs))
-        operation = Operation(op_type, inputs, names, attributes, name=self._node.name)
+        operation = Operation(op_type, inputs, names, as_stored(attributes), name=self._node.name)
         self.operations.append(operation)
         self._known.resolve(operation)
         return names
