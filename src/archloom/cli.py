@@ -23,6 +23,7 @@ from archloom.graph import OPS, Graph, flops, parameters
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from archloom.io.model import Model
     from archloom.predict.range import Place
     from archloom.search.result import SearchResult
 
@@ -34,7 +35,20 @@ app = typer.Typer(
 )
 out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 
-File = Annotated[Path, typer.Argument(help="Graph JSON, Parquet graph store or reference pickle.")]
+File = Annotated[
+    Path,
+    typer.Argument(
+        help="Graph JSON, ONNX model, frozen TensorFlow graph (.pb), Parquet graph store or "
+        "reference pickle."
+    ),
+]
+InputShape = Annotated[
+    list[str],
+    typer.Option(
+        help="Sizes that a model leaves open, batch included, in its own order of axes: "
+        "1,3,224,224, or with several inputs NAME=1,3,224,224, repeatable."
+    ),
+]
 Resources = Annotated[
     Path,
     typer.Option(
@@ -54,7 +68,7 @@ def main() -> None:
 
 
 @app.command()
-def inspect(file: File) -> None:
+def inspect(file: File, input_shape: InputShape = []) -> None:  # noqa: B006  # typer copies it
     """Show what FILE holds: size, operations, FLOPs, parameters, and whether it is valid.
 
     Example: archloom inspect resources/models/nb201.json
@@ -62,6 +76,10 @@ def inspect(file: File) -> None:
     from archloom.io import read
     from archloom.io.store import GraphStore
 
+    model = _model(file, input_shape)
+    if model is not None:
+        _show_graph(model.graph, inputs=", ".join(model.inputs), outputs=", ".join(model.outputs))
+        return
     found = read(file)
     if isinstance(found, Graph):
         _show_graph(found)
@@ -87,18 +105,29 @@ def convert(
     weights: Annotated[
         Path | None, typer.Option(help="Trained weights (.safetensors) to put into an ONNX file.")
     ] = None,
+    input_shape: InputShape = [],  # noqa: B006
 ) -> None:
-    """Convert FILE to another format.
+    """Convert FILE to another format; the weights of a model go into an ONNX file, or beside a
+    .json as .weights.safetensors.
 
-    Example: archloom convert rank_1.json rank_1.onnx --weights rank_1.safetensors
+    Example: archloom convert rank_1.json rank_1.onnx --weights rank_1.weights.safetensors
     """
     from archloom.io import read, write
-    from archloom.io.weights import read_weights
+    from archloom.io.weights import read_weights, write_weights
 
-    found = read(file)
+    model = _model(file, input_shape)
+    found = read(file) if model is None else model.graph
     graphs = found if isinstance(found, Graph) else _graphs(found)
-    write(graphs, to, read_weights(weights)[0] if weights else None)
+    tensors = read_weights(weights)[0] if weights else None
+    ending = to.suffix.lower()
+    if model is not None and tensors is None and ending == ".onnx":
+        tensors = model.weights
+    write(graphs, to, tensors)
     out.print(f"wrote {to}")
+    if model is not None and model.weights and ending == ".json":
+        beside = to.with_suffix(".weights.safetensors")
+        write_weights(beside, model.weights, model.graph, {"origins": dict(model.origins)})
+        out.print(f"wrote {beside}")
 
 
 @app.command()
@@ -111,6 +140,7 @@ def draw(
     vocabulary: Annotated[
         Path | None, typer.Option(help="vocabulary.json: colour the nodes by segment.")
     ] = None,
+    input_shape: InputShape = [],  # noqa: B006
 ) -> None:
     """Draw FILE, or with --parent what changed from another graph.
 
@@ -120,7 +150,8 @@ def draw(
     from archloom.io.drawing import draw as draw_graph
     from archloom.io.drawing import draw_changes
 
-    graph = read_graph(file)
+    model = _model(file, input_shape)
+    graph = read_graph(file) if model is None else model.graph
     if parent:
         draw_changes(read_graph(parent), graph, to)
     elif vocabulary:
@@ -208,6 +239,7 @@ def optimise(
     state: Annotated[
         Path | None, typer.Option(help="Folder that keeps the state, to continue a stopped search.")
     ] = None,
+    input_shape: InputShape = [],  # noqa: B006
 ) -> None:
     """Evolve FILE: swap segments for better ones and write the Pareto front of the objectives.
 
@@ -219,7 +251,7 @@ def optimise(
     from archloom.search.optimise import optimise as search
     from archloom.search.settings import SearchSettings
 
-    graph, tensors = _network(file, weights)
+    graph, tensors = _network(file, weights, input_shape)
     settings = SearchSettings(
         unit=unit,
         family=family or graph.family,
@@ -246,23 +278,52 @@ def optimise(
     out.print(f"{len(result.visited):,} graphs scored; wrote {to}")
 
 
-def _network(file: Path, weights: Path | None) -> tuple[Graph, Mapping[str, Tensor] | None]:
+def _network(
+    file: Path, weights: Path | None, input_shape: list[str]
+) -> tuple[Graph, Mapping[str, Tensor] | None]:
     """Return the network in ``file`` with its weights: those given, or those inside a model."""
     from archloom.io import read_graph
 
+    model = _model(file, input_shape)
+    graph = read_graph(file) if model is None else model.graph
     if weights is not None:
         from archloom.io.weights import read_weights
 
-        graph = read_graph(file)
         return graph, read_weights(weights, graph)[0]
-    if file.suffix.lower() in (".onnx", ".pb"):
-        from archloom.io import read_model
+    return graph, None if model is None else model.weights
 
-        model = read_model(file)
-        for note in model.notes:
-            err.print(note, markup=False, highlight=False)
-        return model.graph, model.weights
-    return read_graph(file), None
+
+def _model(file: Path, input_shape: list[str]) -> Model | None:
+    """Return the model in ``file``, with its notes told; None for a file of another kind."""
+    from archloom.io.kinds import is_model
+
+    if not is_model(file):
+        if input_shape:
+            raise ConfigError(
+                f"--input-shape {input_shape[0]}: {file} is no ONNX model or TensorFlow graph, its "
+                "sizes are known: leave the option out."
+            )
+        return None
+    from archloom.io import read_model
+
+    model = read_model(file, _shapes(input_shape))
+    for note in model.notes:
+        err.print(f"note: {note}", markup=False, highlight=False)
+    return model
+
+
+def _shapes(given: list[str]) -> tuple[int, ...] | dict[str, tuple[int, ...]] | None:
+    """Return what --input-shape says: one shape, or shapes by the name of the input."""
+    named: dict[str, tuple[int, ...]] = {}
+    for text in given:
+        name, _, sizes = text.rpartition("=")
+        try:
+            named[name] = tuple(int(size) for size in sizes.split(","))
+        except ValueError:
+            raise ConfigError(
+                f"--input-shape {text}: write sizes such as 1,3,224,224, or NAME=1,3,224,224."
+            ) from None
+    return named.get("", named or None) if len(named) < 2 else named
 
 
 def _warn_of_range(places: Sequence[Place | None]) -> None:
@@ -313,12 +374,14 @@ def _front_table(result: SearchResult, coverages: Sequence[float]) -> Table:
     return table
 
 
-def _show_graph(graph: Graph) -> None:
+def _show_graph(graph: Graph, **more: str) -> None:
+    """Print the facts of a graph, with ``more`` of them first."""
     table = Table(show_header=False, box=None)
     histogram = Counter(OPS.name(code) for code in graph.op.tolist())
     facts = {
         "name": graph.name,
         "family": graph.family or "none",
+        **more,
         "hash": graph.hash,
         "nodes, edges": f"{graph.n_nodes}, {graph.n_edges}",
         "FLOPs (autogo)": f"{flops(graph):,}",
@@ -326,6 +389,8 @@ def _show_graph(graph: Graph) -> None:
         "parameters": f"{parameters(graph):,}",
         "operations": ", ".join(f"{name} {n}" for name, n in histogram.most_common()),
     }
+    if graph.definitions:
+        facts["fixed nodes"] = f"{int(graph.is_fixed.sum())} (kept as they are by a search)"
     for fact, value in facts.items():
         table.add_row(fact, value)
     out.print(table)

@@ -5,10 +5,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from archloom import cli
-from archloom.io import read_graph, write
+from archloom.io import read_graph, read_model, write
 from archloom.io.store import GraphStore, write_store
 from archloom.io.torch_module import to_torch
 from archloom.io.weights import read_weights, write_weights
@@ -17,6 +18,7 @@ from archloom.predict.range import TrainingRange
 from archloom.segments.tables import write_database
 from archloom.spaces import nb201
 from search_world import make_network, make_world
+from tensorflow_graphs import GraphDef
 
 
 def run(*arguments: object) -> int:
@@ -66,6 +68,53 @@ def test_inspect_counts_the_graphs_of_a_store(tmp_path, capsys):
 def test_convert_writes_the_format_of_the_ending(graph_file, tmp_path, ending):
     assert run("convert", graph_file, tmp_path / f"out.{ending}") == 0
     assert (tmp_path / f"out.{ending}").stat().st_size > 100
+
+
+@pytest.fixture
+def tensorflow_file(tmp_path: Path) -> Path:
+    """A small frozen graph with open sizes."""
+    g = GraphDef()
+    x = g.conv(g.input(-1, -1, -1, 3), np.full((3, 3, 3, 4), 0.1))
+    g.op("Mean", g.op("Softplus", x), g.const([1, 2], "int32"))
+    g.save(tmp_path / "model.pb")
+    return tmp_path / "model.pb"
+
+
+def test_models_are_shown_and_drawn(tensorflow_file, tmp_path, capsys):
+    assert run("inspect", tensorflow_file, "--input-shape", "1,12,10,3") == 0
+    shown = capsys.readouterr().out
+    assert "softplus" in shown.lower() or "elementwise" in shown
+    assert "fixed nodes" in shown and "inputs" in shown
+    given = ("--input-shape", "input=1,12,10,3")
+    assert run("draw", tensorflow_file, tmp_path / "model.svg", *given) == 0
+    assert "<svg" in (tmp_path / "model.svg").read_text()
+
+
+def test_convert_keeps_the_weights_of_a_model(tensorflow_file, tmp_path):
+    given = ("--input-shape", "1,12,10,3")
+    assert run("convert", tensorflow_file, tmp_path / "model.onnx", *given) == 0
+    assert run("convert", tmp_path / "model.onnx", tmp_path / "model.json") == 0
+    tensors, _ = read_weights(tmp_path / "model.weights.safetensors")
+    graph, model = read_graph(tmp_path / "model.json"), read_model(tmp_path / "model.onnx")
+    assert graph.hash == model.graph.hash and tensors.keys() == model.weights.keys()
+    assert all(one.eq(0.1).all() for name, one in tensors.items() if name.endswith("weight"))
+    beside = ("--weights", tmp_path / "model.weights.safetensors")
+    assert run("convert", tmp_path / "model.json", tmp_path / "again.onnx", *beside) == 0
+    assert read_model(tmp_path / "again.onnx").graph.hash == graph.hash
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [("1,a,3", "write sizes such as"), ("1,12,10,4", "does not fit"), ("x=1,2,3,4", "'x' is no")],
+)
+def test_a_wrong_input_shape_is_told(tensorflow_file, capsys, shape, message):
+    assert run("inspect", tensorflow_file, "--input-shape", shape) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_an_input_shape_is_for_models(graph_file, capsys):
+    assert run("inspect", graph_file, "--input-shape", "1,3,8,8") == 1
+    assert "leave the option out" in capsys.readouterr().err
 
 
 def test_draw_shows_segments_and_changes(graph_file, tmp_path, resources):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from archloom.io.files import reading
+
 _ONNX = re.compile(rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42]")
 _GRAPH_DEF = re.compile(rb"\n[\x80-\xff]{0,4}[\x00-\x7f]\n[\x01-\x7f][A-Za-z0-9.][\w.\-/>]*\x12")
 _SAVED_MODEL = b"\x08\x01\x12"
@@ -22,3 +24,10 @@ def is_graph_def(path: str | Path, start: bytes) -> bool:
     if ending == ".pb":
         return start.startswith(_SAVED_MODEL) or not _ONNX.match(start)
     return ending != ".onnx" and _GRAPH_DEF.match(start) is not None
+
+
+def is_model(path: str | Path) -> bool:
+    """Return whether the file at ``path`` is a network with weights that ``read_model`` reads."""
+    with reading(path), Path(path).open("rb") as file:
+        start = file.read(64)
+    return is_onnx(path, start) or is_graph_def(path, start)
