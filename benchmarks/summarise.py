@@ -237,6 +237,32 @@ def speed() -> str:
     return "## Other speeds\n\n" + table(["what", "ours", "reference"], rows)
 
 
+def families() -> str:
+    """Return what building the families' graphs takes."""
+    found = figures("families")
+    rows = [
+        [
+            name,
+            f"{one['build_ms']['benchmark']} / {one['build_ms']['upstream']}",
+            one["nodes"],
+            one["parameters_m"],
+            one["mac_gflops"],
+            f"{100 * one['with_fixed_nodes'] / one['graphs']:.0f} %",
+        ]
+        for name, one in found["families"].items()
+    ]
+    head = ["family", "ms per graph, benchmark / upstream", "nodes", "parameters, M"]
+    head += ["GFLOPs (2 x MAC)", "with fixed nodes"]
+    cells = found["nb101_enumeration"]
+    return (
+        "## Families\n\nArchitecture string to graph, full skeleton, processor time of one thread; "
+        "means of random networks.\n\n"
+        + table(head, rows)
+        + f"\n\nAll {cells['cells']:,} classes of NAS-Bench-101 cells: {cells['classes_s']} s and "
+        f"{cells['peak_adds_mb']} MB at most; as strings {cells['strings_s']} s more."
+    )
+
+
 def report_page() -> str:
     """Return the size of a large report and how soon it answers."""
     one = figures("report_page")
@@ -287,7 +313,7 @@ def labels() -> str:
 def page() -> str:
     """Return the content of ``docs/results.md``."""
     parts = (goldens, search, winners, score_order, predictors, five_runs, training, speed)
-    parts += (report_page, labels)
+    parts += (families, report_page, labels)
     return "\n\n".join([HEAD.rstrip(), *(part() for part in parts)]) + "\n"
 
 
