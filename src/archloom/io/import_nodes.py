@@ -107,18 +107,27 @@ class NodeWriter:
         """Return whether all values are computed maps."""
         return all(name in self.maps and name in self.node for name in names)
 
-    def keep(self, part: str, data: Tensor, origin: str = "") -> None:
-        """Take ``data`` as a weight of the node that is added next."""
+    def keep(self, part: str, data: Tensor, origin: str = "", *, infinite: bool = False) -> None:
+        """Take ``data`` as a weight of the node that is added next.
+
+        Raises ``FormatError`` for NaN, and for infinite numbers unless they are allowed.
+        """
+        if data.is_floating_point() and not data.isfinite().all():
+            if not infinite or data.isnan().any():
+                raise FormatError(
+                    f"tensor {origin or part!r} holds NaN or infinite numbers: every output would "
+                    "be spoilt, export the model from an intact checkpoint."
+                )
         key = f"{len(self.builder)}.{part}"
         self.weights[key] = data.detach().to(torch.float32) if data.is_floating_point() else data
         if origin:
             self.origins[key] = origin
 
-    def keep_input(self, part: str, name: str) -> None:
+    def keep_input(self, part: str, name: str, *, infinite: bool = False) -> None:
         """Take the constant ``name`` as a weight of the node that is added next."""
         one = self.r.value(name)
         assert one.data is not None
-        self.keep(part, one.data, one.origin)
+        self.keep(part, one.data, one.origin, infinite=infinite)
 
     # --- fixed nodes -----------------------------------------------------------------------------
 
@@ -182,7 +191,7 @@ class NodeWriter:
             return literal_of(one.data)
         first = not any(n and self.r.value(n).is_constant for n in step.inputs[:position])
         part = parts[position] if named else "weight" if first else f"weight{position}"
-        self.keep_input(part, name)
+        self.keep_input(part, name, infinite=not named)
         return Weight(part, one.type)
 
     def _add_fixed(self, step: Step, definition: Definition) -> int:

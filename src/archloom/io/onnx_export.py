@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,33 @@ BATCH = "batch"
 """Name of the free first dimension."""
 
 
+LARGEST_INLINE = 2**31 - 2**24
+"""Bytes of weights that fit into one protobuf beside the nodes."""
+
+_SMALLEST_EXTERNAL = 1024
+_ALIGNMENT = 4096  # of external tensors, so that readers can map them
+
+
 def write_onnx(graph: Graph, path: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
-    """Write ``graph`` with ``weights`` to ``path``, atomically; see ``to_onnx``."""
-    model = to_onnx(graph, weights)
-    with replacing(path) as temporary:
+    """Write ``graph`` with ``weights`` to ``path``, atomically; see ``to_onnx``.
+
+    Weights that are too large for one protobuf lie beside it, in ``{path}.data``.
+    """
+    import onnx
+
+    target, arrays = Path(path), _arrays(graph, weights)
+    if _size(arrays) <= LARGEST_INLINE:
+        model = _model(graph, arrays)
+        onnx.checker.check_model(model, full_check=True)
+        with replacing(target) as temporary:
+            temporary.write_bytes(model.SerializeToString())
+        return
+    data = target.with_name(f"{target.name}.data")
+    with replacing(data) as temporary, temporary.open("wb") as file:
+        model = _model(graph, arrays, store=_External(file, data.name))
+    with replacing(target) as temporary:
         temporary.write_bytes(model.SerializeToString())
+        onnx.checker.check_model(str(temporary), full_check=True)
 
 
 def to_onnx(
@@ -43,27 +65,73 @@ def to_onnx(
     """Return ``graph`` as a checked ONNX model; without ``weights`` those of ``to_torch`` (seed 0).
 
     Inputs and outputs are (batch, C, H, W), outputs of 1x1 maps (batch, C). Raises ``GraphError``
-    for a node that cannot be executed, for weights of another graph and for an opset below 17.
+    for a node that cannot be executed, for weights of another graph or too large for one protobuf,
+    and for an opset below 17.
     """
     import onnx
+
+    arrays = _arrays(graph, weights)
+    if _size(arrays) > LARGEST_INLINE:
+        raise GraphError(
+            f"the weights of graph {graph.name!r} have {_size(arrays):,} bytes, one protobuf holds "
+            f"{LARGEST_INLINE:,}: write them with write_onnx, which puts them beside the file."
+        )
+    model = _model(graph, arrays, opset)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _size(arrays: Mapping[str, NDArray[Any]]) -> int:
+    return sum(array.nbytes for array in arrays.values())
+
+
+class _External:
+    """Puts tensors into a data file and returns references to them; small ones stay inline."""
+
+    def __init__(self, file: BinaryIO, location: str) -> None:
+        self.file, self.location = file, location
+
+    def __call__(self, array: NDArray[Any], name: str) -> Any:
+        from onnx import TensorProto, external_data_helper, helper, numpy_helper
+
+        if array.nbytes < _SMALLEST_EXTERNAL:
+            return numpy_helper.from_array(array, name)
+        self.file.write(bytes(-self.file.tell() % _ALIGNMENT))
+        offset = self.file.tell()
+        self.file.write(np.ascontiguousarray(array).data)
+        proto = TensorProto(name=name, dims=array.shape)
+        proto.data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
+        proto.raw_data = b""
+        external_data_helper.set_external_data(proto, self.location, offset, array.nbytes)
+        proto.ClearField("raw_data")
+        return proto
+
+
+def _model(
+    graph: Graph,
+    arrays: dict[str, NDArray[Any]],
+    opset: int | None = None,
+    store: Callable[[NDArray[Any], str], Any] | None = None,
+) -> ModelProto:
+    """Return the model; ``store`` makes the protobufs of its tensors."""
+    from onnx import helper, numpy_helper
 
     opsets = {one.domain: one.version for one in graph.definitions if one.domain != OWN_DOMAIN}
     fixed = opsets.setdefault("", opset or OPSET)
     if opset is not None and (opset < OPSET or opset != fixed):
         what = "later" if fixed == opset else f"this graph, for its fixed nodes, {fixed} only"
         raise GraphError(f"opset {opset} cannot be written: archloom writes {OPSET} and {what}.")
-    writer = _Writer(graph, _arrays(graph, weights))
+    writer = _Writer(graph, arrays)
     writer.write_all()
-    model = onnx.helper.make_model(
-        writer.proto(),
-        opset_imports=[onnx.helper.make_opsetid(*one) for one in opsets.items()],
+    model = helper.make_model(
+        writer.proto(store or numpy_helper.from_array),
+        opset_imports=[helper.make_opsetid(*one) for one in opsets.items()],
         producer_name="archloom",
         producer_version=_version(),
     )
     model.ir_version = 10 if graph.definitions else 8
     facts = {"archloom.graph": graph.hash, "archloom.family": graph.family}
-    onnx.helper.set_model_props(model, facts)
-    onnx.checker.check_model(model, full_check=True)
+    helper.set_model_props(model, facts)
     return model
 
 
@@ -113,9 +181,9 @@ class _Writer:
         for sink in self.graph.sinks.tolist():
             self._finish(sink)
 
-    def proto(self) -> Any:
-        """Return the ONNX graph."""
-        from onnx import helper, numpy_helper
+    def proto(self, store: Callable[[NDArray[Any], str], Any]) -> Any:
+        """Return the ONNX graph, with tensors as ``store`` makes them."""
+        from onnx import helper
 
         inputs = [
             helper.make_tensor_value_info(self._input_name(node), *self._end(node, 0))
@@ -125,7 +193,7 @@ class _Writer:
             helper.make_tensor_value_info(self._output_name(node), *self._end(node, 1))
             for node in self.graph.sinks.tolist()
         ]
-        constants = [numpy_helper.from_array(array, name) for name, array in self.constants.items()]
+        constants = [store(array, name) for name, array in self.constants.items()]
         title = self.graph.name or "archloom"
         return helper.make_graph(self.nodes, title, inputs, outputs, constants)
 

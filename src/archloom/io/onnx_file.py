@@ -154,9 +154,7 @@ def _converted(model: ModelProto) -> ModelProto:
     if version > OPSET:
         _check_newer(model.graph, version)
         return model
-    if version == OPSET or all(
-        _is_unchanged(node.op_type, version, OPSET) for node in _nodes(model.graph)
-    ):
+    if version == OPSET or all(_is_unchanged(node, version, OPSET) for node in _nodes(model.graph)):
         return model
     return _upgraded(model)
 
@@ -171,18 +169,31 @@ def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
                 yield from _nodes(attribute.g)
 
 
-def _is_unchanged(op_type: str, one: int, other: int) -> bool:
-    """Return whether an operator means the same in two operator sets; types may have been added."""
+def _is_unchanged(node: NodeProto, one: int, other: int) -> bool:
+    """Return whether a node means the same in two operator sets: what only one of them has, it does
+    not use. Element types may have been added.
+    """
     import onnx
 
     try:
-        schemas = [onnx.defs.get_schema(op_type, version) for version in (one, other)]
+        schemas = [onnx.defs.get_schema(node.op_type, version) for version in (one, other)]
     except onnx.defs.SchemaError:
         return False
     if schemas[0].since_version == schemas[1].since_version:
         return True
-    older, newer = (_interface(schema) for schema in schemas)
-    return bool(older == newer) and op_type not in _REDEFINED
+    used = {attribute.name for attribute in node.attribute}
+    first, second = (_attributes(schema) for schema in schemas)
+    same = all(
+        first.get(name) == second.get(name) for name in used | (first.keys() & second.keys())
+    )
+    ends = all(
+        _options(a)[: len(found)] == _options(b)[: len(found)]
+        for a, b, found in (
+            (schemas[0].inputs, schemas[1].inputs, node.input),
+            (schemas[0].outputs, schemas[1].outputs, node.output),
+        )
+    )
+    return same and ends and node.op_type not in _REDEFINED
 
 
 _REDEFINED = {
@@ -196,19 +207,21 @@ _REDEFINED = {
 """Operators whose meaning changed while their attributes and inputs look the same."""
 
 
-def _interface(schema: Any) -> tuple[Any, ...]:
-    attributes = {
+def _attributes(schema: Any) -> dict[str, tuple[Any, ...]]:
+    return {
         key: (one.type, one.required, str(one.default_value))
         for key, one in schema.attributes.items()
     }
-    inputs = [(one.option, one.is_homogeneous) for one in schema.inputs]
-    return attributes, inputs, [one.option for one in schema.outputs]
+
+
+def _options(parameters: Any) -> list[Any]:
+    return [one.option for one in parameters]
 
 
 def _check_newer(graph: GraphProto, version: int) -> None:
     """Raise ``FormatError`` for an operator that means something else in a newer operator set."""
     for node in _nodes(graph):
-        if not _is_unchanged(node.op_type, version, OPSET):
+        if not _is_unchanged(node, version, OPSET):
             raise FormatError(
                 f"node {node.name or node.output[0]!r} ({node.op_type}) is written in operator set "
                 f"{version} of ONNX, where it is not what it is in {OPSET}: export the model with "

@@ -23,7 +23,7 @@ from archloom.io.onnx_ops import (  # noqa: F401  they enter their operators int
     shaping,
     windows,
 )
-from archloom.io.onnx_ops.table import OPERATORS, Result
+from archloom.io.onnx_ops.table import OPERATORS, UNUSUAL, Operator, Result
 
 Inputs = Sequence[Tensor | None]
 Function = Callable[[Inputs], Result]
@@ -34,7 +34,7 @@ def function_of(definition: Definition, where: str) -> Function:
     """Return what executes ``definition``; raises ``GraphError`` (speaking of ``where``) when
     nothing can.
     """
-    operator = OPERATORS.get((definition.domain, definition.op_type))
+    operator = _operator_of(definition)
     if operator is None and fallback.is_standard(definition):
         operator = fallback.evaluate
     if operator is None:
@@ -46,6 +46,15 @@ def function_of(definition: Definition, where: str) -> Function:
     return lambda inputs: operator(definition, *inputs)
 
 
+def _operator_of(definition: Definition) -> Operator | None:
+    """Return the PyTorch function for ``definition``, None where there is none."""
+    if not definition.domain:
+        unusual = UNUSUAL.get(definition.op_type)
+        if unusual is not None and unusual(definition):
+            return None
+    return OPERATORS.get((definition.domain, definition.op_type))
+
+
 @lru_cache(maxsize=1 << 14)
 def output_types(definition: Definition) -> tuple[TensorType, ...] | None:
     """Return the types of the outputs of ``definition`` (of which it needs to have the number
@@ -53,7 +62,7 @@ def output_types(definition: Definition) -> tuple[TensorType, ...] | None:
 
     Raises ``GraphError`` when the operator refuses its inputs.
     """
-    operator = OPERATORS.get((definition.domain, definition.op_type))
+    operator = _operator_of(definition)
     if operator is None:
         return fallback.inferred(definition) if fallback.is_standard(definition) else None
     inputs = [None if slot is None else _without_data(slot.type) for slot in definition.inputs]

@@ -165,13 +165,13 @@ def _thresholded_relu(d: Definition, x: Tensor) -> Result:
     return torch.where(x > d.attribute("alpha", 1.0), x, torch.zeros_like(x))
 
 
-@operator("DequantizeLinear")
+@operator("DequantizeLinear", unless=lambda d: d.attribute("block_size", 0) > 0)
 def _dequantize(d: Definition, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Result:
     scale, axis = _along(d, x, scale), x.to(scale.dtype)
     return (axis if zero is None else axis - _along(d, x, zero).to(scale.dtype)) * scale
 
 
-@operator("QuantizeLinear")
+@operator("QuantizeLinear", unless=lambda d: d.attribute("block_size", 0) > 0)
 def _quantize(d: Definition, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Result:
     target = torch.uint8 if zero is None else zero.dtype
     shift = 0 if zero is None else _along(d, x, zero).to(x.dtype)

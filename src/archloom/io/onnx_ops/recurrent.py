@@ -7,9 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from archloom.errors import GraphError
 from archloom.graph.definition import Definition
-from archloom.io.onnx_ops.table import Result, operator
+from archloom.io.onnx_ops.table import Result, is_given, operator
 
 State = tuple[Tensor, ...]
 Step = Callable[[Tensor, State, Tensor, Tensor], State]
@@ -22,7 +21,16 @@ _ACTIVATIONS = {
 }
 
 
-@operator("LSTM")
+def _is_unusual(d: Definition) -> bool:
+    """Return whether a recurrence has lengths, peepholes, clipping or its own activations."""
+    directions = 2 if d.attribute("direction", "forward") == "bidirectional" else 1
+    usual = _ACTIVATIONS[d.op_type] * directions
+    more = is_given(d, 4) or is_given(d, 7) or d.attribute("layout", 0) or d.attribute("clip")
+    own = tuple(d.attribute("activations", usual)) != usual or d.attribute("input_forget", 0)
+    return bool(more or own)
+
+
+@operator("LSTM", unless=_is_unusual)
 def _lstm(
     d: Definition,
     x: Tensor,
@@ -34,8 +42,6 @@ def _lstm(
     cell: Tensor | None = None,
     peephole: Tensor | None = None,
 ) -> Result:
-    _refuse(d, lengths is not None or peephole is not None)
-
     def step(given: Tensor, state: State, r: Tensor, shift: Tensor) -> State:
         i, o, f, c = (given + state[0] @ r.T + shift).chunk(4, -1)
         memory = f.sigmoid() * state[1] + i.sigmoid() * c.tanh()
@@ -44,7 +50,7 @@ def _lstm(
     return _run(d, x, w, r, bias, [hidden, cell], step)
 
 
-@operator("GRU")
+@operator("GRU", unless=_is_unusual)
 def _gru(
     d: Definition,
     x: Tensor,
@@ -54,7 +60,6 @@ def _gru(
     lengths: Tensor | None = None,
     hidden: Tensor | None = None,
 ) -> Result:
-    _refuse(d, lengths is not None)
     behind = bool(d.attribute("linear_before_reset", 0))
 
     def step(given: Tensor, state: State, r: Tensor, shift: Tensor) -> State:
@@ -68,7 +73,7 @@ def _gru(
     return _run(d, x, w, r, bias, [hidden], step)
 
 
-@operator("RNN")
+@operator("RNN", unless=_is_unusual)
 def _rnn(
     d: Definition,
     x: Tensor,
@@ -78,29 +83,10 @@ def _rnn(
     lengths: Tensor | None = None,
     hidden: Tensor | None = None,
 ) -> Result:
-    _refuse(d, lengths is not None)
-
     def step(given: Tensor, state: State, r: Tensor, shift: Tensor) -> State:
         return ((given + state[0] @ r.T + shift).tanh(),)
 
     return _run(d, x, w, r, bias, [hidden], step)
-
-
-def _refuse(d: Definition, unusual: bool) -> None:
-    """Raise ``GraphError`` for what is not executed here."""
-    directions = 2 if d.attribute("direction", "forward") == "bidirectional" else 1
-    usual = _ACTIVATIONS[d.op_type] * directions
-    if (
-        unusual
-        or tuple(d.attribute("activations", usual)) != usual
-        or d.attribute("layout", 0)
-        or d.attribute("clip")
-        or d.attribute("input_forget", 0)
-    ):
-        raise GraphError(
-            f"{d.op_type} with sequence lengths, peepholes, clipping or its own activations cannot "
-            "be executed: export the plain form."
-        )
 
 
 def _run(

@@ -97,7 +97,7 @@ def _hardmax(d: Definition, x: Tensor) -> Result:
     return torch.zeros_like(x).scatter(axis, best, 1.0)
 
 
-@operator("BatchNormalization")
+@operator("BatchNormalization", unless=lambda d: d.attribute("training_mode", 0) == 1)
 def _batch_norm(
     d: Definition, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, var: Tensor
 ) -> Result:

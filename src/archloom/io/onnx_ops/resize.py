@@ -7,12 +7,16 @@ import math
 import torch
 from torch import Tensor
 
-from archloom.errors import GraphError
 from archloom.graph.definition import Definition
 from archloom.io.onnx_ops.table import Result, is_given, numbers, operator
 
 
-@operator("Resize")
+def _is_unusual(d: Definition) -> bool:
+    crops = d.attribute("coordinate_transformation_mode") == "tf_crop_and_resize"
+    return crops or bool(d.attribute("antialias", 0))
+
+
+@operator("Resize", unless=_is_unusual)
 def _resize(
     d: Definition,
     x: Tensor,
@@ -20,15 +24,7 @@ def _resize(
     scales: Tensor | None = None,
     sizes: Tensor | None = None,
 ) -> Result:
-    if d.attribute("antialias", 0):
-        raise GraphError(
-            "a Resize with antialias cannot be executed: export the model without antialias."
-        )
     rule = d.attribute("coordinate_transformation_mode", "half_pixel")
-    if rule == "tf_crop_and_resize":
-        raise GraphError(
-            "a Resize that crops (tf_crop_and_resize) cannot be executed: slice, then resize."
-        )
     axes = [axis % x.dim() for axis in d.attribute("axes", tuple(range(x.dim())))]
     for axis, (scale, size) in zip(axes, _targets(d, x, axes, scales, sizes), strict=True):
         if size != x.shape[axis] or scale != 1.0:

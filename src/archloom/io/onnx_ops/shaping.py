@@ -247,8 +247,8 @@ def _one_hot(d: Definition, indices: Tensor, depth: Tensor, values: Tensor) -> R
 @operator("TopK")
 def _top_k(d: Definition, x: Tensor, k: Tensor) -> Result:
     count, axis = int(numbers(d, 1, k)[0]), d.attribute("axis", -1)
-    found = x.topk(count, axis, bool(d.attribute("largest", 1)), bool(d.attribute("sorted", 1)))
-    return found.values, found.indices
+    found = torch.sort(x, dim=axis, stable=True, descending=bool(d.attribute("largest", 1)))
+    return found.values.narrow(axis, 0, count), found.indices.narrow(axis, 0, count)
 
 
 def _wrapped(indices: Tensor, size: int) -> Tensor:

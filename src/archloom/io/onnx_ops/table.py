@@ -37,12 +37,22 @@ DTYPES = {
 """PyTorch's types by ONNX's element type."""
 
 
-def operator(*names: str, domain: str = "") -> Callable[[Operator], Operator]:
-    """Enter the decorated function into the table under ``names``."""
+UNUSUAL: dict[str, Callable[[Definition], bool]] = {}
+"""By operator: whether a definition uses what its function leaves to ONNX's reference."""
+
+
+def operator(
+    *names: str, domain: str = "", unless: Callable[[Definition], bool] | None = None
+) -> Callable[[Operator], Operator]:
+    """Enter the decorated function into the table under ``names``, for all definitions but those
+    that ``unless`` names.
+    """
 
     def enter(function: Operator) -> Operator:
         for name in names:
             OPERATORS[domain, name] = function
+            if unless is not None:
+                UNUSUAL[name] = unless
         return function
 
     return enter

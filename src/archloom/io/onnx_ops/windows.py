@@ -89,7 +89,7 @@ def _conv_transpose(d: Definition, x: Tensor, weight: Tensor, bias: Tensor | Non
     return result if bias is None else result + bias.reshape(-1, *[1] * rank)
 
 
-@operator("MaxPool")
+@operator("MaxPool", unless=lambda d: d.attribute("storage_order", 0) == 1)
 def _max_pool(d: Definition, x: Tensor) -> Result:
     kernel = d.attribute("kernel_shape")
     strides, dilations, pads = window_of(d, x.shape[2:], kernel)
@@ -112,11 +112,10 @@ def _flat_places(places: Tensor, shape: Sequence[int], pads: Pads) -> Tensor:
     return flat + maps.reshape(shape[0], shape[1], *[1] * len(size)) * factor
 
 
-@operator("AveragePool")
+@operator("AveragePool", unless=lambda d: set(d.attribute("dilations", (1,))) != {1})
 def _avg_pool(d: Definition, x: Tensor) -> Result:
     kernel = d.attribute("kernel_shape")
-    strides, dilations, pads = window_of(d, x.shape[2:], kernel)
-    assert set(dilations) == {1}, "a dilated average pool runs by the fallback"
+    strides, _, pads = window_of(d, x.shape[2:], kernel)
     pool = _AVG_POOLS[len(kernel)]
     mean = pool(padded(x, pads), kernel, strides)
     if not any(width for pair in pads for width in pair):
