@@ -84,7 +84,17 @@ class Recipe(Section):
     precision: Literal["float32", "bfloat16", "float16"] | None = None
     """Of convolutions and matmuls; float16 needs a GPU. Weights and loss stay in float32."""
     channels_last: bool | None = None
-    """Lay images out as (N, H, W, C), which is faster on most GPUs."""
+    """Lay images out as (N, H, W, C), which is faster on most processors."""
+
+    @model_validator(mode="after")
+    def _short_recipe_exists(self) -> Recipe:
+        """Only CIFAR-10 has a short recipe."""
+        if self.short and self.dataset != "cifar10":
+            raise ValueError(
+                f"short is true, but {self.dataset} has no short recipe; add dataset: cifar10, or "
+                "leave short out"
+            )
+        return self
 
 
 class Labels(Section):

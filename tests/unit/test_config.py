@@ -141,6 +141,7 @@ def test_settings_cannot_be_changed_after_loading():
         ({"search": {"constraints": ["flops=<3"]}}, ["search.constraints.0", "flops=<3"]),
         ({"search": {"objectives": []}}, ["search.objectives", "at least 1"]),
         ({"splits": {"dev": 0.6, "test": 0.5}}, ["nothing to train on"]),
+        ({"front_training": {"recipe": {"short": True}}}, ["digits has no short recipe"]),
         ({"families": {"nb201": {}}}, ["names hiaml; add it to families"]),
         (
             {"families": {"nb201": {"skeleton": "full"}, "hiaml": {}, "two_path": {}}},
