@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,11 @@ class _Search:
         """Record the input as iteration 0."""
         graph, begun = self.graph, time.perf_counter()
         values = {"score": mutator.baseline(graph, stream(self.seed, 0, graph.hash))}
+        if not isfinite(values["score"]):
+            raise SearchError(
+                f"{graph!r} has no predicted score: none of its segments can be replaced by the "
+                f"operations of {self.settings.family!r}; name another family of operations."
+            )
         for count in self.goals.counts:
             values[count.name] = float(count.values([graph])[0])
         for objective in self.goals.costly:

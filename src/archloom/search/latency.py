@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from archloom.errors import GraphError
 from archloom.graph import Graph
 from archloom.predict.predictor import chunks
 from archloom.search.objectives import Costly, Figure
-from archloom.train.latency import Timing, measure_latency
+from archloom.train.latency import Timing, latency_rounds, reference_network
 from archloom.train.latency_table import FREE, LatencyTable, measure_table, read_table
 
 NAME, UNIT = "latency", "ms"
@@ -60,6 +63,19 @@ class LatencyHere(Costly):
         """Kind and timing; times themselves vary."""
         return f"{type(self).__name__} {sorted(asdict(self.timing).items())}"
 
+    def values(self, graphs: Sequence[Graph]) -> list[Figure]:
+        """Return latencies in ms; a graph that cannot be run has a reason instead."""
+        try:
+            return list(self._latencies(graphs))
+        except GraphError as error:
+            if len(graphs) == 1:
+                return [str(error)]
+            return [figure for graph in graphs for figure in self.values([graph])]
+
+    @abstractmethod
+    def _latencies(self, graphs: Sequence[Graph]) -> Sequence[Figure]:
+        """Return latencies in ms; raises ``GraphError`` if one of the graphs cannot be run."""
+
 
 @dataclass(eq=False)
 class EstimatedLatency(LatencyHere):
@@ -76,30 +92,31 @@ class EstimatedLatency(LatencyHere):
         source = f"sum of operators measured on this machine ({self.timing.words})"
         return super().describe() | {"source": source}
 
-    def values(self, graphs: Sequence[Graph]) -> list[Figure]:
-        """Return the sums in ms."""
+    def _latencies(self, graphs: Sequence[Graph]) -> Sequence[Figure]:
         if graphs:
             self.table = measure_table(graphs, self.timing, self.table)
-        return list(self.table.latencies(graphs))
+        return self.table.latencies(graphs)
 
 
 @dataclass(eq=False)
 class MeasuredLatency(LatencyHere):
-    """The median time of one inference, every graph measured by itself."""
+    """The time of one inference, every graph measured by itself.
+
+    yardstick   time of the reference network in ms when it was first measured; all times are stated
+                at that speed of the machine
+    """
+
+    yardstick: float = 0.0
 
     def describe(self) -> dict[str, Any]:
         """Return name, unit, direction and source."""
         source = f"measured on this machine ({self.timing.words})"
         return super().describe() | {"source": source}
 
-    def values(self, graphs: Sequence[Graph]) -> list[Figure]:
-        """Return the medians in ms; a graph that cannot be run has a reason instead."""
-        return [figure for part in chunks(graphs, _TOGETHER) for figure in self._measured(part)]
-
-    def _measured(self, graphs: Sequence[Graph]) -> list[Figure]:
-        try:
-            return [found.median for found in measure_latency(graphs, self.timing)]
-        except GraphError as error:
-            if len(graphs) == 1:
-                return [str(error)]
-            return [figure for graph in graphs for figure in self._measured([graph])]
+    def _latencies(self, graphs: Sequence[Graph]) -> Sequence[Figure]:
+        found: list[Figure] = []
+        for part in chunks(graphs, _TOGETHER):
+            rounds = latency_rounds([reference_network(), *part], self.timing)
+            self.yardstick = self.yardstick or float(np.median(rounds[:, 0]))
+            found += (self.yardstick * np.median(rounds[:, 1:] / rounds[:, :1], axis=0)).tolist()
+        return found

@@ -53,7 +53,7 @@ class Scoring(Protocol):
         """What tells this scoring from another one."""
 
     def baseline(self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]) -> float:
-        """Return the score of the input graph."""
+        """Return the score of the input graph, NaN where it has none."""
 
     def open(
         self, parent: Graph, order: NDArray[np.int32], regions: Sequence[Region]
@@ -71,7 +71,11 @@ class PscScoring:
         self.identity = predictor.digest
 
     def baseline(self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]) -> float:
-        """Return the mean prediction over ``regions`` as they are (AutoGO spec 5.2)."""
+        """Return the mean prediction over ``regions`` as they are (AutoGO spec 5.2), NaN without
+        any.
+        """
+        if not regions:
+            return float("nan")
         return float(np.mean(self._scorer(graph, order, regions).originals))
 
     def open(

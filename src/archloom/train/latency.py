@@ -17,8 +17,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.errors import ConfigError
-from archloom.graph import Graph, input_shapes
+from archloom.errors import ConfigError, GraphError
+from archloom.graph import Graph, GraphBuilder, input_shapes
+from archloom.graph.definition import TensorType
 
 Runtime = Literal["onnxruntime", "torch"]
 RUNTIMES: tuple[Runtime, ...] = ("onnxruntime", "torch")
@@ -131,6 +132,13 @@ def compare_latency(
     return found
 
 
+def reference_network() -> Graph:
+    """Return a convolution whose time, in the same rounds, tells how fast the machine is."""
+    builder = GraphBuilder("reference")
+    builder.conv(builder.input(28, 28, 64), 64)
+    return builder.build()
+
+
 def _seconds(run: Callable[[], Any], count: int) -> float:
     """Return the mean time of ``count`` runs."""
     begun = perf_counter()
@@ -147,18 +155,41 @@ def _runs_per_sample(run: Callable[[], Any], warm_up: int) -> int:
 
 
 def _runner(graph: Graph, timing: Timing) -> Callable[[], Any]:
-    """Return a function that runs ``graph`` once."""
-    rng = np.random.default_rng(0)
-    shapes = input_shapes(graph)[graph.sources].tolist()
-    inputs = [rng.standard_normal((1, c, h, w), dtype=np.float32) for h, w, c in shapes]
-    if timing.runtime == "torch":
-        return _torch_runner(graph, inputs)
-    return _onnx_runner(graph, inputs, timing.threads)
+    """Return a function that runs ``graph`` once, as it has been seen to do."""
+    inputs = [_input(graph, node) for node in graph.sources.tolist()]
+    try:
+        if timing.runtime == "torch":
+            run = _torch_runner(graph, inputs)
+        else:
+            run = _onnx_runner(graph, inputs, timing.threads)
+        run()
+    except GraphError:
+        raise
+    except Exception as error:  # runtimes raise classes of their own
+        raise GraphError(
+            f"{graph!r} does not run in {timing.runtime} ({error}): use the other runtime, or "
+            "leave it out."
+        ) from error
+    return run
 
 
-def _onnx_runner(
-    graph: Graph, inputs: Sequence[NDArray[np.float32]], threads: int
-) -> Callable[[], Any]:
+def _input(graph: Graph, node: int) -> NDArray[Any]:
+    """Return an input of a network at batch 1: normally distributed, zeros where it takes whole
+    numbers.
+    """
+    definition = graph.definition_of(node)
+    if definition is None:
+        height, width, channels = input_shapes(graph)[node].tolist()
+        type_of = TensorType("float32", (1, channels, height, width))
+    else:
+        type_of = definition.outputs[0]
+    shape, dtype = type_of.shape, type_of.dtype
+    if np.dtype(dtype).kind != "f":
+        return np.zeros(shape, dtype)
+    return np.random.default_rng(node).standard_normal(shape).astype(dtype)
+
+
+def _onnx_runner(graph: Graph, inputs: Sequence[NDArray[Any]], threads: int) -> Callable[[], Any]:
     import onnxruntime
 
     from archloom.io.onnx_export import to_onnx
@@ -174,7 +205,7 @@ def _onnx_runner(
     return lambda: session.run(None, feed)
 
 
-def _torch_runner(graph: Graph, inputs: Sequence[NDArray[np.float32]]) -> Callable[[], Any]:
+def _torch_runner(graph: Graph, inputs: Sequence[NDArray[Any]]) -> Callable[[], Any]:
     import torch
 
     from archloom.io.torch_module import to_torch

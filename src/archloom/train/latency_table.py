@@ -26,7 +26,7 @@ from archloom.errors import DataError, FormatError
 from archloom.graph import OPS, Graph, GraphBuilder, Padding, assemble, disjoint_union
 from archloom.graph.graph import NODE_FIELDS
 from archloom.io.files import read_json, write_text
-from archloom.train.latency import Timing, latency_rounds, measure_latency
+from archloom.train.latency import Timing, latency_rounds, measure_latency, reference_network
 
 FORMAT = "archloom-latency-table/1"
 CSV_COLUMNS = ["operator", "ms"]
@@ -124,7 +124,7 @@ def measure_table(
     keys = list(missing)
     for start in range(0, len(keys), _GROUP):
         group = keys[start : start + _GROUP]
-        rounds = latency_rounds([_reference_network(), *(missing[key] for key in group)], timing)
+        rounds = latency_rounds([reference_network(), *(missing[key] for key in group)], timing)
         ratios = np.median(rounds[:, 1:] / rounds[:, :1], axis=0)
         for key, ratio in zip(group, ratios.tolist(), strict=True):
             entries[key] = max(ratio * entries[REFERENCE] - entries[EMPTY], 0.0)
@@ -135,14 +135,8 @@ def _yardsticks(timing: Timing) -> dict[str, float]:
     """Return the entries that all others are measured against."""
     builder = GraphBuilder()
     builder.unary("identity", builder.input(1, 1, 1))
-    reference, empty = measure_latency([_reference_network(), builder.build()], timing)
+    reference, empty = measure_latency([reference_network(), builder.build()], timing)
     return {REFERENCE: reference.median, EMPTY: empty.median}
-
-
-def _reference_network() -> Graph:
-    builder = GraphBuilder()
-    builder.conv(builder.input(28, 28, 64), 64)
-    return builder.build()
 
 
 # --- keys ----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from archloom.search.mutation import validate
 from archloom.search.record import save_search
 from archloom.search.settings import SearchSettings
 from archloom.search.workers import stream
-from search_world import make_mutator
+from search_world import ConvCount, make_mutator
 
 
 def front(result):
@@ -119,6 +119,12 @@ def test_an_invalid_input_is_refused(mutator, network):
     broken = network.replace(resolution=network.resolution + 1)
     with pytest.raises(GraphError, match="node"):
         evolve(broken, mutator)
+
+
+def test_an_input_without_a_score_is_refused(network, monkeypatch):
+    monkeypatch.setattr(ConvCount, "baseline", lambda *_: float("nan"))
+    with pytest.raises(SearchError, match="none of its segments can be replaced"):
+        evolve(network, make_mutator())
 
 
 def test_children_that_break_a_rule_are_counted_by_reason(network):

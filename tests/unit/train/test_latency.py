@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from archloom.errors import ConfigError
-from archloom.graph import Graph, GraphBuilder
+from archloom.errors import ConfigError, GraphError
+from archloom.graph import OPS, Definition, Graph, GraphBuilder
+from archloom.graph.definition import OWN_DOMAIN, Operand, TensorType
 from archloom.train import latency
 from archloom.train.latency import RUNTIMES, Timing, compare_latency, measure_latency
 
@@ -75,3 +76,28 @@ def test_torch_gets_its_threads_back():
 def test_settings_out_of_range_are_refused(change, message):
     with pytest.raises(ConfigError, match=message):
         Timing(**change)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_network_that_does_not_run_is_named(runtime):
+    graph = network(1)
+    codes = np.where(graph.op == OPS.code("conv"), OPS.code("reserved1"), graph.op)
+    with pytest.raises(GraphError, match="1 convolutions"):
+        measure_latency([graph.replace(op=codes.astype(np.int16))], Timing(runtime, **QUICK))
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_inputs_that_are_no_maps_have_the_type_that_their_definition_states(runtime):
+    tokens = TensorType("int64", (1, 4))
+    given = Definition("Input", (), (tokens,), domain=OWN_DOMAIN)
+    ends = Definition("Output", (Operand(tokens),), (tokens,), domain=OWN_DOMAIN)
+    graph = Graph.from_arrays(
+        op=[OPS.code("input"), OPS.code("output")],
+        in_ptr=[0, 0, 1],
+        in_src=[0],
+        resolution=[[1, 1, 1, 1, 4, 4]] * 2,
+        definition=[0, 1],
+        definitions=[given, ends],
+    )
+    (found,) = measure_latency([graph], Timing(runtime, **QUICK))
+    assert found.median > 0
