@@ -281,6 +281,57 @@ def report_page() -> str:
     )
 
 
+def deployment() -> str:
+    """Return searches on networks for ImageNet-sized pictures: speed, weights, latency."""
+    large, found = figures("resnet50_search"), figures("latency_search")
+    agreement, fastest = found["agreement"], found["fastest"]
+    rows = [
+        ["one mutation round of one parent, s", large["round_seconds_median"]],
+        ["the same, published, s", large["paper_seconds"]],
+        [
+            "children per round",
+            f"{min(large['children_per_round'])} to {max(large['children_per_round'])}",
+        ],
+        [f"search of {large['search']['iterations']} iterations, s", large["search"]["seconds"]],
+        ["graphs scored in it", f"{large['search']['visited']:,}"],
+        ["parameters that the winner keeps", f"{100 * large['coverage']['winner']:.1f} %"],
+        ["least of the front", f"{100 * large['coverage']['least']:.1f} %"],
+    ]
+    first = found["front"][0]
+    timed = [
+        [
+            title,
+            f"{one['score']:.4f}",
+            f"{one['estimated_change_percent']:+.1f} %",
+            f"{one['measured_change_percent']:+.1f} %",
+        ]
+        for title, one in (
+            ("best score", first),
+            ("lowest latency", min(found["front"], key=lambda one: one["measured_change_percent"])),
+        )
+    ]
+    again = ", ".join(
+        f"{name} {fastest[name]['change_percent']:+.1f} % ({fastest[name]['own_ms']} ms, input "
+        f"{fastest[name]['input_ms']} ms)"
+        for name in ("onnxruntime", "torch")
+    )
+    return (
+        "## Networks of ImageNet size, one core\n\nPublished resnet50 (224 x 224), vocabulary and "
+        "PSC checkpoint, operations of generic_noDW.\n\n"
+        + table(["resnet50", "figure"], rows)
+        + "\n\nA ResNet-18 (224 x 224), objectives predicted score and latency (ONNX Runtime, one "
+        f"thread), target 15 % less: {found['visited']:,} graphs in {found['seconds']:.0f} s, for "
+        f"which {found['operators_measured']} operators were measured. Estimated and measured "
+        f"change of the {len(found['front'])} front members: rank correlation "
+        f"{agreement['spearman']:.2f}, median difference "
+        f"{agreement['median_difference_points']:.1f} points. Input score "
+        f"{found['input']['score']:.4f}.\n\n"
+        + table(["front member", "score", "latency, estimated", "latency, measured"], timed)
+        + f"\n\nThe fastest once more, 41 rounds: {again}. The input is "
+        f"{found['input']['range']}; whether a variant is as accurate has to be trained."
+    )
+
+
 def combined() -> str:
     """Return cost and content of the vocabulary and segments of five families."""
     found = figures("combined_segments")
@@ -389,7 +440,17 @@ def labels() -> str:
 
 def page() -> str:
     """Return the content of ``docs/results.md``."""
-    parts = (goldens, search, winners, score_order, predictors, five_runs, training, speed)
+    parts = (
+        goldens,
+        search,
+        deployment,
+        winners,
+        score_order,
+        predictors,
+        five_runs,
+        training,
+        speed,
+    )
     parts += (combined, families, report_page, labels)
     return "\n\n".join([HEAD.rstrip(), *(part() for part in parts)]) + "\n"
 
