@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from archloom.errors import GraphError
 from archloom.graph import OPS, Definition, Graph, Merge, window_pads
-from archloom.graph.definition import OWN_DOMAIN, Attribute, Literal, Operand, Weight
+from archloom.graph.definition import OWN_DOMAIN, Attribute, Literal, Operand, TensorType, Weight
 from archloom.io.files import replacing
 
 if TYPE_CHECKING:
@@ -164,6 +164,7 @@ class _Writer:
         self.values: dict[int, str] = {}
         self.flat: set[str] = set()  # tensors without H and W
         self.by_definition: set[str] = set()  # tensors of the rank that a definition states
+        self.foreign: list[Any] = []  # types that nobody could infer
 
     def write_all(self) -> None:
         """Emit all nodes in execution order."""
@@ -195,16 +196,19 @@ class _Writer:
         ]
         constants = [store(array, name) for name, array in self.constants.items()]
         title = self.graph.name or "archloom"
-        return helper.make_graph(self.nodes, title, inputs, outputs, constants)
+        return helper.make_graph(
+            self.nodes, title, inputs, outputs, constants, value_info=self.foreign
+        )
 
     def _end(self, node: int, side: int) -> tuple[int, list[Any]]:
         """Return element type and shape of the input (``side`` 0) or output (1) at ``node``."""
-        from onnx import TensorProto, helper
+        from onnx import TensorProto
 
         definition = self.graph.definition_of(node)
         if definition is not None:
-            one = definition.operands[0].type if side else definition.outputs[0]
-            return helper.np_dtype_to_tensor_dtype(np.dtype(one.dtype)), [BATCH, *one.shape[1:]]
+            return _element_and_shape(
+                definition.operands[0].type if side else definition.outputs[0]
+            )
         height, width, channels = self.graph.resolution[node, side::2].tolist()
         size = [] if side and (height, width) == (1, 1) else [height, width]
         return TensorProto.FLOAT, [BATCH, channels, *size]
@@ -244,6 +248,9 @@ class _Writer:
                 case None:
                     inputs.append("")
         outputs = [name, *(f"{name}/{i}" for i in range(1, len(definition.outputs)))]
+        if definition.domain:
+            ends = zip(outputs, definition.outputs, strict=True)
+            self.foreign += [_value_info(*end) for end in ends]
         attributes = {key: attribute_value(value) for key, value in definition.attributes}
         self.nodes.append(
             helper.make_node(
@@ -457,6 +464,19 @@ class _Writer:
         maps = self.graph.resolution[node, [1, 3]].tolist() != [1, 1]
         keep = maps or value in self.flat
         self._emit("Identity" if keep else "Flatten", [value], name)
+
+
+def _element_and_shape(one: TensorType) -> tuple[int, list[Any]]:
+    """Return ONNX's element type and a shape with a free batch."""
+    from onnx import helper
+
+    return helper.np_dtype_to_tensor_dtype(np.dtype(one.dtype)), [BATCH, *one.shape[1:]]
+
+
+def _value_info(name: str, one: TensorType) -> Any:
+    from onnx import helper
+
+    return helper.make_tensor_value_info(name, *_element_and_shape(one))
 
 
 def attribute_value(value: Attribute) -> Any:

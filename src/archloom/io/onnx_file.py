@@ -49,6 +49,7 @@ def _complete(content: bytes, folder: Path) -> ModelProto:
     """Return the model in ``content`` with all tensors inline and without functions."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from onnx.inliner import inline_local_functions
 
     model = onnx.ModelProto()
     try:
@@ -67,7 +68,7 @@ def _complete(content: bytes, folder: Path) -> ModelProto:
             _take_external(tensor, folder)
     model.ir_version = max(model.ir_version, 10)
     if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
+        model = inline_local_functions(model)
     for domain in model.opset_import:
         if domain.domain == "ai.onnx":
             domain.domain = ""
