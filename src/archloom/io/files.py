@@ -73,6 +73,23 @@ def naming(where: str | Path) -> Iterator[None]:
         raise type(error)(f"{where}: {error}") from error
 
 
+@contextmanager
+def understanding(path: str | Path) -> Iterator[None]:
+    """Name ``path`` in errors of the block, and take whatever else goes wrong in it for damage of a
+    model; only an ``ArchloomError`` comes out.
+    """
+    with naming(path):
+        try:
+            yield
+        except ArchloomError:
+            raise
+        except Exception as error:  # a damaged model may break any assumption
+            raise FormatError(
+                f"the model cannot be understood ({type(error).__name__}: {error}): it is damaged, "
+                "or holds a form that archloom does not know, check it with the tool it comes from."
+            ) from error
+
+
 def read_json(path: str | Path) -> Any:
     """Return the JSON document at ``path``; raises ``FormatError`` when it is truncated or no
     JSON.

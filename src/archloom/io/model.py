@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor
 
-from archloom.errors import ArchloomError, FormatError
+from archloom.errors import FormatError
 from archloom.graph import Graph, check
-from archloom.io.files import naming, reading
+from archloom.io.files import reading, understanding
 from archloom.io.import_nodes import NodeWriter
 from archloom.io.import_rewrite import Rewriter
 from archloom.io.import_values import Values
@@ -53,26 +52,11 @@ def read_model(path: str | Path, input_shape: InputShape | None = None) -> Model
         from archloom.io.tensorflow_import import network_of_nodes, read_nodes
 
         nodes = read_nodes(path)
-        with _understanding(path):
+        with understanding(path):
             return to_model(network_of_nodes(nodes, input_shape, name=Path(path).stem))
     content = load(path)
-    with _understanding(path):
+    with understanding(path):
         return to_model(network_of(content, input_shape, name=Path(path).stem))
-
-
-@contextmanager
-def _understanding(path: str | Path) -> Iterator[None]:
-    """Name ``path`` in errors, and take whatever else goes wrong in the block for damage."""
-    with naming(path):
-        try:
-            yield
-        except ArchloomError:
-            raise
-        except Exception as error:  # a damaged model may break any assumption
-            raise FormatError(
-                f"the model cannot be understood ({type(error).__name__}: {error}): it is damaged, "
-                "or holds a form that archloom does not know, check it with onnx.checker."
-            ) from error
 
 
 def to_model(network: Network) -> Model:

@@ -14,7 +14,7 @@ import numpy as np
 
 from archloom.errors import DataError, FormatError
 from archloom.graph.definition import OPSET
-from archloom.io.files import naming, reading
+from archloom.io.files import reading, understanding
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
@@ -36,7 +36,7 @@ def load(path: str | Path) -> ModelProto:
     with reading(path):
         size = Path(path).stat().st_size
         content = Path(path).read_bytes() if size <= LARGEST_FILE else b""
-    with naming(path):
+    with understanding(path):
         if size > LARGEST_FILE:
             raise FormatError(
                 f"{size:,} bytes are more than the 2 GiB that a protobuf can have: export the "
