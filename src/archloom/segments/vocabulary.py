@@ -55,8 +55,8 @@ class Vocabulary:
         return {label: position + 1 for position, label in enumerate(self.labels)}
 
     @cached_property
-    def _symbol_of_key(self) -> dict[int, int]:
-        """Symbol by label key, 0 for an unknown label, of the keys met so far: spares spelling."""
+    def _by_key(self) -> dict[int, int | str]:
+        """By label key met so far: its symbol, or the label itself where it is unknown."""
         return {}
 
     @cached_property
@@ -77,35 +77,43 @@ class Vocabulary:
         ``graph`` may be a disjoint union.
         """
         keys = label_keys(graph, self.encoding)
-        distinct, node, inverse = np.unique(keys, return_index=True, return_inverse=True)
-        known, symbols = self._symbol_of_key, []
-        for key, example in zip(distinct.tolist(), node.tolist(), strict=True):
-            symbol = known.get(key)
-            if symbol is None:
-                symbol = self.symbol_of.get(label_text(graph, example, self.encoding), 0)
-                known[key] = symbol
-            symbols.append(symbol)
-        return np.array(symbols, dtype=np.int32)[inverse]
+        distinct, nodes, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        found = self._look_up(graph, distinct.tolist(), nodes.tolist())
+        known = [symbol if isinstance(symbol, int) else 0 for symbol in found]
+        return np.array(known, dtype=np.int32)[inverse]
 
     def encode(self, graph: Graph, order: NDArray[np.int32] | None = None) -> list[int]:
         """Return the symbols of ``graph`` in AutoGO node ``order`` (computed when left out).
 
         Unknown labels are -1, -2, ... in order of first appearance in this graph.
         """
-        order = autogo_order(graph) if order is None else order
-        symbols = self.symbols(graph)[order].tolist()
         unknown: dict[str, int] = {}
-        for position, symbol in enumerate(symbols):
-            if not symbol:
-                label = label_text(graph, int(order[position]), self.encoding)
-                symbols[position] = unknown.setdefault(label, -len(unknown) - 1)
-        return symbols
+        return [
+            found if isinstance(found, int) else unknown.setdefault(found, -len(unknown) - 1)
+            for found in self._in_order(graph, order)
+        ]
 
     def unknown_labels(self, graph: Graph) -> list[str]:
         """Return the labels of ``graph`` that have no symbol, in order of first appearance."""
-        symbols, order = self.symbols(graph), autogo_order(graph)
-        unknown = order[symbols[order] == 0].tolist()
-        return list(dict.fromkeys(label_text(graph, node, self.encoding) for node in unknown))
+        labels = (found for found in self._in_order(graph) if isinstance(found, str))
+        return list(dict.fromkeys(labels))
+
+    def _in_order(self, graph: Graph, order: NDArray[np.int32] | None = None) -> list[int | str]:
+        """Return the symbol, or else the label, of every node in AutoGO order."""
+        order = autogo_order(graph) if order is None else order
+        keys = label_keys(graph, self.encoding)[order]
+        return self._look_up(graph, keys.tolist(), order.tolist())
+
+    def _look_up(self, graph: Graph, keys: list[int], nodes: list[int]) -> list[int | str]:
+        """Return the symbol, or else the label, of ``nodes`` with these label keys."""
+        by_key, result = self._by_key, []
+        for key, node in zip(keys, nodes, strict=True):
+            found = by_key.get(key)
+            if found is None:
+                label = label_text(graph, node, self.encoding)
+                found = by_key[key] = self.symbol_of.get(label, label)
+            result.append(found)
+        return result
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that ``save`` writes."""
