@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from archloom.io.torch_module import to_torch
+
 EPSILON = 1e-3
 
 
@@ -107,3 +109,14 @@ def copy_weights(model, module, x):
             tensors[f"{node}.mean"] = layer.running_mean
             tensors[f"{node}.var"] = layer.running_var
     module.load(tensors)
+
+
+def assert_same_outputs(model, graph, training, tolerance=1e-9):
+    """A plain ``model`` and ``graph``, with the same random weights, compute the same."""
+    randomise(model.double())
+    module = to_torch(graph).double().train(training)
+    height, _, width, _, channels, _ = graph.resolution[graph.sources[0]].tolist()
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(3, channels, height, width, generator=generator, dtype=torch.float64)
+    copy_weights(model.eval(), module, x)
+    torch.testing.assert_close(module(x), model.train(training)(x), rtol=tolerance, atol=tolerance)

@@ -4,17 +4,15 @@ from itertools import islice
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archloom.errors import GraphError
 from archloom.graph import check, flops, parameters
 from archloom.io import read
-from archloom.io.torch_module import to_torch
 from archloom.spaces import inception
 from reference_models.inception import network
-from reference_models.layers import copy_weights, randomise
+from reference_models.layers import assert_same_outputs
 
 LONG = "+".join(
     [
@@ -146,13 +144,8 @@ def read_stages(architecture, factor):
 def compare(architecture, skeleton, variant, training):
     graph = inception.build(architecture, skeleton, variant)
     check(graph)
-    height, width, channels = skeleton.shape
+    channels = skeleton.shape[2]
     stages = read_stages(architecture, inception.FULL.stem // skeleton.stem)
     on_branches = variant == "benchmark"
     model = network(stages, channels, skeleton.stem, skeleton.widths, skeleton.head, on_branches)
-    randomise(model.double())
-    module = to_torch(graph).double().train(training)
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn(3, channels, height, width, generator=generator, dtype=torch.float64)
-    copy_weights(model.eval(), module, x)
-    torch.testing.assert_close(module(x), model.train(training)(x), rtol=1e-9, atol=1e-9)
+    assert_same_outputs(model, graph, training)
