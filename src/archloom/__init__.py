@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         parameters,
     )
     from archloom.graph.memory import peak_activations
-    from archloom.io import read, read_graph, write
+    from archloom.io import read, read_graph, read_model, write
     from archloom.io.drawing import draw, draw_changes
     from archloom.io.torch_import import from_torch
     from archloom.io.torch_module import to_torch
@@ -65,6 +65,7 @@ _HOMES = {
     "peak_activations": "graph.memory",
     "read": "io",
     "read_graph": "io",
+    "read_model": "io",
     "to_torch": "io.torch_module",
     "transfer": "search.transfer",
     "write": "io",
@@ -95,6 +96,7 @@ __all__ = [
     "peak_activations",
     "read",
     "read_graph",
+    "read_model",
     "to_torch",
     "transfer",
     "write",

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 import archloom as al
 from archloom.errors import ArchloomError, DataError, FormatError
 from archloom.io import read_model
+from archloom.io.tensorflow import RULES
 from archloom.spaces import hiaml, nb101
 from tensorflow_graphs import GraphDef, Shape, Type, graph_def_of
 
@@ -434,3 +435,9 @@ def test_damaged_files_end_with_an_error(tmp_path):
                 read_model(path)
             except ArchloomError:
                 continue
+
+
+def test_the_page_names_every_operator(project):
+    page = (project / "docs" / "import.md").read_text()
+    named = page.partition("## From TensorFlow")[2]
+    assert [name for name in RULES if f"`{name}`" not in named] == []

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import archloom as al
 from archloom.errors import FormatError, GraphError
 from archloom.io import read_model
+from archloom.io.aten import RULES
 from import_suite.convolutional import CASES
 
 MAP, TOKENS = (4, 8, 8), (6, 8)
@@ -106,6 +107,7 @@ OPERATORS = {
             F.pad(x, (1, 1, 1, 1), "circular"),
             F.interpolate(x, size=(5, 11)),
             F.interpolate(x, scale_factor=1.3),
+            F.interpolate(x, size=(5, 12), mode="nearest-exact"),
             F.interpolate(x, scale_factor=2, mode="bilinear"),
             F.interpolate(x, size=(5, 11), mode="bilinear", align_corners=True),
             F.interpolate(x, size=(16, 12), mode="bicubic"),
@@ -417,3 +419,9 @@ def test_examples_that_cannot_be_used_are_refused():
         al.from_torch(Written(lambda x: x.reshape(2, -1)), torch.zeros(2, 4, 8, 8))
     with pytest.raises(FormatError, match="meta device"):
         al.from_torch(small().to("meta"), torch.zeros(1, 3, 8, 8))
+
+
+def test_the_page_names_every_operator(project):
+    page = (project / "docs" / "import.md").read_text()
+    named = page.partition("## From PyTorch")[2].partition("## From TensorFlow")[0]
+    assert [name for name in RULES if f"`{name}`" not in named] == []

@@ -252,7 +252,6 @@ for _name, _rule in {
     "subtract": _arithmetic("Sub"),
     "maximum": _arithmetic("Max"),
     "minimum": _arithmetic("Min"),
-    "bitwise_left_shift": _arithmetic("BitShift"),
 }.items():
     rule(_name)(_rule)
 

@@ -299,6 +299,18 @@ def nearest(t: Translator, call: Call) -> str:
     )
 
 
+@rule("_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d")
+def nearest_of_centres(t: Translator, call: Call) -> str:
+    """Resize by repetition; the source index is that of the nearest centre."""
+    return _resize(
+        t,
+        call,
+        mode="nearest",
+        nearest_mode="round_prefer_ceil",
+        coordinate_transformation_mode="half_pixel",
+    )
+
+
 @rule("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d")
 def linear(t: Translator, call: Call) -> str:
     """Resize by linear interpolation."""

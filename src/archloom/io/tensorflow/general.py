@@ -455,7 +455,7 @@ def strided_slice(t: Translator, node: Node) -> Result:
 _MASKS = ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
 
 
-@rule("GatherV2", "Gather", "ResourceGather")
+@rule("GatherV2", "Gather")
 def gather(t: Translator, node: Node) -> Result:
     """Gather along one axis."""
     value, index = t.value(node), t.value(node, 1)
