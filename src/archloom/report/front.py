@@ -8,12 +8,14 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archloom.graph import Graph
 from archloom.io import write
 from archloom.io.drawing import draw_changes
 from archloom.io.files import write_text
 from archloom.search.constraints import relative_change
 from archloom.search.record import save_search
 from archloom.search.result import SearchResult
+from archloom.search.transfer import Transfer, transfer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,30 +30,34 @@ def write_front(
     member rank_N.json, rank_N.onnx and rank_N_changes.svg.
 
     weights   of the input, by node id: members take over what fits. Then there is also
-              rank_N.weights.safetensors with a card, and the coverage, the share of the trainable
-              parameters taken over, stands in front.csv and on the card. Without them the ONNX
-              files hold untrained weights and the list is empty.
+              rank_N.weights.safetensors with a card, and the coverage (the share of the trainable
+              parameters taken over) stands in front.csv, in stats.json and on the card. Without
+              them the ONNX files hold untrained weights and the list is empty.
     """
     home = Path(folder)
-    save_search(result, home / "front.parquet", home / "visited.parquet", home / "stats.json")
-    coverages: list[float] = []
+    coverages = []
     for rank, member in enumerate(result.members, start=1):
-        stem = home / f"rank_{rank}"
         graph = member.graph.replace(name=f"{result.graph.name}-rank-{rank}")
-        write(graph, stem.with_suffix(".json"))
-        tensors = None
-        if weights is not None:
-            from archloom.io.weights import write_weights
-            from archloom.search.transfer import transfer
-
-            found = transfer(weights, graph)
-            tensors, facts = found.weights, {"coverage": found.coverage, "from": result.graph.hash}
-            write_weights(stem.with_suffix(".weights.safetensors"), tensors, graph, facts)
-            coverages.append(found.coverage)
-        write(graph, stem.with_suffix(".onnx"), tensors)
-        draw_changes(result.graph, graph, home / f"rank_{rank}_changes.svg")
+        found = None if weights is None else transfer(weights, graph)
+        coverages += [found.coverage] if found else []
+        _write_member(result.graph, graph, found, home / f"rank_{rank}")
+    front, visited, stats = (home / f for f in ("front.parquet", "visited.parquet", "stats.json"))
+    save_search(result, front, visited, stats, coverages)
     write_text(home / "front.csv", _table(result, coverages))
     return coverages
+
+
+def _write_member(parent: Graph, graph: Graph, inherited: Transfer | None, stem: Path) -> None:
+    """Write the files of one member, whose names begin with ``stem``."""
+    write(graph, stem.with_suffix(".json"))
+    write(graph, stem.with_suffix(".onnx"), inherited.weights if inherited else None)
+    draw_changes(parent, graph, stem.with_name(f"{stem.name}_changes.svg"))
+    if inherited:
+        from archloom.io.weights import write_weights
+
+        facts = {"coverage": inherited.coverage, "from": parent.hash}
+        path = stem.with_suffix(".weights.safetensors")
+        write_weights(path, inherited.weights, graph, facts)
 
 
 def _table(result: SearchResult, coverages: list[float]) -> str:

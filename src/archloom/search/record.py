@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,18 @@ STATS_FORMAT = "archloom-search-stats/2"
 
 
 def save_search(
-    result: SearchResult, front: str | Path, visited: str | Path, stats: str | Path
+    result: SearchResult,
+    front: str | Path,
+    visited: str | Path,
+    stats: str | Path,
+    coverages: Sequence[float] = (),
 ) -> None:
     """Write a search result.
 
     front     graph store of the members, best score first, named ``<input>-rank-1``, ...
     visited   table of all scored graphs, see ``archloom.search.archive.visited_schema``
     stats     JSON: the front's figures (``front_document``) and the search's statistics
+    coverages of the members, where they took over weights (``archloom.search.transfer``)
     """
     named = (
         member.graph.replace(name=f"{result.graph.name}-rank-{rank}")
@@ -35,11 +41,11 @@ def save_search(
     write_store(named, front)
     with replacing(visited) as temporary:
         pq.write_table(result.visited, temporary, compression="zstd")
-    document = {**stats_document(result), "front": front_document(result)}
+    document = {**stats_document(result), "front": front_document(result, coverages)}
     write_text(stats, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
-def front_document(result: SearchResult) -> dict[str, Any]:
+def front_document(result: SearchResult, coverages: Sequence[float] = ()) -> dict[str, Any]:
     """Return the figures of the front and of the input as JSON values.
 
     ``values`` of the input and of each member hold every figure by name; ``objectives`` name those
@@ -58,7 +64,8 @@ def front_document(result: SearchResult) -> dict[str, Any]:
             "range": _range_entry(result.place),
         },
         "members": [
-            _entry(result, rank, member) for rank, member in enumerate(result.members, start=1)
+            _entry(result, rank, member) | ({"coverage": coverages[rank - 1]} if coverages else {})
+            for rank, member in enumerate(result.members, start=1)
         ],
     }
 

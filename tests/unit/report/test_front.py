@@ -1,6 +1,7 @@
 """The front as files: graphs, pictures, table, and weights taken over from the input."""
 
 import csv
+import json
 from dataclasses import replace
 
 import onnxruntime
@@ -62,6 +63,8 @@ def test_the_table_holds_figures_changes_measurements_and_coverage(result, tmp_p
         assert float(row["measured_change_percent"]) == member.latency.change
         assert float(row["latency"]) == member.values["latency"]
         assert float(row["coverage"]) == coverage
+    entries = json.loads((tmp_path / "stats.json").read_text())["front"]["members"]
+    assert [entry["coverage"] for entry in entries] == coverages
 
 
 def test_without_weights_there_is_no_coverage(result, tmp_path):
