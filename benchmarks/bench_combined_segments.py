@@ -29,8 +29,6 @@ import numpy as np  # noqa: E402
 from recording import RESULTS, record  # noqa: E402
 
 from archloom.data import registry  # noqa: E402
-from archloom.graph import OPS  # noqa: E402
-from archloom.graph.graph import assemble  # noqa: E402
 from archloom.io.palette import BLUE, GREY  # noqa: E402
 from archloom.io.store import GraphStore, write_store  # noqa: E402
 from archloom.segments import (  # noqa: E402
@@ -44,6 +42,7 @@ from archloom.segments import (  # noqa: E402
 )
 from archloom.segments.statistics import statistics  # noqa: E402
 from archloom.spaces import FAMILIES  # noqa: E402
+from archloom.spaces.caches import NO_NODES, in_cache_form  # noqa: E402
 from archloom.views.labels import Encoding  # noqa: E402
 
 NETWORKS = {"hiaml": 4629, "inception": 580, "nb101": 5000, "nb201": 4096, "two_path": 6900}
@@ -55,9 +54,6 @@ PAPER_INSTANCES = {
     "two_path": 193_100,
 }
 """Table 7 of the paper."""
-
-NOT_IN_CACHES = {"nb101": "slice", "nb201": "identity"}
-"""Operations of our graphs that are no nodes in the reference's caches."""
 
 SHORT = {"fusedbatchnorm": "bn", "conv2d": "conv"}
 
@@ -85,35 +81,9 @@ def generate(family, count, path):
     write_store(space.sample(count, 0, space.FULL, "upstream"), path)
 
 
-def write_as_in_caches(source, path, operation):
-    """Write the networks of a store without the nodes that the reference's caches do not have."""
-    write_store((without(graph, operation) for graph in GraphStore(source)), path)
-
-
-def without(graph, operation):
-    """Return ``graph`` with the nodes of ``operation`` bridged, but for the identity of dropout.
-
-    Then two equal edges become one, and a sum or concat with a single operand is bridged too.
-    """
-    mean, gone = OPS.code("mean"), graph.op == OPS.code(operation)
-    merges = [OPS.code("add"), OPS.code("concat")]
-    reads, kept = {}, []
-    for node in graph.order.tolist():
-        parents = graph.predecessors(node).tolist()
-        behind_mean = bool(parents) and graph.op[parents[0]] == mean
-        sources = list(dict.fromkeys(chain.from_iterable(reads[p] for p in parents)))
-        bridged = gone[node] and not behind_mean
-        if bridged or (graph.op[node] in merges and len(sources) == 1):
-            reads[node] = sources
-        else:
-            reads[node] = [node]
-            kept.append((node, sources))
-    kept.sort()
-    position = {node: index for index, (node, _) in enumerate(kept)}
-    edges = [(position[s], position[node]) for node, sources in kept for s in sources]
-    source, target = np.array(edges).T
-    nodes = graph.take([node for node, _ in kept])
-    return assemble(nodes, source, target, name=graph.name, family=graph.family)
+def write_in_cache_form(source, path):
+    """Write the networks of a store in the form of the reference's caches."""
+    write_store(map(in_cache_form, GraphStore(source)), path)
 
 
 def mine(stores, sorted_neighbours, folder):
@@ -253,9 +223,9 @@ def main():
             count = max(1, round(options.share * count))
             generated[family], _ = apart(generate, family, count, stores[family])
         as_in_caches = dict(stores)
-        for family, operation in NOT_IN_CACHES.items():
+        for family in NO_NODES:
             as_in_caches[family] = folder / f"{family}.caches.parquet"
-            apart(write_as_in_caches, stores[family], as_in_caches[family], operation)
+            apart(write_in_cache_form, stores[family], as_in_caches[family])
         figures = {
             "networks": {family: len(GraphStore(path)) for family, path in stores.items()},
             "nodes": sum(graph.n_nodes for p in stores.values() for graph in GraphStore(p)),
