@@ -1,5 +1,7 @@
 """ONNX operators in PyTorch, against the cases of the standard."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from archloom.io.onnx_import import _Reader
 from archloom.io.onnx_ops import function_of, output_types
 from archloom.io.onnx_ops.table import OPERATORS
 
+DOCS = Path(__file__).parents[3] / "docs"
 MAP = TensorType("float32", (1, 4, 6, 6))
 DIFFERENT = {
     "test_resize_downsample_scales_linear_align_corners",  # a fractional size, as no runtime has it
@@ -148,3 +151,9 @@ def test_resize_is_differentiable_and_agrees_with_interpolation(mode):
     )
     found.sum().backward()
     assert x.grad is not None and x.grad.abs().sum() > 0
+
+
+def test_the_page_lists_every_operator():
+    page = (DOCS / "import.md").read_text(encoding="utf-8")
+    names = [name for domain, name in OPERATORS if not domain]
+    assert [name for name in names if f"`{name}`" not in page] == []
