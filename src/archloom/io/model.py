@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -57,6 +57,12 @@ def read_model(path: str | Path, input_shape: InputShape | None = None) -> Model
     content = load(path)
     with understanding(path):
         return to_model(network_of(content, input_shape, name=Path(path).stem))
+
+
+def with_origins(model: Model, names: Container[str]) -> Model:
+    """Return ``model`` with the origins that are among ``names``: others were made on the way."""
+    kept = {key: name for key, name in model.origins.items() if name in names}
+    return replace(model, origins=kept)
 
 
 def to_model(network: Network) -> Model:

@@ -64,7 +64,7 @@ def _translated(t: Translator, needed: list[Node], ends: list[str], name: str) -
         values = found if isinstance(found, tuple) and not isinstance(found, Value) else (found,)
         for position, value in enumerate(values):
             if isinstance(value, Value):
-                output = f"{end}:{position}" if position else f"{end}:output"
+                output = f"{end}:{position}" if position else end
                 is_map = len(value.order) == 4 and t.maps
                 stored = t.ordered(value, CHANNELS_LAST) if is_map else t.plain(value)
                 t.operations.append(Operation("Identity", (stored,), (output,), name=end))

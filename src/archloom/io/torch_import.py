@@ -35,7 +35,7 @@ from archloom.io.aten.translator import (
     mutated,
     operator_name,
 )
-from archloom.io.model import Model, to_model
+from archloom.io.model import Model, to_model, with_origins
 from archloom.io.operations import Network, Operation
 
 Example = Tensor | Sequence[Any] | Mapping[str, Any]
@@ -61,7 +61,8 @@ def from_torch(module: nn.Module, example: Example, *, name: str = "") -> Model:
         source = _plain(quiet)
         positional, named = pytree.tree_map_only(Tensor, _as_plain, (positional, named))
         network = _network(source, positional, named, name or type(module).__name__)
-    return to_model(network)
+        own = {*source.state_dict(), *(key for key, _ in source.named_buffers())}
+    return with_origins(to_model(network), own)
 
 
 # --- the example and the module ------------------------------------------------------------------

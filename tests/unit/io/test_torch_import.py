@@ -221,7 +221,6 @@ def test_operators_compute_the_same_for_every_batch(name):
 
 
 TOKEN_NETWORKS = {
-    "encoder": nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
     "lstm": Written(
         lambda x, lstm: lstm(x), nn.LSTM(8, 3, 2, batch_first=True, bidirectional=True)
     ),
@@ -285,6 +284,12 @@ def test_weights_are_traced_to_parameters():
     for key, name in model.origins.items():
         torch.testing.assert_close(model.weights[key], named[name], atol=0, rtol=0)
         assert model.weights[key].data_ptr() != named[name].data_ptr()
+
+
+def test_weights_made_on_the_way_have_no_origin():
+    model = assert_same(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), TOKENS)
+    named = dict(nn.TransformerEncoderLayer(8, 2, 16).state_dict())
+    assert "norm1.weight" in set(model.origins.values()) <= named.keys()
 
 
 def test_the_module_stays_as_it_was():

@@ -222,7 +222,7 @@ def bias_add(t: Translator, node: Node) -> Result:
     channel = 1 if node.attributes.get("data_format") == "NCHW" else len(value.order) - 1
     shape = [1] * len(value.order)
     shape[value.order[channel]] = -1
-    name = t.add_constant(bias.reshape(shape).contiguous(), f"{node.name}/bias")
+    name = t.add_constant(bias.reshape(shape).contiguous())
     return Value(t.emit("Add", value.name, name), value.order)
 
 

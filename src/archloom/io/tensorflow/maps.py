@@ -86,7 +86,7 @@ def _conv(t: Translator, node: Node, weight: torch.Tensor, per_group: int) -> Re
     result = t.emit(
         "Conv",
         name,
-        t.add_constant(weight, f"{node.name}/weight"),
+        t.add_constant(weight),
         kernel_shape=kernel,
         strides=_spatial(node, "strides"),
         dilations=dilation,
@@ -167,7 +167,7 @@ def transposed_convolution(t: Translator, node: Node) -> Result:
     result = t.emit(
         "ConvTranspose",
         name,
-        t.add_constant(weight, f"{node.name}/weight"),
+        t.add_constant(weight),
         kernel_shape=tuple(int(size) for size in weight.shape[2:]),
         strides=strides,
         pads=(pads[0][0], pads[1][0], pads[0][1], pads[1][1]),
@@ -197,7 +197,7 @@ def batch_norm(t: Translator, node: Node) -> Result:
         )
     name, order = _map(t, node)
     parts = [
-        t.add_constant(t.constant(node, position).contiguous(), f"{node.name}/{part}")
+        t.add_constant(t.constant(node, position).contiguous())
         for position, part in enumerate(("scale", "offset", "mean", "variance"), start=1)
     ]
     epsilon = float(node.attributes.get("epsilon") or 1e-4)

@@ -5,13 +5,13 @@ Only the fields that a frozen graph needs are described; protobuf skips all othe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -66,6 +66,7 @@ _VALUES = {
     "uint64": "uint64_val",
 }
 _LARGEST_FILE = 2**31 - 1
+_LARGEST_FILLED = 1 << 26  # elements of a constant of which the file lists a few
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,12 @@ def _tensor(proto: Any, where: str) -> Tensor | None:
     if name is None:
         return None
     shape = _shape(proto.tensor_shape) or ()
-    size = int(np.prod(shape, dtype=np.int64)) if shape else 1
+    size = math.prod(shape)
+    if size > _LARGEST_FILLED and not proto.tensor_content:
+        raise FormatError(
+            f"node {where!r}: a constant of {size:,} elements that are not in the file: it is "
+            "damaged, get it again."
+        )
     if proto.tensor_content:
         flat = _from_bytes(proto.tensor_content, name)
     else:
@@ -257,6 +263,6 @@ def _from_values(given: Sequence[Any], name: str, size: int) -> Tensor:
     else:
         flat = torch.tensor(list(given), dtype=wanted)
     if not len(flat):
-        return torch.zeros(min(size, 1 << 28), dtype=wanted)
-    missing = min(size, 1 << 28) - len(flat)
+        return torch.zeros(max(size, 0), dtype=wanted)
+    missing = size - len(flat)
     return torch.cat([flat, flat[-1:].expand(missing)]) if missing > 0 else flat

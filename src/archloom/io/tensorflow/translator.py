@@ -22,6 +22,9 @@ from archloom.io.tensorflow.messages import Node, dtype_name
 CHANNELS_LAST = (0, 2, 3, 1)
 """Order of a map that is stored as NCHW where TensorFlow has NHWC."""
 
+DERIVED = "#"
+"""Between the name of a node and what was made of it; TensorFlow has no such names."""
+
 
 class Value(NamedTuple):
     """A tensor: its name, and where each of TensorFlow's axes is in it."""
@@ -220,11 +223,11 @@ class Translator:
 
     def _fresh(self) -> str:
         self._count += 1
-        return f"{self._node.name}/{self._count}" if self._count > 1 else self._node.name
+        return f"{self._node.name}{DERIVED}{self._count}"
 
     def add_constant(self, tensor: Tensor, name: str = "") -> str:
         """Add a constant and return its name."""
-        name = name or f"{self._node.name}/constant{len(self.constants)}"
+        name = name or f"{self._node.name}{DERIVED}constant{len(self.constants)}"
         self.constants[name] = tensor
         self._known.of[name] = constant_value(tensor)
         return name
