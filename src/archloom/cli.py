@@ -33,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Rank, improve, shrink and initialise neural networks through their compute graphs.",
 )
+_UNLIMITED = 1_000_000  # rounds, where another budget ends a search
 out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 
 File = Annotated[
@@ -206,7 +207,12 @@ def optimise(
     unit: Annotated[
         Literal["segment", "op"], typer.Option(help="What one mutation replaces.")
     ] = "segment",
-    iterations: Annotated[int, typer.Option(help="Rounds of mutation.")] = 5,
+    iterations: Annotated[
+        int | None,
+        typer.Option(
+            help="Rounds of mutation; default 5, or as many as --minutes or --max-visited permit."
+        ),
+    ] = None,
     top_k: Annotated[int, typer.Option(help="Parents per round.")] = 10,
     objective: Annotated[
         list[str],
@@ -222,7 +228,10 @@ def optimise(
             "score>0% holds, and flops<10% if FLOPs are an objective, unless you limit them."
         ),
     ] = [],  # noqa: B006
-    minutes: Annotated[float | None, typer.Option(help="Stop after this time.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Stop after this time, not counting the last measurement of latency."),
+    ] = None,
     max_visited: Annotated[
         int | None, typer.Option(help="Stop after this many scored graphs.")
     ] = None,
@@ -255,7 +264,7 @@ def optimise(
     settings = SearchSettings(
         unit=unit,
         family=family or graph.family,
-        iterations=iterations,
+        iterations=iterations or (_UNLIMITED if minutes or max_visited else 5),
         top_k=top_k,
         objectives=tuple(objective),
         constraints=tuple(constraint),
@@ -423,7 +432,7 @@ def _progress_bar() -> Iterator[Callable[[int, int, int, int], None]]:
         task = bar.add_task("search", total=1, round="1")
 
         def advance(iteration: int, iterations: int, done: int, parents: int) -> None:
-            words = f"{iteration}/{iterations}"
+            words = f"{iteration}/{iterations}" if iterations < _UNLIMITED else str(iteration)
             bar.update(task, completed=done, total=parents, round=words)
 
         yield advance

@@ -158,6 +158,14 @@ def test_optimise_takes_objectives_limits_and_weights(graph_file, tmp_path, reso
     assert "range is not known" in shown.err
 
 
+def test_a_budget_replaces_the_number_of_rounds(graph_file, tmp_path, resources, capsys):
+    options = ["--kind", "gnn", "--top-k", 1, "--resources", resources, "--minutes", 0.01]
+    assert run("optimise", graph_file, tmp_path / "better", *options) == 0
+    stats = json.loads((tmp_path / "better" / "stats.json").read_text())
+    assert stats["stopped"] == "time" and stats["settings"]["iterations"] > 5
+    assert "the time was up" in capsys.readouterr().err
+
+
 def test_a_model_file_brings_its_own_weights(tmp_path, resources):
     graph, better = make_network(), tmp_path / "better"
     weights = to_torch(graph, seed=5).weights()
