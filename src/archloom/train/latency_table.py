@@ -66,9 +66,17 @@ class LatencyTable:
         )
 
     def write(self, path: str | Path) -> None:
-        """Write a table by the ending of ``path``: .csv (entries alone) or .json."""
+        """Write a table by the ending of ``path``: .csv (entries alone) or .json.
+
+        A table that ``fuses`` operators cannot say so in CSV and raises ``FormatError``.
+        """
         rows = sorted(self.entries.items())
         if Path(path).suffix == ".csv":
+            if self.fuses:
+                raise FormatError(
+                    f"{path}: a CSV file cannot say that norms and activations behind convolutions "
+                    "are free in this table: write .json."
+                )
             buffer = StringIO()
             csv.writer(buffer, lineterminator="\n").writerows([CSV_COLUMNS, *rows])
             write_text(path, buffer.getvalue())

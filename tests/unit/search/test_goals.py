@@ -216,9 +216,10 @@ def test_measured_latency_says_which_graph_cannot_run(network):
 
 def test_a_table_adds_up_and_names_what_it_lacks(network, tmp_path):
     full = measure_table([network], QUICK)
-    full.write(tmp_path / "table.csv")
-    objective = objective_of(f"table:{tmp_path / 'table.csv'}")
+    full.write(tmp_path / "table.json")
+    objective = objective_of(f"table:{tmp_path / 'table.json'}")
     assert isinstance(objective, TabledLatency)
+    assert objective.values([network]) == full.latencies([network])
     key = next(key for key in full.entries if key.startswith("conv"))
     lacking = LatencyTable({k: v for k, v in full.entries.items() if k != key}, full.fuses)
     (reason,) = TabledLatency(table=lacking).values([network])

@@ -89,6 +89,11 @@ def test_tables_are_read_back(tmp_path, ending):
     assert read_table(tmp_path / f"table.{ending}").entries == table.entries
 
 
+def test_a_table_that_joins_operators_is_not_written_as_csv(tmp_path):
+    with pytest.raises(FormatError, match="write .json"):
+        LatencyTable({FREE: 0.0}, fuses=True).write(tmp_path / "table.csv")
+
+
 def test_json_keeps_how_it_was_measured(tmp_path):
     LatencyTable({FREE: 0.0}, True, {"threads": 2}).write(tmp_path / "table.json")
     found = read_table(tmp_path / "table.json")
