@@ -15,15 +15,17 @@ from archloom.predict.metrics import n_folds
 from archloom.segments.psc_index import psc_ranges
 from archloom.segments.tokeniser import Tokeniser
 from archloom.spaces import FAMILIES
+from archloom.spaces.caches import in_cache_form
 from archloom.train.latency import Timing, measure_latency
 
 TIMING = Timing(runtime="onnxruntime", threads=1, warm_up=1, repeats=7)
 
 
 def networks_of(family: str, count: int, seed: int = 0) -> list[Graph]:
-    """Return ``count`` networks of a family with the structure of the released graphs."""
+    """Return ``count`` networks of a family in the form of the reference's caches."""
     module = FAMILIES[family]
-    return module.sample(count, seed, module.FULL, "upstream")
+    graphs = module.sample(count, seed, module.FULL, "upstream")
+    return [in_cache_form(graph) for graph in graphs]
 
 
 def count_instances(graphs: Iterable[Graph], tokeniser: Tokeniser) -> dict[str, float]:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from archloom.graph import GraphBuilder
+from archloom.graph import OPS, GraphBuilder
 from archloom.report.published.figures import count_instances, latency_figures, networks_of
 from archloom.segments.psc_index import psc_ranges
 from archloom.segments.tokeniser import Tokeniser
@@ -29,9 +29,11 @@ def test_instances_are_counted_over_all_graphs():
     assert count_instances(graphs, small_vocabulary)["unknown_percent"] > 50
 
 
-def test_networks_have_the_structure_of_the_released_ones():
+def test_networks_have_the_form_of_the_caches():
     graphs = networks_of("nb201", 3)
     assert len(graphs) == 3
+    identity = OPS.code("identity")
+    assert [np.count_nonzero(graph.op == identity) for graph in graphs] == [1] * 3  # dropout
     assert not any("none" in graph.name for graph in graphs)
     released = FAMILIES["hiaml"].sample(2, 0, FAMILIES["hiaml"].FULL, "upstream")
     assert [one.hash for one in networks_of("hiaml", 2)] == [one.hash for one in released]
