@@ -120,6 +120,27 @@ def strided(g: GraphDef, x: str) -> str:
     return g.op("StridedSlice", x, *bounds, begin_mask=5, end_mask=5)
 
 
+def ends_first(g: GraphDef, x: str) -> str:
+    """x[..., ::-1]"""
+    bounds = [ints(g, one) for one in ([0, 0], [0, 0], [1, -1])]
+    return g.op("StridedSlice", x, *bounds, ellipsis_mask=1, begin_mask=2, end_mask=2)
+
+
+def widened(g: GraphDef, x: str) -> str:
+    """x[:, 2, ..., None, :2], summed over the new axis"""
+    bounds = [ints(g, one) for one in ([0, 2, 0, 0, 0], [0, 3, 0, 0, 2], [1] * 5)]
+    masks = {"begin_mask": 17, "end_mask": 1, "shrink_axis_mask": 2}
+    y = g.op("StridedSlice", x, *bounds, ellipsis_mask=4, new_axis_mask=8, **masks)
+    return g.op("Sum", y, ints(g, [2]))
+
+
+def sliced_by_the_batch(g: GraphDef, x: str) -> str:
+    shape = g.op("Shape", x, out_type=Type("int32"))
+    batch = g.op("StridedSlice", shape, *(ints(g, [one]) for one in (0, 1, 1)), shrink_axis_mask=1)
+    sizes = g.op("Pack", batch, ints(g, 3), ints(g, 9), ints(g, 3), axis=0)
+    return g.op("Slice", x, ints(g, [0, 2, 0, 0]), sizes)
+
+
 def resized(kind: str, **how):
     return lambda g, x: g.op(kind, x, ints(g, [18, 12]), **how)
 
@@ -244,6 +265,9 @@ CASES = {
         lambda x: x[:, 1:4, :, 1:3],
         "slice",
     ),
+    "last axis turned": (ends_first, lambda x: x.flip(3), "slice"),
+    "new axis": (widened, lambda x: x[:, 2, :, :2], None),
+    "slice of the batch's size": (sliced_by_the_batch, lambda x: x[:, 2:5], "slice"),
     "squeeze": (
         lambda g, x: g.op(
             "Squeeze", g.op("Mean", x, ints(g, [1, 2]), keep_dims=True), squeeze_dims=[1, 2]

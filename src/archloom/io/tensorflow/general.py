@@ -414,45 +414,63 @@ def slice_(t: Translator, node: Node) -> Result:
     """Slice from a start of a given size; -1 goes to the end."""
     value, starts, sizes = t.value(node), t.numbers(node, 1), t.numbers(node, 2)
     ends = [_LAST if s == -1 else start + s for start, s in zip(starts, sizes, strict=True)]
-    cut = [
-        axis for axis, (s, e) in enumerate(zip(starts, ends, strict=True)) if (s, e) != (0, _LAST)
-    ]
-    bounds = ([starts[a] for a in cut], [ends[a] for a in cut], [value.order[a] for a in cut])
-    return Value(t.emit("Slice", value.name, *map(t.integers, bounds)), value.order)
+    cut = [(axis, *bounds, 1) for axis, bounds in enumerate(zip(starts, ends, strict=True))]
+    return Value(_sliced(t, value, cut), value.order)
 
 
 @rule("StridedSlice")
 def strided_slice(t: Translator, node: Node) -> Result:
-    """Slice with masks: bits say which bounds are open and which axes vanish or are new."""
+    """Slice with masks: bits say which bounds are open, which axes vanish, are new or left out."""
     value = t.value(node)
-    masks = {name: int(node.attributes.get(f"{name}_mask") or 0) for name in _MASKS}
-    if masks["new_axis"] or masks["ellipsis"]:
-        raise node.refuse("a slice with new axes or an ellipsis: write it with plain slices.")
-    starts, ends, steps = (t.numbers(node, position) for position in (1, 2, 3))
-    gone, cut = [], []
-    for axis, (start, end, step) in enumerate(zip(starts, ends, steps, strict=True)):
-        bit = 1 << axis
-        if masks["shrink_axis"] & bit:
+    begin, end, ellipsis, new, shrink = (
+        int(node.attributes.get(f"{name}_mask") or 0)
+        for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
+    )
+    bounds = list(zip(*(t.numbers(node, position) for position in (1, 2, 3)), strict=True))
+    left_out = len(value.order) - len(bounds) + 1 + new.bit_count()
+    axis, made, gone, added, cut = 0, 0, [], [], []
+    for position, (start, stop, step) in enumerate(bounds):
+        bit = 1 << position
+        if ellipsis & bit:
+            axis, made = axis + left_out, made + left_out
+            continue
+        if new & bit:
+            added.append(made)
+            made += 1
+            continue
+        if shrink & bit:
             gone.append(axis)
             cut.append((axis, start, start + 1 if start != -1 else _LAST, 1))
-            continue
-        start = (0 if step > 0 else -1) if masks["begin"] & bit else start
-        end = (_LAST if step > 0 else -_LAST) if masks["end"] & bit else end
-        if (start, end, step) != (0, _LAST, 1):
-            cut.append((axis, start, end, step))
-    name = value.name
-    if cut:
-        columns = list(zip(*cut, strict=True))
-        places = [value.order[axis] for axis in columns[0]]
-        bounds = (list(columns[1]), list(columns[2]), places, list(columns[3]))
-        name = t.emit("Slice", name, *map(t.integers, bounds))
+        else:
+            start = (0 if step > 0 else -1) if begin & bit else start
+            stop = (_LAST if step > 0 else -_LAST) if end & bit else stop
+            cut.append((axis, start, stop, step))
+            made += 1
+        axis += 1
+    name, order = _sliced(t, value, cut), without(value.order, gone)
     if gone:
-        places = sorted(value.order[axis] for axis in gone)
-        name = t.emit("Squeeze", name, t.integers(places))
-    return Value(name, without(value.order, gone))
+        name = t.emit("Squeeze", name, t.integers(sorted(value.order[one] for one in gone)))
+    if not added:
+        return Value(name, order)
+    name = t.emit("Unsqueeze", t.plain(Value(name, order)), t.integers(added))
+    return plain(name, len(order) + len(added))
 
 
-_MASKS = ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
+def _sliced(t: Translator, value: Value, cut: list[tuple[int, int, int, int]]) -> str:
+    """Return ``value`` cut to (axis, start, end, step); what takes a whole axis, such as the batch
+    whatever its size, is left out.
+    """
+    shape = t.shape(value)
+    cut = [
+        (axis, start, end, step)
+        for axis, start, end, step in cut
+        if (start, step) != (0, 1) or end < shape[axis]
+    ]
+    if not cut:
+        return value.name
+    axes, *bounds = (list(column) for column in zip(*cut, strict=True))
+    places = [value.order[axis] for axis in axes]
+    return t.emit("Slice", value.name, *map(t.integers, (*bounds[:2], places, bounds[2])))
 
 
 @rule("GatherV2", "Gather")
