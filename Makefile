@@ -1,4 +1,4 @@
-# make demo | test | test-slow | lint | format | bench | docs | schema. Each sets up .venv by itself.
+# make demo | artefacts | test | test-slow | lint | format | bench | docs | schema. Each sets up .venv by itself.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -15,7 +15,7 @@ SNAKEMAKE_CODE := Snakefile rules
 export PATH := $(BIN):$(PATH)
 test test-slow bench: export OMP_NUM_THREADS = 1
 
-.PHONY: help environment browser demo test test-slow lint format bench docs schema
+.PHONY: help environment browser demo artefacts test test-slow lint format bench docs schema
 
 help:
 	@sed -n 's/^# make/make/p; s/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -45,6 +45,10 @@ browser:
 demo: $(STAMP) ## make TARGET (results/autogo/nb201) at default scale and say where the report is
 	@snakemake --profile profiles/local -- $(TARGET)
 	echo "The report: $(CURDIR)/$(TARGET)/report.html"
+
+artefacts: $(STAMP) ## vocabulary, segments and predictor for networks of your own, into resources/
+	@snakemake --profile profiles/local -- resources/predictors/all/psc.safetensors resources/segments
+	echo "archloom optimise my.onnx better/ now finds what it needs in $(CURDIR)/resources."
 
 test: lint browser ## lint, then all tests but the slow ones
 	python -m pytest -n $(JOBS) --dist loadfile -m "not slow"

@@ -53,7 +53,7 @@ InputShape = Annotated[
 Resources = Annotated[
     Path,
     typer.Option(
-        help="Folder with vocabulary.json, segments/ and predictors/, as `make demo` leaves it."
+        help="Folder with vocabulary.json, segments/ and predictors/, as `make artefacts` leaves it."
     ),
 ]
 Kind = Annotated[str, typer.Option(help="Which predictor of that folder: psc or gnn.")]

@@ -198,7 +198,7 @@ def test_networks_that_the_predictor_has_not_seen_are_told_of(tmp_path, resource
     ("arguments", "message"),
     [
         (["inspect", "nothing.json"], "could not be read"),
-        (["predict", "GRAPH", "--resources", "nowhere"], "make demo"),
+        (["predict", "GRAPH", "--resources", "nowhere"], "make artefacts"),
         (["convert", "GRAPH", "out.xyz"], "no known format"),
         (["predict", "GRAPH", "--kind", "lstm"], "psc or gnn"),
         (["optimise", "GRAPH", "x", "--constraint", "flops=<3"], 'at "=<3"'),

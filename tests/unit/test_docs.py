@@ -31,3 +31,16 @@ def test_links_between_pages_lead_somewhere(project):
     for page in pages(project):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_quotes_the_measured_import_round_and_segments(project):
+    readme = (project / "README.md").read_text()
+
+    def figures(name):
+        text = (project / "benchmarks" / "results" / f"{name}.json").read_text()
+        return json.loads(text)["figures"]
+
+    suite, resnet = figures("import"), figures("resnet50_search")
+    assert f"{suite['pass']} of {suite['networks']} networks of the import suite" in readme
+    assert f"108 s | {resnet['round_seconds_median']:.1f} s" in readme
+    assert resnet["paper_seconds"] == 108

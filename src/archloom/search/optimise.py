@@ -51,8 +51,8 @@ class Artefacts:
         for path in (vocabulary, segments, weights):
             if not path.exists():
                 raise DataError(
-                    f"{path} is missing: `make demo` makes vocabulary, segments and predictor in "
-                    "resources/ (ten minutes on two cores); or name the folder that has them."
+                    f"{path} is missing: `make artefacts` makes vocabulary, segments and predictor "
+                    "in resources/ (minutes on two cores); or name the folder that has them."
                 )
         words = Vocabulary.load(vocabulary)
         predictor = load_predictor(weights, segment=Tokeniser(words).segment)
