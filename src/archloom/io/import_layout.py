@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from archloom.io.import_rewrite import Rewriter, reduced_axes
+from archloom.io.import_rewrite import Rewriter
+from archloom.io.import_rules import reduced_axes
 from archloom.io.import_values import Step
 
 CHANNELS_FIRST = {
@@ -36,13 +37,19 @@ _TAKEN_APART = {"Transpose", "Einsum", "Gather", "GatherElements", "GatherND", "
 
 def maps_of(r: Rewriter, inputs: Iterable[str]) -> set[str]:
     """Return the names of the values that are maps."""
-    maps = {name for name in inputs if is_map_shaped(r, name) and len(r.value(name).shape) == 4}
+    maps = {name for name in inputs if is_map_shaped(r, name) and _is_image(r, name)}
     for step in r.steps:
         if step.domain or step.op_type in _TAKEN_APART:
             continue
         found = _maps_around(r, step, maps)
         maps.update(name for name in found if name and is_map_shaped(r, name))
     return maps
+
+
+def _is_image(r: Rewriter, name: str) -> bool:
+    """Return whether an input is read as NCHW; one that is transposed at once has another order."""
+    readers = [step.op_type for step in r.steps if name in step.inputs]
+    return len(r.value(name).shape) == 4 and set(readers) != {"Transpose"}
 
 
 def is_map_shaped(r: Rewriter, name: str) -> bool:
