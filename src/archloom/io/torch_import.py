@@ -135,9 +135,10 @@ def _network(
     """
     try:
         return _translated(_export(module, *_of_two(positional, named), free=True), name)
-    except FormatError:
+    except FormatError as error:
         if not _is_of_one(positional, named):
-            raise
+            advice = "" if isinstance(error, BatchError) else " Try a batch of one, too."
+            raise FormatError(f"{error}{advice}") from error
     network = _translated(_export(module, positional, named, free=False), name)
     return replace(network, notes=(*network.notes, "the network takes batches of one only."))
 

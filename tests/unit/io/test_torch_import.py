@@ -191,10 +191,22 @@ OPERATORS = {
             torch.flip(x, (2, 3)),
             x.roll((1, -2), (2, 3)),
             x[:, 1:3, ::2],
+            x.tril(),
+        )
+    ),
+    "indices": Written(
+        lambda x: (
             x[:, [0, 2]],
+            x[:, torch.tensor([[1], [3]])],
+            x[:, :, torch.tensor([0, 2])[:, None], torch.tensor([1, 3, 5])],
+            x[:, torch.tensor([0, 2]), torch.tensor([1, 3])],
+            x[:, torch.tensor([0, 2]), :, torch.tensor([1, 3])],
             x.index_select(1, torch.tensor([1, 0])),
             torch.gather(x, 1, x.long().clamp(0, 3)),
-            x.tril(),
+            torch.zeros_like(x).scatter(1, x[:, :1].long() * 0, x[:, :1] * 2),
+            x.unfold(2, 3, 2),
+            F.unfold(x, 3, padding=1),
+            x / x.shape[0],
         )
     ),
     "windows": Written(

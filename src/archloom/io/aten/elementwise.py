@@ -403,7 +403,9 @@ def bitwise_not(t: Translator, call: Call) -> str:
 
 @rule("where")
 def where(t: Translator, call: Call) -> str:
-    """Where."""
+    """Where, with both values."""
+    if call["self"] is None:
+        raise call.refuse("the number of its results depends on the data: give both values.")
     dtype = call.result.dtype
     return t.emit(
         "Where", call.value("condition"), t.cast(call["self"], dtype), t.cast(call["other"], dtype)

@@ -247,27 +247,73 @@ def copy(t: Translator, call: Call) -> str:
 
 @rule("index")
 def index(t: Translator, call: Call) -> str:
-    """Gather along one axis, GatherND over the first ones."""
-    value, given = call.value("self"), call["indices"]
-    axes = [axis for axis, one in enumerate(given) if one is not None]
-    indices = [given[axis] for axis in axes]
-    if any(one.dtype == torch.bool for one in indices):
+    """Gather of one axis after the other where the indices vary along axes of their own, else
+    GatherND of axes that come first for it.
+    """
+    value = call.value("self")
+    indices = {axis: one for axis, one in enumerate(call["indices"]) if one is not None}
+    if any(one.dtype == torch.bool for one in indices.values()):
         raise call.refuse(
             "a mask selects a number of elements that depends on the data: use where."
         )
+    axes, rank = list(indices), max(one.rank for one in indices.values())
     if len(axes) == 1:
-        return t.emit("Gather", value, indices[0], axis=axes[0])
-    if axes != list(range(len(axes))):
-        raise call.refuse("index one axis, or the first ones, with tensors.")
-    rank = max(one.rank for one in indices)
-    shape = call.result.shape[:rank]
-    parts = []
-    for one in indices:
-        name = one.name
-        if one.shape != shape:
-            name = t.emit("Expand", name, t.sizes(shape))
-        parts.append(t.emit("Unsqueeze", name, t.numbers([rank])))
-    return t.emit("GatherND", value, t.emit("Concat", *parts, axis=rank))
+        return t.emit("Gather", value, indices[axes[0]], axis=axes[0])
+    together = axes == list(range(axes[0], axes[-1] + 1))
+    own = [_varying(one, rank) for one in indices.values()]
+    if together and sum(own, []) == list(range(rank)):
+        name, shift = value.name, 0
+        for axis, one, places in zip(axes, indices.values(), own, strict=True):
+            shape = [one.shape[place - rank] for place in places]
+            name = t.emit("Gather", name, t.reshape(one, one.shape, shape), axis=axis + shift)
+            shift += len(places) - 1
+        return name
+    start = axes[0] if together else 0
+    shape = list(call.result.shape[start : start + rank])
+    parts = [_column(t, one, shape) for one in indices.values()]
+    rest = [axis for axis in range(value.rank) if axis not in indices]
+    found = t.emit(
+        "GatherND", t.transpose(value, [*axes, *rest]), t.emit("Concat", *parts, axis=rank)
+    )
+    order = list(range(rank, rank + start)) + list(range(rank))
+    return t.transpose(found, [*order, *range(rank + start, rank + len(rest))])
+
+
+def _varying(one: Value, rank: int) -> list[int]:
+    """Return the axes, of ``rank`` in all, along which an index has more than one element."""
+    return [rank - one.rank + axis for axis, size in enumerate(one.shape) if size != 1]
+
+
+def _column(t: Translator, one: Value, shape: list[Size]) -> str:
+    """Return an index spread to ``shape`` with an axis behind."""
+    name = one.name if list(one.shape) == shape else t.emit("Expand", one, t.sizes(shape))
+    return t.emit("Unsqueeze", name, t.numbers([len(shape)]))
+
+
+@rule("unfold")
+def unfold(t: Translator, call: Call) -> str:
+    """Gather of the windows along an axis; the elements of a window become the last axis."""
+    value = call.value("self")
+    axis = value.axis(call["dimension"])
+    size, step = int(call["size"]), int(call["step"])
+    starts = torch.arange(0, value.fixed(axis) - size + 1, step)
+    windows = t.constant(starts[:, None] + torch.arange(size))
+    found = t.emit("Gather", value, windows, axis=axis)
+    order = [one for one in range(value.rank + 1) if one != axis + 1]
+    return t.transpose(found, [*order, axis + 1])
+
+
+@rule("scatter")
+def scatter(t: Translator, call: Call) -> str:
+    """ScatterElements; a number is spread to the shape of the index."""
+    value, place = call.value("self"), call.value("index")
+    if call["reduce"] is not None:
+        raise call.refuse("a scatter that reduces: add or multiply outside of it.")
+    source = call["src"]
+    if not isinstance(source, Value):
+        number = t.numbers(call["value"], value.dtype)
+        source = t.emit("Expand", number, t.sizes(place.shape))
+    return t.emit("ScatterElements", value, place, source, axis=value.axis(call["dim"]))
 
 
 @rule("index_select")

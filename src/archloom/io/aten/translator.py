@@ -20,6 +20,10 @@ from archloom.errors import FormatError
 from archloom.io.operations import Operation, as_stored
 
 
+class BatchError(FormatError):
+    """A size depends on the batch size in a way that no operation can follow."""
+
+
 class Batch(NamedTuple):
     """A size of ``factor`` times the batch size."""
 
@@ -44,16 +48,13 @@ class Value(NamedTuple):
     def fixed(self, axis: int) -> int:
         """Return a size that is known not to depend on the batch."""
         size = self.shape[axis]
-        assert isinstance(size, int), self
+        if isinstance(size, Batch):
+            raise BatchError("an operator needs a fixed size where the network has its batch.")
         return size
 
     def axis(self, dim: int) -> int:
         """Return ``dim`` counted from the front."""
         return dim % self.rank if self.rank else 0
-
-
-class BatchError(FormatError):
-    """A size depends on the batch size in a way that no operation can follow."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class Call:
     def value(self, argument: str) -> Value:
         """Return a tensor argument that has to be there."""
         found = self.arguments.get(argument)
-        assert isinstance(found, Value), (self.name, argument)
+        if not isinstance(found, Value):
+            raise self.refuse(f"its argument {argument!r} is no tensor, which no rule reads.")
         return found
 
     def refuse(self, why: str) -> FormatError:
@@ -159,11 +161,15 @@ class Translator:
             self._known[key] = self.constant(torch.tensor(values, dtype=dtype))
         return self._known[key]
 
-    def cast(self, operand: Operand | float, dtype: torch.dtype) -> str:
-        """Return ``operand`` (a number as well) as ``dtype``."""
+    def cast(self, operand: Operand | Batch | float, dtype: torch.dtype) -> str:
+        """Return ``operand`` (a number or the batch size as well) as ``dtype``."""
         if isinstance(operand, bool | int | float):
             return self.numbers(operand, dtype)
-        assert isinstance(operand, Value)
+        if isinstance(operand, Batch):
+            size = self.emit("Squeeze", self.sizes([operand]), self.numbers([0]))
+            return self.emit("Cast", size, to=onnx_type(dtype))
+        if not isinstance(operand, Value):
+            raise FormatError(f"{self._where}: it is called with {operand!r}, which no rule reads.")
         if operand.dtype == dtype:
             return operand.name
         return self.emit("Cast", operand, to=onnx_type(dtype))
