@@ -23,7 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
-from archloom.graph import OPS, Graph, GraphBuilder, Padding, assemble, disjoint_union
+from archloom.graph import (
+    OPS,
+    Graph,
+    GraphBuilder,
+    Padding,
+    assemble,
+    disjoint_union,
+    node_flops,
+)
 from archloom.graph.graph import NODE_FIELDS
 from archloom.io.files import read_json, write_text
 from archloom.train.latency import Timing, latency_rounds, measure_latency, reference_network
@@ -33,10 +41,12 @@ CSV_COLUMNS = ["operator", "ms"]
 FREE = "free"
 """Key of nodes that take no time of their own."""
 REFERENCE, EMPTY = "reference", "empty"
-"""Keys of two networks that every measurement needs: a convolution whose time tells how fast the
-machine is just now, and one that does nothing, to know what a run costs in itself.
+"""Keys of networks that every measurement needs: a convolution whose time tells how fast the
+machine is just now, and those that do nothing, to know what a run costs in itself.
 """
 _GROUP = 16  # networks of one operator that are measured in the same rounds
+_COPIES = 16  # of an operator too small to be told from the cost of a run
+_SMALL = 1_000_000  # FLOPs
 
 
 @dataclass(frozen=True)
@@ -114,8 +124,9 @@ def measure_table(
 
     known   a table of the same timing, whose entries are taken over
 
-    Every operator runs as a network of its own, in rounds with the reference; its time is stated at
-    the speed that the machine had when the table was begun, less the time of an empty network.
+    Every operator runs as a network of its own (small ones many times side by side), in rounds with
+    the reference; its time is stated at the speed that the machine had when the table was begun,
+    less the time of an empty network.
     Raises ``GraphError`` for a node that cannot be executed.
     """
     timing = timing or Timing()
@@ -124,18 +135,22 @@ def measure_table(
     if REFERENCE not in entries:
         entries |= _yardsticks(timing)
     kinds = _Kinds(graphs, fuses)
+    cost = node_flops(kinds.union)
     missing = {
-        key: _alone(kinds.union, node)
+        key: (_alone(kinds.union, node), _COPIES if cost[node] < _SMALL else 1)
         for key, node in zip(kinds.keys, kinds.first, strict=True)
         if key not in entries
     }
     keys = list(missing)
     for start in range(0, len(keys), _GROUP):
         group = keys[start : start + _GROUP]
-        rounds = latency_rounds([reference_network(), *(missing[key] for key in group)], timing)
+        networks = [_repeated(*missing[key]) for key in group]
+        rounds = latency_rounds([reference_network(), *networks], timing)
         ratios = np.median(rounds[:, 1:] / rounds[:, :1], axis=0)
         for key, ratio in zip(group, ratios.tolist(), strict=True):
-            entries[key] = max(ratio * entries[REFERENCE] - entries[EMPTY], 0.0)
+            copies = missing[key][1]
+            spent = ratio * entries[REFERENCE] - entries[_empty_key(copies)]
+            entries[key] = max(spent / copies, 0.0)
     return LatencyTable(entries, fuses, asdict(timing))
 
 
@@ -143,8 +158,13 @@ def _yardsticks(timing: Timing) -> dict[str, float]:
     """Return the entries that all others are measured against."""
     builder = GraphBuilder()
     builder.unary("identity", builder.input(1, 1, 1))
-    reference, empty = measure_latency([reference_network(), builder.build()], timing)
-    return {REFERENCE: reference.median, EMPTY: empty.median}
+    networks = [reference_network(), *(_repeated(builder.build(), k) for k in (1, _COPIES))]
+    found = [one.median for one in measure_latency(networks, timing)]
+    return dict(zip((REFERENCE, _empty_key(1), _empty_key(_COPIES)), found, strict=True))
+
+
+def _empty_key(copies: int) -> str:
+    return f"{EMPTY} x{copies}"
 
 
 # --- keys ----------------------------------------------------------------------------------------
@@ -259,6 +279,12 @@ def _alone(graph: Graph, node: int) -> Graph:
     }
     arrays["ids"] = np.arange(operands + 1)
     return assemble(arrays, np.arange(operands), np.full(operands, operands))
+
+
+def _repeated(graph: Graph, copies: int) -> Graph:
+    """Return a network of copies side by side."""
+    union, _ = disjoint_union([graph] * copies)
+    return union.replace(ids=np.arange(union.n_nodes))
 
 
 # --- files ---------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from archloom.errors import DataError, FormatError
 from archloom.graph import GraphBuilder
 from archloom.train import latency_table
-from archloom.train.latency import Latency, Timing
+from archloom.train.latency import Latency, Timing, reference_network
 from archloom.train.latency_table import (
     FREE,
     LatencyTable,
@@ -63,23 +63,22 @@ def test_a_latency_is_the_sum_over_the_nodes_at_one_speed_of_the_machine(monkeyp
         return slow[0] * np.array([[1.0] + [0.5] * (len(some) - 1)] * 3)
 
     monkeypatch.setattr(latency_table, "latency_rounds", fake)
-    monkeypatch.setattr(
-        latency_table, "measure_latency", lambda *_: [Latency(10.0, 0, 0), Latency(1.0, 0, 0)]
-    )
+    yardsticks = [Latency(time, 0, 0) for time in (10.0, 0.5, 1.0)]
+    monkeypatch.setattr(latency_table, "measure_latency", lambda *_: yardsticks)
     monkeypatch.setattr(latency_table, "_GROUP", 3)
     torch = Timing("torch", warm_up=0, repeats=3)
     table = measure_table([network()], torch)
     assert groups == [4, 4, 2]  # seven distinct operators, each group with the reference
-    assert table.latencies([network(), network()]) == [8 * 4.0, 8 * 4.0]  # relu occurs twice
+    assert table.latencies([network(), network()]) == [8 * 4.0 / 16] * 2  # relu occurs twice
     more = measure_table([network(), network(8)], torch, table)
     assert table.entries.items() <= more.entries.items() and len(groups) > 3
 
 
 def test_every_operator_runs_alone():
-    table = measure_table([network()], QUICK)
+    table = measure_table([network(), reference_network()], QUICK)
     assert all(value >= 0 for value in table.entries.values())
-    (found,) = table.latencies([network()])
-    assert found >= 0
+    small, large = table.latencies([network(), reference_network()])
+    assert 0 <= small < large < 3 * table.entries[REFERENCE]
 
 
 @pytest.mark.parametrize("ending", ["csv", "json"])
