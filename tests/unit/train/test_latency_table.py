@@ -9,6 +9,7 @@ from archloom.train import latency_table
 from archloom.train.latency import Latency, Timing, reference_network
 from archloom.train.latency_table import (
     FREE,
+    REFERENCE,
     LatencyTable,
     measure_table,
     operator_keys,
