@@ -356,6 +356,20 @@ def test_inputs_and_outputs_have_names():
         torch.testing.assert_close(found.reshape(value.shape), value)
 
 
+def test_one_tensor_may_stand_for_two_inputs():
+    image = torch.randn(3, 4, 8, 8)
+    model = al.from_torch(Siamese(), (image, image))
+    other = torch.randn(3, 4, 8, 8)
+    torch.testing.assert_close(run(model, image, other)[0], image.relu() - other / 3)
+
+
+class Siamese(nn.Module):
+    """Two inputs, and the batch size as a number."""
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        return left.relu() - right / left.shape[0]
+
+
 class Counting(nn.Module):
     """Changes a buffer."""
 
@@ -414,6 +428,11 @@ REFUSED = {
     "statistics of the batch": (
         Written(lambda x, norm: norm(x), nn.BatchNorm2d(4, track_running_stats=False)),
         "statistics of the batch.*track_running_stats",
+    ),
+    "random numbers": (Written(lambda x: x + torch.rand(8)), r"aten\.rand.*draws random numbers"),
+    "a condition": (
+        Written(lambda x: torch.cond(x.sum() > 0, torch.sin, torch.cos, (x,))),
+        "write the branch or loop with torch.where",
     ),
     "no output": (Written(lambda x: None), "returns no tensor"),
     "no batch": (Written(lambda x, conv: conv(x[0]), nn.Conv2d(4, 4, 3)), "batch"),

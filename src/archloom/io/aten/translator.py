@@ -231,8 +231,8 @@ class Translator:
         unused = not node.users and not (
             isinstance(node.target, torch._ops.OpOverload) and mutated(node.target)
         )
-        if unused or isinstance(result, torch.SymInt | int | bool):
-            return  # sizes are taken from where they are used
+        if unused or isinstance(result, _NUMBERS):
+            return  # taken from where it is used
         if node.target is operator.getitem:
             source, index = node.args
             assert isinstance(source, fx.Node) and isinstance(index, int)
@@ -265,7 +265,7 @@ class Translator:
     def _argument(self, argument: Any) -> Any:
         if isinstance(argument, fx.Node):
             fake = argument.meta["val"]
-            return as_size(fake) if isinstance(fake, torch.SymInt) else self.values[argument]
+            return as_size(fake) if isinstance(fake, _NUMBERS) else self.values[argument]
         if isinstance(argument, list | tuple):
             return [self._argument(one) for one in argument]
         return argument
@@ -286,6 +286,11 @@ class Translator:
                 return self.constants[argument.name]
             return [real(one) for one in argument] if isinstance(argument, list) else argument
 
+        if torch.Tag.nondeterministic_seeded in target.tags and operator_name(target) not in RULES:
+            raise FormatError(
+                f"{self._where}: it draws random numbers, which would be the same ones at every "
+                "call of a graph: give them to the module as an input."
+            )
         positional, named = [], {}
         for one in target._schema.arguments:
             if one.kwarg_only:
@@ -352,6 +357,8 @@ def as_size(size: Any) -> Size:
     """Return a dimension of an exported tensor; raises ``BatchError`` for one that is no multiple
     of the batch size.
     """
+    if isinstance(size, torch.SymFloat | torch.SymBool):
+        raise BatchError(f"the number {size} depends on the batch size.")
     if not isinstance(size, torch.SymInt):
         return int(size)
     expression = size.node.expr
@@ -378,6 +385,8 @@ def onnx_type(dtype: torch.dtype) -> int:
     """Return ONNX's number of an element type."""
     return _ONNX_TYPES[dtype]
 
+
+_NUMBERS = (torch.SymInt, torch.SymFloat, torch.SymBool, int, float, bool)
 
 _ONNX_TYPES = {
     torch.float32: 1,
