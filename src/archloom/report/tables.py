@@ -160,7 +160,8 @@ def sort_keys(row: Row) -> dict[str, Any]:
 def _other(row: Row, name: str) -> str:
     if name.startswith("Δ"):
         return percent(row.others[name]) if row.rank else ""
-    return f"{row.others[name]:,.4g}"
+    value = row.others[name]
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _accuracy(row: Row) -> str:

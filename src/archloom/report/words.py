@@ -128,10 +128,14 @@ _FIGURES = {"flops": "FLOPs", "params": "parameters"}
 
 
 def limits_words(constraints: Sequence[str]) -> str:
-    """Return what a variant must fulfil, such as "score above that of the input; FLOPs at most
-    10 % more than the input's".
+    """Return what a variant must fulfil, such as "score above the input's; FLOPs below +10 % against
+    the input".
     """
     return "; ".join(_limit_words(text) for text in constraints) or "no limit"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
 
 
 def _limit_words(text: str) -> str:
@@ -141,11 +145,11 @@ def _limit_words(text: str) -> str:
     name, relation, bound, is_percent = found.groups()
     start = f"{_FIGURES.get(name, name)} {_RELATIONS[relation]}"
     if not is_percent:
-        return f"{start} {float(bound):,g}"
+        return f"{start} {_number(float(bound))}"
     change = float(bound)
     if change == 0:
         return f"{start} the input's"
-    return f"{start} {abs(change):g} % {'more' if change > 0 else 'less'} than the input's"
+    return f"{start} {change:+g} % against the input".replace("-", "−")
 
 
 def predictor_sentences(config: Mapping[str, Any], card: Mapping[str, Any]) -> list[str]:

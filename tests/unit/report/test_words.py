@@ -134,8 +134,8 @@ def test_numbers_have_a_proper_minus_and_no_negative_zero():
 def test_limits_are_told_in_words():
     words = limits_words(["score>0%", "flops<10%", "latency<=-15%", "params<=5e6"])
     assert words == (
-        "score above the input's; FLOPs below 10 % more than the input's; "
-        "latency at most 15 % less than the input's; parameters at most 5e+06"
+        "score above the input's; FLOPs below +10 % against the input; "
+        "latency at most −15 % against the input; parameters at most 5,000,000"
     )
     assert limits_words([]) == "no limit"
 
