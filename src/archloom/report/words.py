@@ -128,8 +128,8 @@ _FIGURES = {"flops": "FLOPs", "params": "parameters"}
 
 
 def limits_words(constraints: Sequence[str]) -> str:
-    """Return what a variant must fulfil, such as "score above the input's; FLOPs below +10 % against
-    the input".
+    """Return what a variant must fulfil, such as "score above the input's; FLOPs below +10 %
+    against the input".
     """
     return "; ".join(_limit_words(text) for text in constraints) or "no limit"
 
