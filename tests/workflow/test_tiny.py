@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -55,3 +57,13 @@ def test_every_graph_of_a_family_has_a_label(run):
 
 def test_a_second_run_does_nothing(run):
     assert not run.planned(TARGET, *CONFIG)
+
+
+def test_a_network_from_an_onnx_file_is_made_faster(run, project, tmp_path):
+    script = project / "examples" / "make_it_faster.py"
+    command = [sys.executable, script, run.root / "resources/tiny", tmp_path, "--quick"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "mine.onnx: <Graph 'mine'" in shown
+    faster = sorted(tmp_path.glob("faster_*.onnx"))
+    assert f"wrote mine.onnx and {len(faster)} faster networks" in shown
+    assert shown.count("of the weights kept") == len(faster) > 0
