@@ -194,18 +194,19 @@ def _is_unchanged(node: NodeProto, one: int, other: int) -> bool:
             (schemas[0].outputs, schemas[1].outputs, node.output),
         )
     )
-    return same and ends and node.op_type not in _REDEFINED
+    return same and ends and min(one, other) >= _REDEFINED.get(node.op_type, 0)
 
 
 _REDEFINED = {
-    "Softmax",
-    "LogSoftmax",
-    "Hardmax",
-    "GroupNormalization",
-    "BatchNormalization",
-    "Resize",
+    "Softmax": 13,
+    "LogSoftmax": 13,
+    "Hardmax": 13,
+    "Resize": 11,
+    "GroupNormalization": 21,
 }
-"""Operators whose meaning changed while their attributes and inputs look the same."""
+"""Operators whose meaning changed while their attributes and inputs look the same, and the operator
+set since which it is what it is now.
+"""
 
 
 def _attributes(schema: Any) -> dict[str, tuple[Any, ...]]:
