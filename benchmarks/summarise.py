@@ -429,6 +429,35 @@ def combined() -> str:
     )
 
 
+def imports() -> str:
+    """Return how the networks of the import suite fare."""
+    files, modules = figures("import"), figures("import_torch")
+    suite = files["suite"]
+    error = max(max(one["run_error"], one["export_error"]) for one in suite.values())
+    whole = sum(one["share_in_vocabulary"] == 1 for one in suite.values())
+    rows = [
+        ["ONNX files: imported, run, exported, imported again", files["pass"], files["networks"]],
+        [
+            "PyTorch modules: imported with equal outputs",
+            modules["equal_outputs"],
+            modules["modules"],
+        ],
+    ]
+    large = ", ".join(
+        f"{name} of {one['onnx_nodes']:,} nodes {one['seconds']} s"
+        for name, one in files["speed"].items()
+    )
+    return (
+        "## Imported networks\n\n"
+        "Networks of many kinds from ONNX files and PyTorch modules, compared with ONNX Runtime on "
+        "the file and with the module; a graph has to come back the same from its own export. The "
+        f"largest error relative to the largest output is {error:.0e} for files and "
+        f"{modules['largest_error']:.0e} for modules. {whole} of the files consist of nodes of the "
+        f"vocabulary alone. Import of large files: {large}.\n\n"
+        + table(["networks", "pass", "of"], rows)
+    )
+
+
 def labels() -> str:
     """Return what the digits labels are worth."""
     facts = json.loads((ROOT / "labels" / "digits" / "recipe.json").read_text(encoding="utf-8"))
@@ -472,7 +501,7 @@ def page() -> str:
         few_images,
         speed,
     )
-    parts += (combined, families, report_page, labels)
+    parts += (combined, families, imports, report_page, labels)
     return "\n\n".join([HEAD.rstrip(), *(part() for part in parts)]) + "\n"
 
 
