@@ -50,6 +50,7 @@ rule read_model:
         files=model_files,
     output:
         graph="<resources>/models/{model}.json",
+        weights=directory("<resources>/models/weights/{model}"),
     log:
         "<logs>/read_model/{model}.log",
     benchmark:
@@ -65,4 +66,4 @@ rule read_model:
     message:
         "Read the model {wildcards.model}"
     shell:
-        command("read_model", "files", "graph", "model")
+        command("read_model", "files", "graph weights", "model")

@@ -11,6 +11,7 @@ rule build_autogo_report:
         card=predictor_file("json"),
         labels=trained_front("labels.parquet"),
         weights=trained_front("weights"),
+        inherited="<resources>/models/weights/{model}",
     output:
         report=directory("<results>/autogo/{model}"),
     log:
@@ -30,7 +31,7 @@ rule build_autogo_report:
     shell:
         command(
             "build_autogo_report",
-            "graph vocabulary front visited stats card labels weights",
+            "graph vocabulary front visited stats card labels weights inherited",
             "report",
             "model",
         )

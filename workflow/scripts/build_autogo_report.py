@@ -14,5 +14,6 @@ if __name__ == "__main__":
             card=run.input("card"),
             labels=run.inputs["labels"],
             weights=run.inputs["weights"],
+            inherited=run.input("inherited"),
         )
         write_report(files, run.settings["config"], run.wildcards["model"], run.output["report"])

@@ -1,23 +1,37 @@
-"""Read the graph that a search starts from: a file, or an architecture string of a family."""
+"""Read the graph that a search starts from: a file, or an architecture string of a family.
+
+The folder of its weights stays empty where the source holds none.
+"""
 
 from archloom.graph import infer_shapes
-from archloom.io import read_graph
+from archloom.io import read_graph, read_model
 from archloom.io.files import write_text
+from archloom.io.kinds import is_model
 from archloom.io.native import to_native_text
+from archloom.io.weights import write_weights
 from archloom.spaces import FAMILIES
 from archloom.workflow import job
 
 if __name__ == "__main__":
     with job() as run:
-        model = run.settings["model"]
-        if run.inputs["files"]:
+        row = run.settings["model"]
+        size, weights = tuple(row["input"] or ()), None
+        if run.inputs["files"] and is_model(run.input("files")):
+            height, width, channels = size or (0, 0, 0)
+            shape = (1, channels, height, width) if size else None
+            model = read_model(run.input("files"), shape)
+            graph, weights = model.graph, model.weights
+        elif run.inputs["files"]:
             graph = read_graph(run.input("files"))
         else:
-            family, options = FAMILIES[model["family"]], model["options"]
+            family, options = FAMILIES[row["family"]], row["options"]
             skeleton = {"full": family.FULL, "reduced": family.REDUCED}[options["skeleton"]]
-            graph = family.build(model["source"], skeleton, options["variant"])
-        if model["input"]:
-            graph = infer_shapes(graph, tuple(model["input"]))
+            graph = family.build(row["source"], skeleton, options["variant"])
+        if size and weights is None:
+            graph = infer_shapes(graph, size)
         scale = graph.name.split("@")[1:]  # such as "reduced"
         graph = graph.replace(name="@".join([run.wildcards["model"], *scale]))
+        run.output["weights"].mkdir()
+        if weights is not None:
+            write_weights(run.output["weights"] / "model.safetensors", weights, graph)
         write_text(run.output["graph"], to_native_text(graph))

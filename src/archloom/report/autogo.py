@@ -20,7 +20,7 @@ from archloom.io.changes import Changes, compare
 from archloom.io.drawing import draw, draw_changes
 from archloom.io.files import read_json, write_text
 from archloom.io.store import GraphStore
-from archloom.report.artefacts import Artefact, write_artefacts
+from archloom.report.artefacts import Artefact, Weights, write_artefacts
 from archloom.report.explorer import front_data, range_warnings, search_axes
 from archloom.report.figures import (
     embedded,
@@ -58,7 +58,8 @@ class AutogoFiles:
 
     graph : the input; vocabulary : colours its segments; front, visited, stats : the search's
     files; card : JSON card of the predictor; labels : tables of measured accuracies of the input
-    and winners (may be none); weights : folders of their weights (may be none)
+    and winners (may be none); weights : folders of their weights (may be none); inherited : folder
+    of the weights that the input came with, which winners that were not trained take over
     """
 
     graph: Path
@@ -69,6 +70,7 @@ class AutogoFiles:
     card: Path
     labels: Sequence[Path] = ()
     weights: Sequence[Path] = ()
+    inherited: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,22 +177,20 @@ def _read(files: AutogoFiles, config: Mapping[str, Any], model: str) -> _Run:
 def _write_networks(run: _Run, files: AutogoFiles, target: Path) -> list[_Network]:
     """Draw and write the input and the first winners."""
     graph = run.graph.replace(name=run.model)
-    networks = [_input_network(run, graph, files, target)]
+    weights = Weights.find(files.weights, graph, files.inherited)
+    draw(graph, _segments(graph, files.vocabulary), target / "figures" / "input.svg")
+    artefact = write_artefacts(graph, "input", target, weights)
+    title, facts = f"Input: {run.model}", _facts(graph, artefact)
+    networks = [_Network("input", title, facts, "figures/input.svg", artefact)]
     store = GraphStore(files.front)
     for winner in run.record.winners[: run.config["report"]["members"]]:
         child = store.find(winner.hash)
-        networks.append(_winner_network(graph, child, winner, files, target))
+        networks.append(_winner_network(graph, child, winner, weights, target))
     return networks
 
 
-def _input_network(run: _Run, graph: Graph, files: AutogoFiles, target: Path) -> _Network:
-    draw(graph, _segments(graph, files.vocabulary), target / "figures" / "input.svg")
-    artefact = write_artefacts(graph, "input", target, files.weights)
-    return _Network("input", f"Input: {run.model}", _facts(graph), "figures/input.svg", artefact)
-
-
 def _winner_network(
-    parent: Graph, child: Graph, winner: Winner, files: AutogoFiles, target: Path
+    parent: Graph, child: Graph, winner: Winner, weights: Weights, target: Path
 ) -> _Network:
     name = f"rank_{winner.rank}"
     child = child.replace(name=f"{parent.name}-rank-{winner.rank}")
@@ -198,12 +198,13 @@ def _winner_network(
     picture_file, changes_file = f"figures/{name}.svg", f"figures/{name}_changes.svg"
     draw(child, path=target / picture_file)
     draw_changes(parent, child, target / changes_file, changes=changes)
+    artefact = write_artefacts(child, name, target, weights)
     return _Network(
         name=name,
         title=f"Rank {winner.rank}",
-        facts=_facts(child),
+        facts=_facts(child, artefact),
         picture_file=picture_file,
-        artefact=write_artefacts(child, name, target, files.weights),
+        artefact=artefact,
         rank=winner.rank,
         changes=changes,
         changes_file=changes_file,
@@ -221,11 +222,14 @@ def _segments(graph: Graph, vocabulary: Path) -> NDArray[np.int64]:
     return np.repeat(np.arange(found.n_groups), found.lengths)
 
 
-def _facts(graph: Graph) -> str:
-    return (
+def _facts(graph: Graph, artefact: Artefact) -> str:
+    facts = (
         f"{graph.n_nodes} nodes · {flops(graph) / 1e6:,.2f} MFLOPs · "
         f"{parameters(graph):,} parameters"
     )
+    if artefact.coverage is None:
+        return facts
+    return f"{facts} · {artefact.coverage:.0%} of them with the weights that the input came with"
 
 
 def _write_figures(run: _Run, target: Path) -> dict[str, str]:
