@@ -375,6 +375,13 @@ def test_a_constant_that_is_not_there_is_refused(tmp_path):
         read_model(g.save(tmp_path / "model.pb"))
 
 
+def test_a_resize_to_an_impossible_size_is_refused(tmp_path):
+    g = GraphDef()
+    g.op("ResizeNearestNeighbor", g.input(-1, 9, 9, 3), ints(g, [369098770, 12]))
+    with pytest.raises(FormatError, match="9 to 369,098,770: the model is damaged"):
+        read_model(g.save(tmp_path / "model.pb"))
+
+
 def test_open_sizes_have_to_be_given(tmp_path):
     g = GraphDef()
     g.op("Mean", g.conv(g.input(-1, -1, -1, 3), W33), ints(g, [1, 2]))

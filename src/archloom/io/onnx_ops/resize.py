@@ -51,6 +51,8 @@ def _targets(
 
 def _sampled(d: Definition, x: Tensor, axis: int, scale: float, size: int, rule: str) -> Tensor:
     """Return ``x`` with ``size`` samples along ``axis``."""
+    if not 0 < size <= _LARGEST_SIZE:
+        raise GraphError(f"a Resize of {x.shape[axis]} to {size:,}: the model is damaged.")
     length = x.shape[axis]
     places = _places(length, size, scale, rule)
     mode = d.attribute("mode", "nearest")
