@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from archloom.errors import FormatError
@@ -40,7 +40,8 @@ def write_weights(
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     card_path(target).unlink(missing_ok=True)
     with replacing(target) as temporary:
-        save_file(tensors, temporary, {"format": FORMAT, "graph": graph.hash})
+        # not save_file: nobody else could read what that writes
+        temporary.write_bytes(save(tensors, {"format": FORMAT, "graph": graph.hash}))
         digest = _digest(temporary)
     card = {
         "format": FORMAT,

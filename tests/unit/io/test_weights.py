@@ -24,6 +24,13 @@ def written(tmp_path):
     return graph, weights, path
 
 
+def test_others_may_read_the_file(tmp_path):
+    path = tmp_path / "w.safetensors"
+    write_weights(path, to_torch(network()).weights(), network())
+    (tmp_path / "plain").touch()
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_round_trip(written):
     graph, weights, path = written
     found, card = read_weights(path, graph)
