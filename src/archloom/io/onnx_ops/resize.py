@@ -7,8 +7,12 @@ import math
 import torch
 from torch import Tensor
 
+from archloom.errors import GraphError
 from archloom.graph.definition import Definition
 from archloom.io.onnx_ops.table import Result, is_given, numbers, operator
+
+_LARGEST_SIZE = 1 << 20
+"""Samples along an axis; more are a damaged model."""
 
 
 def _is_unusual(d: Definition) -> bool:
