@@ -53,7 +53,7 @@ InputShape = Annotated[
 Resources = Annotated[
     Path,
     typer.Option(
-        help="Folder with vocabulary.json, segments/ and predictors/, as `make artefacts` leaves it."
+        help="Folder with vocabulary.json, segments/, predictors/, as `make artefacts` leaves it."
     ),
 ]
 Kind = Annotated[str, typer.Option(help="Which predictor of that folder: psc or gnn.")]
@@ -279,6 +279,10 @@ def optimise(
         )
     coverages = write_front(result, to, tensors)
     out.print(_front_table(result, coverages))
+    if result.goals.timing:
+        out.print(f"measured: {result.goals.timing.words}, in turns with the input", style="dim")
+    if not all(member.confirmed for member in result):
+        out.print("* misses a limit when measured", style="dim")
     _warn_of_range([result.place, *(member.place for member in result)])
     if not result.members:
         err.print("nothing better than the input was found: try more rounds or wider limits.")
@@ -356,31 +360,42 @@ def _warn_of_range(places: Sequence[Place | None]) -> None:
 
 
 def _front_table(result: SearchResult, coverages: Sequence[float]) -> Table:
-    """Return the input and the front: every figure with its change against the input."""
-    from rich.markup import escape
-
+    """Return the input with its figures and the front with their changes against it; the score has
+    no unit, so its values are shown.
+    """
     from archloom.search.constraints import relative_change
 
     figures = result.goals.figures
-    names = [f"{one.name} [{one.unit}]" if one.unit else one.name for one in figures]
-    timed = [f"measured {result.goals.timing.words} [ms]"] if result.goals.timing else []
-    heads = [*names, *timed, "nodes", "round", *(["weights kept"] if coverages else [])]
-    table = Table("rank", *(escape(name) for name in heads))
-    start = [f"{result.values[one.name]:,.6g}" for one in figures]
-    table.add_row("input", *start, *([""] if timed else []), str(result.graph.n_nodes))
+    timed = result.goals.timing is not None
+    heads = [one.name for one in figures]
+    heads += ["measured"] if timed else []
+    heads += ["weights kept"] if coverages else []
+    table = Table("rank", *heads, "nodes", "round", box=None)
+    start = [_short(result.values[one.name], one.unit) for one in figures]
+    base = next((one.latency.reference.median for one in result if one.latency), None)
+    start += [_short(base, "ms") if base else ""] if timed else []
+    start += [""] if coverages else []
+    table.add_row("input", *start, str(result.graph.n_nodes), "")
     for rank, member in enumerate(result, start=1):
         cells = [
-            f"{value:,.6g} ({relative_change(value, result.values[name]):+.1f} %)"
+            _short(value, "")
+            if name == "score"
+            else f"{relative_change(value, result.values[name]):+.1f} %"
             for name, value in member.values.items()
         ]
         if member.latency:
-            own, base = member.latency.own.median, member.latency.reference.median
-            missed = "" if member.confirmed else ", limit missed"
-            cells.append(f"{own:,.4g}, input {base:,.4g} ({member.latency.change:+.1f} %{missed})")
-        cells += [str(member.graph.n_nodes), str(member.iteration)]
+            cells.append(f"{member.latency.change:+.1f} %{'' if member.confirmed else ' *'}")
         cells += [f"{100 * coverages[rank - 1]:.1f} %"] if coverages else []
-        table.add_row(str(rank), *cells)
+        table.add_row(str(rank), *cells, str(member.graph.n_nodes), str(member.iteration))
     return table
+
+
+def _short(value: float, unit: str) -> str:
+    """Return a figure in four digits: 3.378 M, 0.1536 ms."""
+    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if abs(value) >= size:
+            return f"{value / size:.4g} {prefix}{unit}"
+    return f"{value:,.4g} {unit}".strip()
 
 
 def _show_graph(graph: Graph, **more: str) -> None:
