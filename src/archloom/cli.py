@@ -23,7 +23,7 @@ from archloom.graph import OPS, Graph, flops, parameters
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from archloom.io.model import Model
+    from archloom.io.importing.model import Model
     from archloom.predict.range import Place
     from archloom.search.result import SearchResult
 

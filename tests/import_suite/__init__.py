@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from archloom.graph import Graph
 from archloom.io import read_model
-from archloom.io.model import Model
+from archloom.io.importing.model import Model
 from archloom.io.onnx_export import to_onnx
 from archloom.io.torch_module import to_torch
 

@@ -24,7 +24,7 @@ from archloom.io.reference import (
 )
 
 if TYPE_CHECKING:
-    from archloom.io.model import Model
+    from archloom.io.importing.model import Model
     from archloom.io.onnx_import import InputShape
     from archloom.io.store import GraphStore
 
@@ -76,8 +76,8 @@ def read(path: str | Path) -> Graph | GraphStore | Iterator[LabelledGraph]:
 
 
 def read_model(path: str | Path, input_shape: InputShape | None = None) -> Model:
-    """Return the network at ``path`` with its weights; see ``archloom.io.model.read_model``."""
-    from archloom.io import model
+    """Return the network at ``path`` with its weights; see ``importing.model.read_model``."""
+    from archloom.io.importing import model
 
     return model.read_model(path, input_shape)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from archloom.errors import FormatError
 from archloom.graph.definition import Attribute, Literal, TensorType
-from archloom.io.operations import Body, Network, Operation
+from archloom.io.importing.operations import Body, Network, Operation
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from archloom.errors import FormatError
 from archloom.graph.definition import TensorType
+from archloom.io.importing.operations import Network, Operation
 from archloom.io.onnx_import import InputShape
-from archloom.io.operations import Network, Operation
 from archloom.io.tensorflow import Translator
 from archloom.io.tensorflow.messages import Node, read_nodes
 from archloom.io.tensorflow.translator import CHANNELS_LAST, Value, sorted_nodes, type_of

@@ -35,8 +35,8 @@ from archloom.io.aten.translator import (
     mutated,
     operator_name,
 )
-from archloom.io.model import Model, to_model, with_origins
-from archloom.io.operations import Network, Operation
+from archloom.io.importing.model import Model, to_model, with_origins
+from archloom.io.importing.operations import Network, Operation
 
 Example = Tensor | Sequence[Any] | Mapping[str, Any]
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, fx
 
 from archloom.errors import FormatError
-from archloom.io.operations import Operation, as_stored
+from archloom.io.importing.operations import Operation, as_stored
 
 
 class BatchError(FormatError):

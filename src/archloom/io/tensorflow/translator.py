@@ -15,8 +15,8 @@ from torch import Tensor
 
 from archloom.errors import FormatError
 from archloom.graph.definition import TensorType
-from archloom.io.import_values import Values, constant_value
-from archloom.io.operations import Network, Operation, as_stored
+from archloom.io.importing.operations import Network, Operation, as_stored
+from archloom.io.importing.values import Values, constant_value
 from archloom.io.tensorflow.messages import Node, dtype_name
 
 CHANNELS_LAST = (0, 2, 3, 1)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from archloom.io.import_rewrite import Rewriter
-from archloom.io.import_rules import reduced_axes
-from archloom.io.import_values import Step
+from archloom.io.importing.rewrite import Rewriter
+from archloom.io.importing.rules import reduced_axes
+from archloom.io.importing.values import Step
 
 CHANNELS_FIRST = {
     "Conv",

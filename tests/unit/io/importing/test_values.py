@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import archloom as al
 from archloom.errors import FormatError
 from archloom.graph.definition import TensorType
-from archloom.io.model import to_model
-from archloom.io.operations import Body, Network, Operation
+from archloom.io.importing.model import to_model
+from archloom.io.importing.operations import Body, Network, Operation
 
 IMAGE = TensorType("float32", (1, 4, 6, 6))
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from archloom.io.import_values import Step, reshape_target
+from archloom.io.importing.values import Step, reshape_target
 
 if TYPE_CHECKING:
-    from archloom.io.import_rewrite import Rewriter
+    from archloom.io.importing.rewrite import Rewriter
 
 Rule = Callable[["Rewriter", Step], str | None]
 """Changes a step, or returns the name of the value that its (only) output equals."""

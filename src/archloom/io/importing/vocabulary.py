@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from archloom.graph import Definition
 from archloom.graph.shapes import same_pads
-from archloom.io.import_layout import is_pixel
-from archloom.io.import_rules import clip_bounds, is_hard_sigmoid, reduced_axes
-from archloom.io.import_values import Step
+from archloom.io.importing.layout import is_pixel
+from archloom.io.importing.rules import clip_bounds, is_hard_sigmoid, reduced_axes
+from archloom.io.importing.values import Step
 from archloom.io.onnx_ops.windows import Pads, window_of
 from archloom.io.torch_ops import NORM_EPSILON
 
 if TYPE_CHECKING:
-    from archloom.io.import_nodes import NodeWriter
+    from archloom.io.importing.nodes import NodeWriter
 
 Handler = Callable[["NodeWriter", Step], int | None]
 """Adds a node of the vocabulary, or returns None where it cannot say what the step does."""

@@ -11,8 +11,8 @@ from collections import Counter
 
 from torch import Tensor
 
-from archloom.io.import_rules import RULES
-from archloom.io.import_values import Step, Value, Values
+from archloom.io.importing.rules import RULES
+from archloom.io.importing.values import Step, Value, Values
 
 
 class Rewriter:

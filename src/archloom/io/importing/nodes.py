@@ -14,11 +14,11 @@ from torch import Tensor
 from archloom.errors import FormatError
 from archloom.graph import Definition, GraphBuilder
 from archloom.graph.definition import OWN_DOMAIN, Operand, Slot, TensorType, Weight
-from archloom.io.import_layout import CHANNELS_FIRST, maps_of
-from archloom.io.import_names import BY_CONSTANT, NUMBERS, OP_NAMES, PARTS, Shape, sizes_of
-from archloom.io.import_rewrite import Rewriter
-from archloom.io.import_values import Step, literal_of
-from archloom.io.import_vocabulary import HANDLERS
+from archloom.io.importing.layout import CHANNELS_FIRST, maps_of
+from archloom.io.importing.names import BY_CONSTANT, NUMBERS, OP_NAMES, PARTS, Shape, sizes_of
+from archloom.io.importing.rewrite import Rewriter
+from archloom.io.importing.values import Step, literal_of
+from archloom.io.importing.vocabulary import HANDLERS
 
 
 class NodeWriter:

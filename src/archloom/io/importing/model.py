@@ -11,13 +11,13 @@ from torch import Tensor
 from archloom.errors import FormatError
 from archloom.graph import Graph, check
 from archloom.io.files import reading, understanding
-from archloom.io.import_nodes import NodeWriter
-from archloom.io.import_rewrite import Rewriter
-from archloom.io.import_values import Values
+from archloom.io.importing.nodes import NodeWriter
+from archloom.io.importing.operations import Network
+from archloom.io.importing.rewrite import Rewriter
+from archloom.io.importing.values import Values
 from archloom.io.kinds import is_graph_def
 from archloom.io.onnx_file import load
 from archloom.io.onnx_import import InputShape, network_of
-from archloom.io.operations import Network
 
 
 @dataclass(frozen=True)

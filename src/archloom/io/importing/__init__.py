@@ -1,0 +1,1 @@
+"""From operation lists to graphs: what all importers share."""
