@@ -124,7 +124,7 @@ def read_predictor(path: str | Path) -> tuple[Network, Card]:
 
     Raises ``DataError`` for a missing file and ``FormatError`` for a truncated or foreign one.
     """
-    tensors, metadata = _read_tensors(Path(path))
+    tensors, metadata = read_tensors(Path(path))
     try:
         text = metadata.get("card")
         card = Card.from_json(text, tensors) if text else _published_card(tensors)
@@ -132,7 +132,7 @@ def read_predictor(path: str | Path) -> tuple[Network, Card]:
         wanted = network.state_dict()
         own = {name: one for name, one in tensors.items() if not name.startswith(_NO_WEIGHTS)}
         for name in wanted.keys() | own.keys():
-            _check_tensor(name, own.get(name), wanted.get(name))
+            check_tensor(name, own.get(name), wanted.get(name))
         network.load_state_dict(own)
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(
@@ -150,7 +150,7 @@ def _range(limit: float, tensors: Mapping[str, Tensor]) -> TrainingRange:
     return TrainingRange(points, scale, limit)
 
 
-def _check_tensor(name: str, found: Tensor | None, wanted: Tensor | None) -> None:
+def check_tensor(name: str, found: Tensor | None, wanted: Tensor | None) -> None:
     """Raise ``ValueError`` unless a tensor is expected, there, of the right shape and finite."""
     if found is None or wanted is None:
         raise ValueError(f"tensor {name} is {'missing' if found is None else 'unknown'}")
@@ -177,7 +177,7 @@ def _published_card(tensors: Mapping[str, Tensor]) -> Card:
     )
 
 
-def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors and text metadata of a safetensors or npz file."""
     from safetensors import SafetensorError, safe_open
 

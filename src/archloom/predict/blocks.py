@@ -1,0 +1,140 @@
+"""AutoBuild's predictor of block networks: scores, embedding norms, unit scores (AutoBuild spec 2
+and 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from archloom.data.block_table import BlockLabels
+from archloom.errors import DataError
+from archloom.predict.block_file import BlockCard, read_block_predictor, write_block_predictor
+from archloom.predict.block_network import BlockNetwork, BlockShape, Nodes, node_norms
+from archloom.predict.block_training import BlockTraining, OnEpoch, train_blocks, unit_moments
+from archloom.predict.metrics import evaluate, spearman
+from archloom.predict.predictor import chunks
+from archloom.predict.unit_scores import ScoredUnits
+from archloom.spaces.ofa_mobile import MobileSpace
+from archloom.views.sequence import RESOLUTION, mobile_space, sequence_graphs
+from archloom.views.units import all_units, largest_unit
+
+_BATCH = 1024
+
+
+class BlockPredictor:
+    """Predicts a target of block networks, and tells how much each unit contributes to it."""
+
+    def __init__(self, network: BlockNetwork, card: BlockCard) -> None:
+        self.network, self.card = network, card
+
+    @classmethod
+    def fit(
+        cls,
+        labels: BlockLabels,
+        settings: BlockTraining | None = None,
+        on_epoch: OnEpoch | None = None,
+    ) -> Self:
+        """Train a predictor and test it on networks kept apart; the card holds what was found:
+        ``evaluate``'s metrics in natural units and, per hop, the rank correlation of the norms.
+
+        Raises ``DataError`` for too few networks or units without any.
+        """
+        settings = settings or BlockTraining()
+        space = mobile_space(labels.family)
+        train, test = settings.split(len(labels.values))
+        chosen = [labels.architectures[i] for i in train]
+        moments = unit_moments(space, chosen, labels.values[train])
+        _check_units(space, moments)
+        shape = BlockShape(slots=largest_unit(space))
+        graphs = sequence_graphs(space, chosen)
+        network = train_blocks(shape, graphs, labels.values[train], settings, on_epoch)
+        network.embed_layer.moment_tsr = moments
+        card = BlockCard(labels.family, labels.target, shape=shape, training=asdict(settings))
+        predictor = cls(network, card)
+        predictor._test([labels.architectures[i] for i in test], labels.values[test])
+        return predictor
+
+    def predict(
+        self, architectures: Sequence[str], resolution: int = RESOLUTION
+    ) -> NDArray[np.float64]:
+        """Return (G,) predicted targets in natural units, for one input size in pixels."""
+        return self._run(architectures, resolution)[0]
+
+    def norms(
+        self, architectures: Sequence[str], resolution: int = RESOLUTION
+    ) -> NDArray[np.float64]:
+        """Return (5, G) L1 norms of the graph embeddings of hops 0 to 4."""
+        return self._run(architectures, resolution)[1]
+
+    def score_units(self, resolution: int = RESOLUTION) -> ScoredUnits:
+        """Return every unit of the family with its score, in units of the target.
+
+        The norm of a unit of n blocks is that of its last node at hop n - 1, which has seen exactly
+        the unit. It is standardised among all nodes at that hop in the training networks, then
+        given mean and spread of the targets of the networks that have such a unit of n blocks.
+        Raises ``DataError`` for a predictor without moments.
+        """
+        if not self.card.moments:
+            raise DataError(
+                "this predictor has no moments of hops and units, as those published with "
+                "AutoBuild: train one with archloom rank-units."
+            )
+        units = all_units(mobile_space(self.card.family), resolution)
+        norms = node_norms(self.network, Nodes.of(units.forest))
+        hop = units.size - 1
+        norm = norms[hop, units.node].astype(np.float64)
+        mean, std = self.network.hop_moments.double().numpy()[:, hop]
+        means, stds = self.network.embed_layer.moment_tsr.double().numpy()[units.unit, hop].T
+        score = (norm - mean) / std * stds + means
+        return ScoredUnits(self.card.family, self.card.target, units, norm, score)
+
+    def save(self, path: str | Path) -> None:
+        """Write weights and card to ``path`` (safetensors) and the card beside it."""
+        write_block_predictor(path, self.network, self.card)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what ``save`` wrote, or a published predictor; raises ``DataError`` or
+        ``FormatError``.
+        """
+        return cls(*read_block_predictor(path))
+
+    def _run(
+        self, architectures: Sequence[str], resolution: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return predictions (G,) and norms (5, G)."""
+        space = mobile_space(self.card.family)
+        with torch.no_grad():
+            found = [
+                self.network(Nodes.of(sequence_graphs(space, some, resolution)))
+                for some in chunks(architectures, _BATCH)
+            ]
+        mean, std = self.network.mlp_moments.tolist()
+        predicted = torch.cat([one for one, _ in found]).double().numpy()
+        norms = torch.cat([one for _, one in found], dim=1).double().numpy()
+        return predicted * std + mean, norms
+
+    def _test(self, architectures: Sequence[str], values: NDArray[np.float64]) -> None:
+        """Put the quality on these networks into the card."""
+        predicted, norms = self._run(architectures, RESOLUTION)
+        hops = [spearman(row, values) for row in norms]
+        metrics = {"networks": len(values), **evaluate(predicted, values), "srcc_per_hop": hops}
+        self.card = BlockCard(**{**vars(self.card), "metrics": metrics})
+
+
+def _check_units(space: MobileSpace, moments: torch.Tensor) -> None:
+    """Raise ``DataError`` where the training networks lack a unit of some size."""
+    units = all_units(space)
+    for unit, size in sorted(set(zip(units.unit.tolist(), units.size.tolist(), strict=True))):
+        if moments[unit, size - 1].tolist() == [0.0, 1.0]:
+            raise DataError(
+                f"no training network has {size} blocks in unit {unit + 1} of {space.FAMILY}, so "
+                "such units cannot be scored: add networks with all depths."
+            )

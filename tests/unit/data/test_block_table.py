@@ -1,0 +1,64 @@
+"""Tables of block networks: both spellings, labels that cannot be computed, foreign files."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from archloom.data.block_table import read_block_table
+from archloom.errors import DataError, FormatError, GraphError
+from archloom.spaces import FAMILIES
+
+SPACE = FAMILIES["ofa_mbv3"]
+SMALLEST = "|".join(["e3k3,e3k3"] * 5)
+
+
+def write(path, **columns):
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def test_lists_and_architectures_are_read_alike(tmp_path):
+    lists = write(
+        tmp_path / "lists.parquet",
+        depths=[[2] * 5, [2] * 5],
+        kernels=[[3] * 10, [7] + [3] * 9],
+        expands=[[3] * 10] * 2,
+        acc=[0.7, 0.8],
+    )
+    table = read_block_table(lists, SPACE)
+    assert table.architectures == (SMALLEST, SMALLEST.replace("k3", "k7", 1))
+    words = write(
+        tmp_path / "words.parquet", architecture=list(table.architectures), acc=[0.7, 0.8]
+    )
+    again = read_block_table(words, SPACE)
+    assert again.architectures == table.architectures
+    assert again.metrics["acc"].tolist() == [0.7, 0.8]
+
+
+def test_rows_without_a_finite_target_are_left_out(tmp_path):
+    path = write(
+        tmp_path / "t.parquet",
+        architecture=[SMALLEST, SMALLEST.replace("k3", "k5"), SMALLEST.replace("k3", "k7")],
+        acc=[0.7, None, 0.8],
+        latency=[2, 3, 0],
+    )
+    table = read_block_table(path, SPACE)
+    labels = table.labelled("acc / latency")
+    assert labels.architectures == (SMALLEST,) and labels.values.tolist() == [0.35]
+    assert labels.target == "acc / latency" and labels.family == "ofa_mbv3"
+    with pytest.raises(DataError, match="no finite value"):
+        table.labelled("log(0 * acc - 1)")
+
+
+def test_what_is_no_table_of_networks_is_refused(tmp_path):
+    with pytest.raises(FormatError, match="the networks are unknown"):
+        read_block_table(write(tmp_path / "a.parquet", acc=[0.7]), SPACE)
+    with pytest.raises(FormatError, match="0 columns of numbers"):
+        read_block_table(write(tmp_path / "b.parquet", architecture=[SMALLEST]), SPACE)
+    with pytest.raises(GraphError, match=r"c\.parquet.*not a network"):
+        read_block_table(write(tmp_path / "c.parquet", architecture=["e9k9"], acc=[0.7]), SPACE)
+    (tmp_path / "d.parquet").write_bytes(b"PAR1")
+    with pytest.raises(FormatError, match="Parquet"):
+        read_block_table(tmp_path / "d.parquet", SPACE)
+    with pytest.raises(DataError, match="could not be read"):
+        read_block_table(tmp_path / "none.parquet", SPACE)
