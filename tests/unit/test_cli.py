@@ -1,11 +1,15 @@
 """The command line: what it prints, what it writes, and one message for bad input."""
 
 import json
+import re
 import shutil
 import sys
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from archloom import cli
@@ -14,9 +18,11 @@ from archloom.io.store import GraphStore, write_store
 from archloom.io.torch_module import to_torch
 from archloom.io.weights import read_weights, write_weights
 from archloom.predict import GNN
+from archloom.predict.blocks import BlockPredictor
 from archloom.predict.range import TrainingRange
 from archloom.segments.tables import write_database
 from archloom.spaces import nb201
+from archloom.spaces.ofa_mobile import OFA_MBV3
 from search_world import make_network, make_world
 from tensorflow_graphs import GraphDef
 
@@ -192,6 +198,45 @@ def test_networks_that_the_predictor_has_not_seen_are_told_of(tmp_path, resource
     assert "range" not in capsys.readouterr().err
     assert run("predict", tmp_path / "near.json", tmp_path / "far.json", *options) == 0
     assert "1 of 2 networks, outside the predictor's range" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def block_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """160 block networks with their mean expansion."""
+    names = list(islice(OFA_MBV3.architectures(0), 160))
+    expansions = [np.mean([int(block[1]) for block in re.split("[,|]", name)]) for name in names]
+    path = tmp_path_factory.mktemp("blocks") / "table.parquet"
+    pq.write_table(pa.table({"architecture": names, "width": expansions}), path)
+    return path
+
+
+def test_rank_units_writes_predictor_units_and_space(block_table, tmp_path, capsys):
+    options = ["--target", "2*width - 1", "--top-k", "2", "--epochs", "2"]
+    assert run("rank-units", block_table, tmp_path / "ranked", *options) == 0
+    shown = capsys.readouterr().out
+    assert "36,855 units scored" in shown and "16 test networks" in shown
+    space = json.loads((tmp_path / "ranked" / "space.json").read_text())
+    assert [len(units) for units in space["units"]] == [2] * 5
+    assert all(one["blocks"] in shown for units in space["units"] for one in units)
+    table = pq.read_table(tmp_path / "ranked" / "units.parquet")
+    assert table.num_rows == len((tmp_path / "ranked" / "units.csv").read_text().split()) - 1
+    predictor = BlockPredictor.load(tmp_path / "ranked" / "predictor.safetensors")
+    assert predictor.card.target == "2*width - 1"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--target", "widht"], "did you mean width"),
+        (["--family", "nb201"], "no family of block networks"),
+        (["--family", "ofa_pn"], "not a network of ofa_pn"),
+        (["--epochs", "0"], "epochs = 0"),
+    ],
+)
+def test_rank_units_says_what_is_wrong(block_table, tmp_path, capsys, options, message):
+    assert run("rank-units", block_table, tmp_path / "ranked", *options) == 1
+    assert message in capsys.readouterr().err.replace("\n", " ")
+    assert not (tmp_path / "ranked").exists()
 
 
 @pytest.mark.parametrize(

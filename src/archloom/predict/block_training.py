@@ -37,9 +37,9 @@ class BlockTraining:
     seed          : of split, weights and order
     """
 
-    epochs: int = 100
+    epochs: int = 60
     batch_size: int = 128
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     weight_decay: float = 1e-5
     clip_norm: float = 5.0
     rank_weight: float = 1.0
