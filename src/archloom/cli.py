@@ -327,7 +327,7 @@ def rank_units(
     settings = BlockTraining(epochs=epochs, seed=seed)
     labels = read_block_table(table, mobile_space(family)).labelled(target)
     with _epoch_bar(epochs) as advance:
-        predictor = BlockPredictor.fit(labels, settings, advance)
+        predictor = BlockPredictor.fit(labels, settings, on_epoch=advance)
     scored = predictor.score_units()
     shown = Table("unit", "rank", "score", "blocks")
     for indices in scored.best(top_k):

@@ -30,14 +30,15 @@ _SLOPE = 0.2
 class BlockShape:
     """What a network is made of; a value out of range raises ``ConfigError``.
 
-    layer      : graphconv (sum of neighbours) or gatv2 (attention)
+    layer      : gatv2 (attention, a weighted mean, so that units of a stage compare) or graphconv
+                 (sum of neighbours: good predictions, poor order of units)
     width      : size of the embeddings behind the first layer
     pooling    : mean or sum over a graph's nodes
     activation : relu or leaky_relu (slope 0.01)
     slots      : largest number of blocks of a unit
     """
 
-    layer: Literal["gatv2", "graphconv"] = "graphconv"
+    layer: Literal["gatv2", "graphconv"] = "gatv2"
     width: int = 32
     pooling: Literal["mean", "sum"] = "mean"
     activation: Literal["relu", "leaky_relu"] = "relu"

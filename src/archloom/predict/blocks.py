@@ -5,7 +5,7 @@ and 3).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self
 
@@ -39,6 +39,7 @@ class BlockPredictor:
         cls,
         labels: BlockLabels,
         settings: BlockTraining | None = None,
+        shape: BlockShape | None = None,
         on_epoch: OnEpoch | None = None,
     ) -> Self:
         """Train a predictor and test it on networks kept apart; the card holds what was found:
@@ -52,7 +53,7 @@ class BlockPredictor:
         chosen = [labels.architectures[i] for i in train]
         moments = unit_moments(space, chosen, labels.values[train])
         _check_units(space, moments)
-        shape = BlockShape(slots=largest_unit(space))
+        shape = replace(shape or BlockShape(), slots=largest_unit(space))
         graphs = sequence_graphs(space, chosen)
         network = train_blocks(shape, graphs, labels.values[train], settings, on_epoch)
         network.embed_layer.moment_tsr = moments
@@ -126,7 +127,7 @@ class BlockPredictor:
         predicted, norms = self._run(architectures, RESOLUTION)
         hops = [spearman(row, values) for row in norms]
         metrics = {"networks": len(values), **evaluate(predicted, values), "srcc_per_hop": hops}
-        self.card = BlockCard(**{**vars(self.card), "metrics": metrics})
+        self.card = replace(self.card, metrics=metrics)
 
 
 def _check_units(space: MobileSpace, moments: torch.Tensor) -> None:

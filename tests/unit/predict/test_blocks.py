@@ -1,6 +1,7 @@
 """AutoBuild's predictor: the published files, layers spelled out, training, units, its files."""
 
 import json
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -230,7 +231,7 @@ def test_foreign_files_are_refused(trained, tmp_path):
 
 
 def test_a_predictor_without_moments_scores_no_units(trained):
-    card = type(trained.card)(**{**vars(trained.card), "moments": False})
+    card = replace(trained.card, moments=False)
     with pytest.raises(DataError, match="no moments"):
         BlockPredictor(trained.network, card).score_units()
 
