@@ -131,7 +131,8 @@ def test_axes_without_a_common_graph_say_so(browser, tmp_path):
     document = json.loads(run.files.stats.read_text())
     latency = {"median": 2.0, "lower": 1.9, "upper": 2.2}
     for entry in document["front"]["members"]:
-        entry["latency"] = {"own": latency, "input": latency, "change_percent": 0.0}
+        same = {"own": latency, "input": latency}
+        entry["latency"] = {**same, "change_percent": 0.0, "confirmed": True}
     run.change_stats(front=document["front"])
     write_report(run.files, run.config, "toy", tmp_path / "result")
     page = (tmp_path / "result" / "report.html").read_text(encoding="utf-8")

@@ -44,3 +44,5 @@ def test_the_readme_quotes_the_measured_import_round_and_segments(project):
     assert f"{suite['pass']} of {suite['networks']} networks of the import suite" in readme
     assert f"108 s | {resnet['round_seconds_median']:.1f} s" in readme
     assert resnet["paper_seconds"] == 108
+    cost = figures("combined_segments")["corpora"]["sorted_neighbours"]["cost"]
+    assert f"{cost['wall_s']:.0f} s, {cost['peak_mb'] / 1024:.1f} GB" in readme
