@@ -86,14 +86,21 @@ class Page:
         self.send("Emulation.setEmulatedMedia", media=media, features=features)
 
     def place(self, selector: str) -> tuple[float, float]:
-        """Scroll an element into view; return its centre."""
-        box = self.evaluate(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            "e.scrollIntoView({block: 'center', behavior: 'instant'});"
-            "const b = e.getBoundingClientRect();"
-            "return [b.x + b.width / 2, b.y + b.height / 2]; })()"
-        )
-        return box[0], box[1]
+        """Scroll an element into view; return its centre once the page has stopped moving."""
+        box = f"""(() => {{
+            const e = document.querySelector({json.dumps(selector)});
+            e.scrollIntoView({{block: 'center', behavior: 'instant'}});
+            const b = e.getBoundingClientRect();
+            return [b.x + b.width / 2, b.y + b.height / 2];
+        }})()"""
+        found = self.evaluate(box)
+        for _ in range(100):
+            before = found
+            self.evaluate("new Promise((go) => requestAnimationFrame(() => setTimeout(go)))")
+            found = self.evaluate(box)
+            if found == before:
+                break
+        return found[0], found[1]
 
     def hover(self, selector: str) -> tuple[float, float]:
         x, y = self.place(selector)
