@@ -15,10 +15,9 @@ from archloom.workflow import job
 if __name__ == "__main__":
     with job() as run:
         row = run.settings["model"]
-        size, weights = tuple(row["input"] or ()), None
+        size, weights = row["input"], None
         if run.inputs["files"] and is_model(run.input("files")):
-            height, width, channels = size or (0, 0, 0)
-            shape = (1, channels, height, width) if size else None
+            shape = (1, size[2], *size[:2]) if size else None
             model = read_model(run.input("files"), shape)
             graph, weights = model.graph, model.weights
         elif run.inputs["files"]:
@@ -28,7 +27,7 @@ if __name__ == "__main__":
             skeleton = {"full": family.FULL, "reduced": family.REDUCED}[options["skeleton"]]
             graph = family.build(row["source"], skeleton, options["variant"])
         if size and weights is None:
-            graph = infer_shapes(graph, size)
+            graph = infer_shapes(graph, tuple(size))
         scale = graph.name.split("@")[1:]  # such as "reduced"
         graph = graph.replace(name="@".join([run.wildcards["model"], *scale]))
         run.output["weights"].mkdir()

@@ -40,8 +40,7 @@ def write_weights(
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     card_path(target).unlink(missing_ok=True)
     with replacing(target) as temporary:
-        # not save_file: nobody else could read what that writes
-        temporary.write_bytes(save(tensors, {"format": FORMAT, "graph": graph.hash}))
+        save_tensors(temporary, tensors, {"format": FORMAT, "graph": graph.hash})
         digest = _digest(temporary)
     card = {
         "format": FORMAT,
@@ -53,6 +52,13 @@ def write_weights(
         "facts": dict(facts or {}),
     }
     write_text(card_path(target), json.dumps(card, indent=1, sort_keys=True) + "\n")
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file with the usual permissions; the library's own ``save_file`` makes
+    files that nobody else may read.
+    """
+    path.write_bytes(save(dict(tensors), dict(metadata)))
 
 
 def read_weights(

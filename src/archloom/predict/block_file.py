@@ -14,9 +14,8 @@ from typing import Any
 from torch import Tensor
 
 from archloom.errors import FormatError
-from archloom.io.files import replacing, write_text
 from archloom.predict.block_network import BlockNetwork, BlockShape
-from archloom.predict.checkpoint import check_tensor, code_version, read_tensors
+from archloom.predict.checkpoint import check_tensor, code_version, read_tensors, write_tensors
 
 FORMAT = "archloom-block-predictor/1"
 _UNUSED = ("test_metrics", "encoder.init_ff.weight", "encoder.init_ff.bias")
@@ -61,12 +60,8 @@ class BlockCard:
 
 def write_block_predictor(path: str | Path, network: BlockNetwork, card: BlockCard) -> None:
     """Write weights and card to ``path`` and the card again beside it, each file atomically."""
-    from safetensors.torch import save_file
-
     tensors = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"card": card.to_json()})
-    write_text(Path(path).with_suffix(".json"), card.to_json() + "\n")
+    write_tensors(path, tensors, card.to_json())
 
 
 def read_block_predictor(path: str | Path) -> tuple[BlockNetwork, BlockCard]:

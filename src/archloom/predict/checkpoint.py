@@ -22,6 +22,7 @@ from torch import Tensor
 from archloom.errors import DataError, FormatError
 from archloom.graph import OPS
 from archloom.io.files import replacing, write_text
+from archloom.io.weights import save_tensors
 from archloom.predict.encoder import WIDTH, Network
 from archloom.predict.range import NAMES, TrainingRange
 from archloom.views.features import VOCABULARY_SIZE, Normalisers
@@ -106,17 +107,22 @@ class Card:
 
 def write_predictor(path: str | Path, network: Network, card: Card) -> None:
     """Write weights and card to ``path`` and the card again beside it, each file atomically."""
-    from safetensors.torch import save_file
-
     tensors = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
     if card.range is not None:
         tensors |= {
             f"{_RANGE}{name}": torch.from_numpy(np.ascontiguousarray(getattr(card.range, name)))
             for name in ("points", "scale")
         }
+    write_tensors(path, tensors, card.to_json())
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], card: str) -> None:
+    """Write tensors and a card (JSON) to ``path`` and the card again beside it, each file
+    atomically.
+    """
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"card": card.to_json()})
-    write_text(Path(path).with_suffix(".json"), card.to_json() + "\n")
+        save_tensors(temporary, tensors, {"card": card})
+    write_text(Path(path).with_suffix(".json"), card + "\n")
 
 
 def read_predictor(path: str | Path) -> tuple[Network, Card]:

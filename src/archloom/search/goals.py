@@ -138,7 +138,7 @@ def _defaults(names: Sequence[str], limits: Sequence[Constraint]) -> list[Constr
 
 def _figure_of(limit: Constraint, threads: int) -> Objective:
     """Return the figure of a constraint that is no objective."""
-    if limit.figure in BUILT_IN or limit.figure == "latency":
+    if limit.figure in BUILT_IN or limit.figure == LATENCY:
         return objective_of(limit.figure, threads)
     raise ConfigError(
         f'constraint "{limit}": no objective is called {limit.figure}. Constraints can be put on '

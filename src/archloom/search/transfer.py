@@ -35,9 +35,10 @@ def transfer(weights: Mapping[str, Tensor], graph: Graph, seed: int = 0) -> Tran
 
     module = to_torch(graph, seed=seed)
     module.inherit(weights)
-    sizes = {name: tensor.numel() for name, tensor in module.named_parameters()}
-    shapes = {name: tensor.shape for name, tensor in module.named_parameters()}
-    kept = [key for key, shape in shapes.items() if key in weights and weights[key].shape == shape]
-    total = sum(sizes.values())
-    coverage = sum(sizes[key] for key in kept) / total if total else 1.0
+    total = kept = 0
+    for name, tensor in module.named_parameters():
+        total += tensor.numel()
+        if name in weights and weights[name].shape == tensor.shape:
+            kept += tensor.numel()
+    coverage = kept / total if total else 1.0
     return Transfer(module.weights(), coverage)

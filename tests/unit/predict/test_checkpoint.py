@@ -46,6 +46,10 @@ def test_the_card_travels_inside_the_file_and_beside_it(saved):
     assert load_predictor(saved).card == card
 
 
+def test_others_may_read_the_file(saved):
+    assert saved.stat().st_mode == saved.with_suffix(".json").stat().st_mode
+
+
 def test_a_digest_tells_predictors_apart(saved, gnn_network, psc_network):
     loaded = load_predictor(saved)
     assert loaded.digest == GNN(gnn_network, loaded.card).digest
