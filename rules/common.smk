@@ -88,14 +88,15 @@ def settings(section, without=(), **extra):
 
 def code_of(script):
     """Return the digest of the code of a rule's script and of all library modules it depends on."""
-    return source_digest(f"workflow/scripts/{script}.py")
+    script_file = f"workflow/scripts/{script}.py"
+    return source_digest(script_file, cache_file=Path(".snakemake/archloom-code.json"))
 
 
-def command(script, inputs="", outputs="", wildcards="", resume=""):
+def command(script, inputs="", outputs="", wildcards="", resume="", record=True):
     """Return the shell command of a rule; names are separated by blanks, as declared in the rule.
 
     `resume` is a folder for checkpoints, which lie outside the outputs so that a killed job
-    can continue.
+    can continue. `record` keeps a record of what was made of what (`archloom verify`).
     """
     parts = [f"python workflow/scripts/{script}.py"]
     parts += [f"--input {name} {{input.{name}:q}}" for name in inputs.split()]
@@ -105,6 +106,7 @@ def command(script, inputs="", outputs="", wildcards="", resume=""):
         "--settings {params.settings:q} --seed {params.seed} --code {params.code}"
     ]
     parts += [f"--resume {RESOURCES}/resume/{script}/{resume}"] if resume else []
+    parts += [f"--records {RESOURCES}/records"] if record else []
     parts += ["--threads {threads} --log {log:q}"]
     return " ".join(parts)
 

@@ -1,6 +1,7 @@
-"""``job``: outputs appear whole or not at all; ``source_digest``: what counts as changed code."""
+"""A job's outputs appear whole or not at all, with a record of what they were made of."""
 
 import errno
+import hashlib
 import os
 import signal
 import subprocess
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from archloom.errors import DataError
-from archloom.workflow import job, source_digest
+from archloom.workflow import job
+from archloom.workflow.records import Content, read_records
 
 
 @pytest.fixture
@@ -38,9 +40,6 @@ def write_both(run):
 
 def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-
-
-# --- job -----------------------------------------------------------------------------------------
 
 
 def test_a_job_gets_what_the_rule_passed(arguments, tmp_path):
@@ -189,88 +188,23 @@ def test_a_terminated_job_leaves_nothing_that_looks_finished(arguments, tmp_path
     assert files_in(tmp_path / "out") == []
 
 
-# --- source_digest -------------------------------------------------------------------------------
-
-PACKAGE = {
-    "__init__.py": '"""Top."""\nfrom archloom.b import other\n',
-    "errors.py": "class E(ValueError): ...\n",
-    "a.py": "from archloom.b import used\ndef f():\n    from archloom.late import g\n    g()\n",
-    "b/__init__.py": "from archloom.b.one import used\nfrom archloom.b.two import other\n",
-    "b/one.py": "from archloom.errors import E\nused = 1\n",
-    "b/two.py": "other = 2\n",
-    "late.py": "def g():\n    return 1\n",
-    "b/templates/page.html": "<p>",
-}
+def test_the_record_says_what_was_made_of_what(arguments, tmp_path):
+    with job(arguments(records=str(tmp_path / "records"), settings='{"top_k": 3}')) as run:
+        write_both(run)
+    (record,) = read_records(tmp_path)
+    assert (record.rule, record.code, record.seed) == ("logs", "abc", 7)
+    assert record.settings == {"top_k": 3}
+    assert record.wildcards == {"model": "nb201"}
+    assert record.inputs == {str(tmp_path / "in.txt"): Content(sha256("input"), 5)}
+    assert record.outputs[str(tmp_path / "out/a.txt")] == Content(sha256("a"), 1)
+    assert files_in(tmp_path / "records/logs") == ["job.json"]
 
 
-@pytest.fixture
-def digest(tmp_path):
-    """A function: digest of module ``archloom.a`` in the toy package after changes to its files."""
-    count = iter(range(100))
-
-    def compute(**changes: str) -> str:
-        root = tmp_path / str(next(count))
-        for name, text in (PACKAGE | changes).items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(text)
-        return source_digest("archloom.a", source=root)
-
-    return compute
+def test_a_failed_job_has_no_record(arguments, tmp_path):
+    with pytest.raises(SystemExit), job(arguments(records=str(tmp_path / "records"))):
+        raise RuntimeError("odd thing")
+    assert not list(read_records(tmp_path))
 
 
-def test_the_digest_does_not_depend_on_the_place(digest):
-    assert digest() == digest()
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"a.py": PACKAGE["a.py"] + "x = 1\n"},
-        {"b/one.py": "from archloom.errors import E\nused = 2\n"},
-        {"errors.py": "class E(TypeError): ...\n"},
-        {"late.py": "def g():\n    return 2\n"},
-    ],
-    ids=["itself", "through a package", "two steps away", "inside a function"],
-)
-def test_a_change_of_code_that_is_used_counts(digest, change):
-    assert digest(**change) != digest()
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"b/two.py": "other = 3\n"},
-        {"__init__.py": "x = 1\n"},
-        {"late.py": '"""Doc."""\n\n\ndef g():\n    """Doc."""\n    # comment\n    return (1)\n'},
-    ],
-    ids=["a sibling", "the top package", "comments, docstrings, layout"],
-)
-def test_what_does_not_change_the_work_does_not_count(digest, change):
-    assert digest(**change) == digest()
-
-
-def test_a_template_counts_with_the_module_that_names_its_folder(digest):
-    renders = {"b/one.py": PACKAGE["b/one.py"] + "folder = 'templates'\n"}
-    changed = {"b/templates/page.html": "<b>"}
-    assert digest(**renders, **changed) != digest(**renders)
-    assert digest(**changed) == digest()
-
-
-def test_relative_imports_are_followed(digest):
-    relative = {"b/__init__.py": "from .one import used\n", "b/one.py": "from ..late import g\n"}
-    assert digest(**relative) != digest(**relative | {"late.py": "g = 5\n"})
-
-
-def test_a_script_counts_with_the_modules_it_imports(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text("from archloom.workflow import job\nfrom archloom.errors import DataError\n")
-    first = source_digest(script)
-    other = tmp_path / "other.py"
-    other.write_text("from archloom.errors import DataError\n")
-    assert first != source_digest(other)
-    assert first == source_digest(script)
-
-
-def test_an_unknown_module_is_an_error():
-    with pytest.raises(ModuleNotFoundError, match=r"archloom\.nowhere"):
-        source_digest("archloom.nowhere")
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,14 +1,8 @@
-"""What the workflow's thin scripts and rules share: ``job`` and ``source_digest``.
-
-``job`` gives a script its inputs, settings and temporary outputs from one uniform command line and
-puts the outputs into place when all went well. ``source_digest`` summarises the code that a script
-depends on, so that a rule can declare it. Formats, science and printing live elsewhere.
-"""
+"""``job``: one run of a rule's script, from one uniform command line to outputs in their place."""
 
 from __future__ import annotations
 
 import argparse
-import ast
 import errno
 import hashlib
 import json
@@ -17,20 +11,22 @@ import os
 import random
 import shutil
 import signal
+import socket
 import sys
+import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from archloom.errors import ArchloomError
+from archloom.workflow.content import content_digest, content_size
+from archloom.workflow.records import Content, Record
 
-PACKAGE = "archloom"
-SOURCE = Path(__file__).parent
 LOG_LINES = 8
 UNWRITABLE = (
     errno.ENOSPC,
@@ -91,11 +87,18 @@ def job(arguments: Sequence[str] | None = None) -> Iterator[Job]:
     try:
         handlers += _start_logging(Path(options.log))
         _clear_way(targets.values())
-        run = _job(options, temporary)
+        begun = time.time()
+        inputs = {name: [Path(path) for path in paths] for name, *paths in options.input}
+        contents = {str(path): _content(path) for paths in inputs.values() for path in paths}
+        run = _job(options, inputs, contents, temporary)
         _seed_everything(run.seed, run.threads)
         logger.info("start %s with settings %s", " ".join(run.wildcards.values()), options.settings)
         yield run
+        _check_written(temporary)
+        made = {str(targets[name]): _content(path) for name, path in temporary.items()}
         _publish(temporary, targets)
+        if options.records:
+            _write_record(options, contents, made, begun)
         if run.resume:
             shutil.rmtree(run.resume.parent, ignore_errors=True)
     except KeyboardInterrupt:
@@ -120,15 +123,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--resume", type=Path)
+    parser.add_argument("--records", type=Path)
     parser.add_argument("--log", required=True)
     return parser
 
 
-def _job(options: argparse.Namespace, temporary: Mapping[str, Path]) -> Job:
-    inputs = {name: [Path(path) for path in paths] for name, *paths in options.input}
+def _job(
+    options: argparse.Namespace,
+    inputs: Mapping[str, list[Path]],
+    contents: Mapping[str, Content],
+    temporary: Mapping[str, Path],
+) -> Job:
     resume = None
     if options.resume:
-        resume = options.resume / _fingerprint(options, inputs)
+        resume = options.resume / _fingerprint(options, contents)
         resume.mkdir(parents=True, exist_ok=True)
     return Job(
         inputs=inputs,
@@ -141,12 +149,39 @@ def _job(options: argparse.Namespace, temporary: Mapping[str, Path]) -> Job:
     )
 
 
-def _fingerprint(options: argparse.Namespace, inputs: Mapping[str, list[Path]]) -> str:
+def _fingerprint(options: argparse.Namespace, contents: Mapping[str, Content]) -> str:
     """Digest of all that a checkpoint depends on: code, settings, seed, wildcards and inputs."""
-    states = [path.stat() for paths in inputs.values() for path in paths]
     facts = [options.code, options.settings, options.seed, options.wildcard]
-    facts += [(state.st_size, state.st_mtime_ns) for state in states]
+    facts += [found.digest for found in contents.values()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _content(path: Path) -> Content:
+    return Content(content_digest(path), content_size(path))
+
+
+def _write_record(
+    options: argparse.Namespace,
+    inputs: Mapping[str, Content],
+    outputs: Mapping[str, Content],
+    begun: float,
+) -> None:
+    """Write the record of this job; its log lies in ``<logs>/<rule>/<job>.log``."""
+    log = Path(options.log)
+    record = Record(
+        rule=log.parent.name,
+        wildcards=dict(options.wildcard),
+        settings=json.loads(options.settings),
+        seed=options.seed,
+        code=options.code,
+        inputs=inputs,
+        outputs=outputs,
+        log=options.log,
+        host=socket.gethostname(),
+        started=datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds"),
+        seconds=round(time.time() - begun, 3),
+    )
+    record.write(options.records / log.parent.name / f"{log.stem}.json")
 
 
 def _temporary(path: Path) -> Path:
@@ -169,11 +204,14 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _publish(temporary: Mapping[str, Path], targets: Mapping[str, Path]) -> None:
-    """Move every output into place; none is moved when one is missing."""
+def _check_written(temporary: Mapping[str, Path]) -> None:
     missing = [name for name, path in temporary.items() if not path.exists()]
     if missing:
         raise FileNotFoundError(f"the script did not write its output {', '.join(missing)}")
+
+
+def _publish(temporary: Mapping[str, Path], targets: Mapping[str, Path]) -> None:
+    """Move every output into place."""
     for name, path in temporary.items():
         if targets[name].is_dir():
             shutil.rmtree(targets[name])
@@ -235,121 +273,3 @@ def _fail(error: Exception, log: str) -> NoReturn:
         text = "\n".join(lines[-LOG_LINES:])
     sys.stderr.write(f"{text}\nThe whole log is in {log}\n")
     sys.exit(1)
-
-
-def source_digest(*roots: str | Path, source: Path = SOURCE) -> str:
-    """Return a digest of the code that the given scripts or modules depend on.
-
-    ``roots`` are module names (``archloom.search.evolution``) or paths of scripts. All modules of
-    archloom that they import, directly or through others, at module or function level, are
-    included; comments, docstrings and formatting do not count. A name imported from a package is
-    followed to the module that defines it, so that its siblings do not count. Templates count with
-    the module that renders them. This module is left out: it moves results about but does not
-    shape them. Cached per process.
-    """
-    todo = [(str(root), _path_of(root, source)) for root in roots]
-    parts: dict[str, str] = {}
-    while todo:
-        name, path = todo.pop()
-        if name in parts or name == f"{PACKAGE}.workflow":
-            continue
-        module = _read_module(path, name if path.is_relative_to(source) else None, source)
-        parts[name] = module.code
-        todo += [(found, _path_of(found, source)) for found in module.imports]
-    text = json.dumps([code for _, code in sorted(parts.items())])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class _Module:
-    """The code of a module without comments and docstrings, and the modules that it imports."""
-
-    code: str
-    imports: tuple[str, ...]
-
-
-def _path_of(root: str | Path, source: Path) -> Path:
-    if str(root).endswith(".py"):
-        return Path(root)
-    found = _module_path(str(root), source)
-    if found is None:
-        raise ModuleNotFoundError(f"there is no module {root} under {source}")
-    return found
-
-
-def _module_path(name: str, source: Path) -> Path | None:
-    """Return the file of a module of the package, or None when there is no such module."""
-    first, *rest = name.split(".")
-    if first != PACKAGE:
-        return None
-    stem = source.joinpath(*rest)
-    candidates = (stem.with_suffix(".py"), stem / "__init__.py")
-    return next((path for path in candidates if path.is_file()), None)
-
-
-@cache
-def _read_module(path: Path, name: str | None, source: Path) -> _Module:
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    package = _package_of(path, name)
-    imports = {found for node in ast.walk(tree) for found in _imported(node, package, source)}
-    return _Module(_code_only(tree) + _templates(path, tree), tuple(sorted(imports)))
-
-
-def _templates(path: Path, tree: ast.AST) -> str:
-    """Return the files of the folder ``templates`` beside a module that names that folder."""
-    named = any(
-        isinstance(node, ast.Constant) and node.value == "templates" for node in ast.walk(tree)
-    )
-    folder = path.parent / "templates"
-    if not named or not folder.is_dir():
-        return ""
-    return "".join(file.read_text(encoding="utf-8") for file in sorted(folder.iterdir()))
-
-
-def _package_of(path: Path, name: str | None) -> str:
-    """Return the package that relative imports of a module start from."""
-    if name is None:
-        return ""
-    return name if path.name == "__init__.py" else name.rpartition(".")[0]
-
-
-def _imported(node: ast.AST, package: str, source: Path) -> Iterator[str]:
-    """Yield the modules of archloom that an import statement refers to."""
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names if _module_path(alias.name, source))
-    elif isinstance(node, ast.ImportFrom):
-        module = _absolute(node, package)
-        if _module_path(module, source):
-            yield from (_defining_module(module, alias.name, source) for alias in node.names)
-
-
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    """Return the absolute name of the module of a ``from ... import`` statement."""
-    if not node.level:
-        return node.module or ""
-    base = package.split(".")[: len(package.split(".")) - node.level + 1]
-    return ".".join([*base, *([node.module] if node.module else [])])
-
-
-@cache
-def _defining_module(module: str, name: str, source: Path) -> str:
-    """Return the module that defines ``name``, following what package files import from others."""
-    if _module_path(f"{module}.{name}", source):
-        return f"{module}.{name}"
-    path = _path_of(module, source)
-    if path.name == "__init__.py":
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ImportFrom):
-                for alias in node.names:
-                    if (alias.asname or alias.name) == name:
-                        return _defining_module(_absolute(node, module), alias.name, source)
-    return module
-
-
-def _code_only(tree: ast.Module) -> str:
-    """Return the source of a tree without docstrings; comments and layout are gone already."""
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            if ast.get_docstring(node, clean=False) is not None:
-                node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)

@@ -1,0 +1,38 @@
+"""Digests of files and folders: what makes two copies the same, whatever their time stamps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from archloom.io.files import reading
+
+IGNORED = frozenset({".snakemake_timestamp", ".gitignore"})
+"""Files inside an output folder that other tools keep there and that are no part of it."""
+
+
+def content_digest(path: str | Path) -> str:
+    """Return the SHA-256 (hexadecimal) of a file, or of a folder's file names and contents.
+
+    Raises ``DataError`` when something cannot be read.
+    """
+    path = Path(path)
+    with reading(path):
+        if not path.is_dir():
+            with path.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        found = [(str(file.relative_to(path)), content_digest(file)) for file in files_in(path)]
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+
+
+def content_size(path: str | Path) -> int:
+    """Return the bytes of a file, or of all files of a folder."""
+    path = Path(path)
+    files = files_in(path) if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files of an output folder, at any depth, in a fixed order."""
+    return sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in IGNORED)
