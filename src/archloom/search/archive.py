@@ -1,17 +1,18 @@
 """What a search has seen, on disk after every iteration, so that a killed run goes on where it was.
 
 A folder holds ``settings.json`` and per iteration ``visited-0003.parquet`` (one row per scored
-graph), ``accepted-0003.parquet`` (a graph store) and ``iteration-0003.json`` (statistics), the last
-written last. In memory stay numbers and hashes only; accepted graphs are read back when they
-become parents.
+network) and ``iteration-0003.json`` (statistics), the last written last; where networks are graphs,
+also ``accepted-0003.parquet`` (a graph store). In memory stay numbers and hashes only; accepted
+graphs are read back when they become parents.
 """
 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -28,10 +29,12 @@ ARCHIVE_FORMAT = "archloom-search/2"
 GRAPHS_PER_READ = 32
 """Row group of the accepted graphs: parents are read back one by one."""
 
+Network = TypeVar("Network")
+
 
 def visited_schema(figures: Sequence[str]) -> pa.Schema:
-    """Return the columns of the table of visited graphs: hash, one per figure, and what became of
-    the graph. A figure that was not needed, because another one refused the graph, is null.
+    """Return the columns of the table of visited networks: hash, one per figure, and what became of
+    the network. A figure that was not needed, because another one refused the network, is null.
     """
     return pa.schema(
         [
@@ -46,15 +49,16 @@ def visited_schema(figures: Sequence[str]) -> pa.Schema:
     )
 
 
-class Archive:
-    """Visited graphs of one search in ``folder``.
+class SearchFolder(ABC, Generic[Network]):
+    """Visited networks of one search in ``folder``.
 
     Opening a folder of another run's settings raises ``SearchError``; so does one that a running
     search holds.
 
-    figures     names of what is recorded of every graph
-    values      (accepted graphs, figures), the input first
-    iteration   one entry per accepted graph
+    figures     names of what is recorded of every network
+    values      (accepted networks, figures), what the search started from first
+    iteration   one entry per accepted network
+    hashes      of the accepted networks
     """
 
     def __init__(
@@ -68,9 +72,7 @@ class Archive:
         self.statistics: list[dict[str, Any]] = []
         self.values: NDArray[np.float64] = np.zeros((0, len(self.figures)))
         self.iteration: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
-        self._place: list[
-            tuple[int, int]
-        ] = []  # (iteration, row of its store) of each accepted graph
+        self.hashes: list[str] = []
         self._lineage: dict[str, tuple[str, str, int]] = {}
         while (self.folder / f"iteration-{len(self.statistics):04d}.json").exists():
             self._load(len(self.statistics))
@@ -79,14 +81,14 @@ class Archive:
         """Let go of the folder."""
         self._lock.release()
 
-    def __enter__(self) -> Archive:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def __len__(self) -> int:
-        """Return the number of accepted graphs, the input included."""
+        """Return the number of accepted networks, the first ones included."""
         return len(self.values)
 
     @property
@@ -96,13 +98,13 @@ class Archive:
 
     @property
     def n_iterations(self) -> int:
-        """Number of finished iterations; the input counts as iteration 0."""
+        """Number of finished iterations; what the search starts from counts as iteration 0."""
         return len(self.statistics)
 
     def add_iteration(
         self,
         rows: Mapping[str, Sequence[Any]],
-        accepted: Sequence[Graph],
+        accepted: Sequence[Network],
         statistics: Mapping[str, Any],
     ) -> None:
         """Write one finished iteration: ``rows`` as in ``visited_schema`` (accepted ones in the
@@ -112,23 +114,22 @@ class Archive:
         table = pa.table(dict(rows), schema=visited_schema(self.figures))
         with replacing(self._path("visited", number)) as temporary:
             pq.write_table(table, temporary, compression="zstd")
-        with StoreWriter(self._path("accepted", number), row_group=GRAPHS_PER_READ) as store:
-            for graph in accepted:
-                store.add(graph)
+        self._keep(number, accepted)
         write_text(
             self.folder / f"iteration-{number:04d}.json", json.dumps(statistics, indent=1) + "\n"
         )
         self._load(number)
 
-    def graph(self, index: int) -> Graph:
-        """Return accepted graph ``index``."""
-        iteration, row = self._place[index]
-        return GraphStore(self._path("accepted", iteration))[row]
+    @abstractmethod
+    def network(self, index: int) -> Network:
+        """Return accepted network ``index``."""
+
+    @abstractmethod
+    def _keep(self, number: int, accepted: Sequence[Network]) -> None:
+        """Write what the table of an iteration does not say of its accepted networks."""
 
     def lineage(self, digest: str) -> list[dict[str, Any]]:
-        """Return the steps that led from the input to the accepted graph with hash ``digest``,
-        oldest first.
-        """
+        """Return the steps that led to the accepted network with hash ``digest``, oldest first."""
         steps: list[dict[str, Any]] = []
         while digest in self._lineage and self._lineage[digest][0]:
             parent, step, iteration = self._lineage[digest]
@@ -140,7 +141,7 @@ class Archive:
         return steps[::-1]
 
     def visited(self) -> pa.Table:
-        """Return all scored graphs of all iterations (``visited_schema``)."""
+        """Return all scored networks of all iterations (``visited_schema``)."""
         parts = [
             pq.read_table(self._path("visited", number)) for number in range(self.n_iterations)
         ]
@@ -157,9 +158,11 @@ class Archive:
         columns = [kept[name].to_numpy() for name in self.figures]
         self.values = np.concatenate([self.values, np.stack(columns, axis=1)])
         self.iteration = np.append(self.iteration, np.full(len(kept), number, dtype=np.int32))
-        self._place += [(number, row) for row in range(len(kept))]
-        for row in kept.select(["hash", "parent", "step", "iteration"]).to_pylist():
-            self._lineage[row["hash"]] = (row["parent"], row["step"], row["iteration"])
+        hashes = kept["hash"].to_pylist()
+        self.hashes += hashes
+        steps = kept.select(["parent", "step", "iteration"]).to_pylist()
+        for digest, row in zip(hashes, steps, strict=True):
+            self._lineage[digest] = (row["parent"], row["step"], row["iteration"])
         self.statistics.append(read_json(self.folder / f"iteration-{number:04d}.json"))
 
     def _acquire(self) -> None:
@@ -190,3 +193,29 @@ class Archive:
                 f"{self.folder} holds a search with other settings ({', '.join(changed)} differ): "
                 f"delete the folder to start anew, or give this run another one."
             )
+
+
+class Archive(SearchFolder[Graph]):
+    """A search for graphs; the accepted ones lie in graph stores."""
+
+    def network(self, index: int) -> Graph:
+        """Return accepted graph ``index``."""
+        iteration = int(self.iteration[index])
+        row = index - int(np.searchsorted(self.iteration, iteration))
+        return GraphStore(self._path("accepted", iteration))[row]
+
+    def _keep(self, number: int, accepted: Sequence[Graph]) -> None:
+        with StoreWriter(self._path("accepted", number), row_group=GRAPHS_PER_READ) as store:
+            for graph in accepted:
+                store.add(graph)
+
+
+class ArchitectureArchive(SearchFolder[str]):
+    """A search for architectures; an architecture is its own hash."""
+
+    def network(self, index: int) -> str:
+        """Return accepted architecture ``index``."""
+        return self.hashes[index]
+
+    def _keep(self, number: int, accepted: Sequence[str]) -> None:
+        """Write nothing: the table holds the architectures."""

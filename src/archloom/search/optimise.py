@@ -12,8 +12,9 @@ from typing import Self
 from archloom.errors import DataError
 from archloom.graph import Graph
 from archloom.predict import GNN, PSC, load_predictor
-from archloom.search.evolution import Progress, evolve
+from archloom.search.evolution import evolve
 from archloom.search.goals import Goals
+from archloom.search.loop import Progress
 from archloom.search.mutation import Mutator
 from archloom.search.objectives import Objective
 from archloom.search.result import SearchResult

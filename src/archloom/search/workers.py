@@ -7,6 +7,7 @@ the number of processes nor on a restart.
 from __future__ import annotations
 
 import multiprocessing
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -17,8 +18,9 @@ import numpy as np
 from archloom.errors import SearchError
 from archloom.graph import Graph
 from archloom.search.constraints import Limits
+from archloom.search.loop import Candidate
 from archloom.search.mutation import Brood, Mutator
-from archloom.search.objectives import Count, Figure
+from archloom.search.objectives import Count
 from archloom.search.propagation import PropagationStats
 
 
@@ -39,39 +41,23 @@ class Task:
     limits: Limits
 
 
-@dataclass(eq=False)
-class Candidate:
-    """A child with the figures known so far; ``graph`` is None once a limit refuses it."""
-
-    hash: str
-    values: dict[str, float]
-    parent: str
-    step: str
-    graph: Graph | None
-    refusal: str = ""
-
-    def judge(self, limits: Limits) -> None:
-        """Refuse the child if a figure is beyond its limits."""
-        self.refusal = limits.refusal(self.values)
-        if self.refusal:
-            self.graph = None
-
-    def take(self, name: str, figure: Figure, limits: Limits) -> None:
-        """Add a figure, or the reason why there is none."""
-        if isinstance(figure, str):
-            self.refusal, self.graph = f"no {name}: {figure}", None
-            return
-        self.values[name] = figure
-        self.judge(limits)
-
-
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """What came of a task."""
 
     brood: Brood
-    candidates: list[Candidate]
+    candidates: list[Candidate[Graph]]
     propagation: PropagationStats
+
+    @property
+    def n_children(self) -> int:
+        """Number of children, repeated and refused ones included."""
+        return len(self.brood.hashes)
+
+    @property
+    def rejected(self) -> Counter[str]:
+        """Number of children that came to nothing, by reason."""
+        return self.brood.rejected
 
 
 def _mutate(mutator: Mutator, task: Task) -> Outcome:
