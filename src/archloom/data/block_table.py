@@ -2,13 +2,17 @@
 spec 11).
 
 A Parquet file with one row per network: ``architecture`` (text), or ``depths``, ``kernels`` and
-``expands`` (lists, see ``MobileSpace.from_lists``); every other column of numbers is a metric.
+``expands`` (lists, see ``MobileSpace.from_lists``; also under the names ``d``, ``ks`` and ``e`` of
+the supernets' code). A column ``resolution`` is the height and width of the input in pixels; every
+other column of numbers is a metric.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +20,28 @@ from numpy.typing import NDArray
 from archloom.data.expression import parse
 from archloom.errors import DataError, FormatError
 from archloom.io.files import naming, reading
+from archloom.spaces import Space
 from archloom.spaces.ofa_mobile import MobileSpace
+from archloom.views.block_space import block_space
+from archloom.views.sequence import RESOLUTION
 
-_LISTS = ["depths", "kernels", "expands"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_LISTS = (["depths", "kernels", "expands"], ["d", "ks", "e"])
 
 
 @dataclass(frozen=True)
 class BlockTable:
-    """Networks of one family and their metrics, each (N,) float64; NaN where not measured."""
+    """Networks of one family and their metrics, each (N,) float64; NaN where not measured.
+
+    resolution : (N,) height and width of the input in pixels
+    """
 
     family: str
     architectures: tuple[str, ...]
     metrics: dict[str, NDArray[np.float64]]
+    resolution: NDArray[np.int64]
 
     def labelled(self, target: str) -> BlockLabels:
         """Return the networks for which an expression over the metrics has a finite value.
@@ -42,24 +56,37 @@ class BlockTable:
                 "divisions, logarithms and roots in it."
             )
         architectures = tuple(self.architectures[i] for i in kept)
-        return BlockLabels(self.family, architectures, values[kept], target)
+        resolution = self.resolution[kept]
+        return BlockLabels(self.family, architectures, values[kept], target, resolution)
 
 
 @dataclass(frozen=True)
 class BlockLabels:
     """Networks of one family with one finite number each, where larger is better.
 
-    target : the expression that the numbers are values of
+    target     : the expression that the numbers are values of
+    resolution : (N,) height and width of the input in pixels; by default 224 of all
     """
 
     family: str
     architectures: tuple[str, ...]
     values: NDArray[np.float64]
     target: str
+    resolution: NDArray[np.int64] = field(default_factory=lambda: np.array([RESOLUTION]))
+
+    def __post_init__(self) -> None:
+        full = np.broadcast_to(self.resolution, len(self.architectures))
+        object.__setattr__(self, "resolution", full)
+
+    def take(self, rows: NDArray[np.integer]) -> BlockLabels:
+        """Return the networks of these rows, in this order."""
+        chosen = tuple(self.architectures[i] for i in rows.tolist())
+        values, resolution = self.values[rows], self.resolution[rows]
+        return BlockLabels(self.family, chosen, values, self.target, resolution)
 
 
-def read_block_table(path: str | Path, space: MobileSpace) -> BlockTable:
-    """Read a table of networks of ``space``.
+def read_block_table(path: str | Path, space: Space) -> BlockTable:
+    """Read a table of networks of ``space``, a family of blocks.
 
     Raises ``FormatError`` for a file that is no such table, ``GraphError`` for a network outside
     the space, both naming the file.
@@ -75,24 +102,36 @@ def read_block_table(path: str | Path, space: MobileSpace) -> BlockTable:
     metrics = {
         field.name: table[field.name].cast(pa.float64()).to_numpy()
         for field in table.schema
-        if pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
+        if field.name != "resolution"
+        and (pa.types.is_floating(field.type) or pa.types.is_integer(field.type))
     }
     with naming(path):
-        if "architecture" in table.column_names:
-            architectures = [str(text) for text in table["architecture"].to_pylist()]
-            for architecture in architectures:
-                space.parse(architecture)
-        elif set(_LISTS) <= set(table.column_names):
-            rows = zip(*(table[name].to_pylist() for name in _LISTS), strict=True)
-            architectures = [space.from_lists(*row) for row in rows]
-        else:
-            raise FormatError(
-                f"no column architecture, nor {', '.join(_LISTS)}: the networks are unknown, add "
-                "either."
-            )
+        architectures = _architectures(table, space)
+        resolution = np.full(len(architectures), RESOLUTION)
+        if "resolution" in table.column_names:
+            resolution = table["resolution"].cast(pa.int64()).to_numpy()
         if not metrics or not architectures:
             raise FormatError(
                 f"{len(architectures)} rows and {len(metrics)} columns of numbers: give networks "
                 "with at least one metric."
             )
-    return BlockTable(space.FAMILY, tuple(architectures), metrics)
+    return BlockTable(space.FAMILY, tuple(architectures), metrics, resolution)
+
+
+def _architectures(table: pa.Table, space: Space) -> Sequence[str]:
+    """Return the networks of a table; raises ``FormatError`` or ``GraphError``."""
+    if "architecture" in table.column_names:
+        architectures = [str(text) for text in table["architecture"].to_pylist()]
+        parse = block_space(space.FAMILY).parse
+        for architecture in architectures:
+            parse(architecture)
+        return architectures
+    if not isinstance(space, MobileSpace):
+        raise FormatError("no column architecture: the networks are unknown, add it.")
+    for names in _LISTS:
+        if set(names) <= set(table.column_names):
+            rows = zip(*(table[name].to_pylist() for name in names), strict=True)
+            return [space.from_lists(*row) for row in rows]
+    raise FormatError(
+        f"no column architecture, nor {', '.join(_LISTS[0])}: the networks are unknown, add either."
+    )

@@ -20,6 +20,8 @@ from archloom.errors import ConfigError
 from archloom.views.sequence import Sequences
 
 N_HOPS = 4
+N_UNITS = 5
+"""Units of a network that moments are kept of, as in the published files."""
 _FEATURES = {"stage": (6, 3), "block": (4, 2), "mbconv": (2, 2), "exp": (3, 2), "kernel": (3, 3)}
 """Number of values and embedding size of the coded features, in the order of the code columns."""
 N_FEATURES = len(_FEATURES) + 1
@@ -106,7 +108,7 @@ class FeatureScalars(nn.Module):
             self.add_module(f"{name}_embed", nn.Embedding(n_values, size))
             self.add_module(f"{name}_mlp", nn.Linear(size, 1))
         self.res_mlp = nn.Sequential(nn.Linear(1, 3), nn.Linear(3, 1))
-        moments = torch.tensor([0.0, 1.0]).repeat(5, slots, 1)
+        moments = torch.tensor([0.0, 1.0]).repeat(N_UNITS, slots, 1)
         self.register_buffer("moment_tsr", moments)
 
     def table(self) -> Tensor:

@@ -13,9 +13,15 @@ import torch
 from numpy.typing import NDArray
 
 from archloom.errors import ConfigError, DataError
-from archloom.predict.block_network import BlockNetwork, BlockShape, Nodes, node_norms
+from archloom.predict.block_network import (
+    N_UNITS,
+    BlockNetwork,
+    BlockShape,
+    Nodes,
+    node_norms,
+)
 from archloom.predict.soft_rank import rank_loss
-from archloom.spaces.ofa_mobile import MobileSpace
+from archloom.spaces import Space
 from archloom.views.sequence import Sequences
 from archloom.views.units import largest_unit, unit_sizes
 
@@ -144,13 +150,13 @@ def _flat(network: BlockNetwork) -> torch.Tensor:
 
 
 def unit_moments(
-    space: MobileSpace, architectures: Sequence[str], values: NDArray[np.float64]
+    space: Space, architectures: Sequence[str], values: NDArray[np.float64]
 ) -> torch.Tensor:
     """Return (5, S, 2): mean and population standard deviation of the labels of the networks whose
-    unit u has s + 1 blocks; 0 and 1 where there is none.
+    unit u has s + 1 blocks; 0 and 1 where there is none, as in units that a family has not.
     """
     sizes = np.array([unit_sizes(space, architecture) for architecture in architectures])
-    moments = np.tile([0.0, 1.0], (sizes.shape[1], largest_unit(space), 1))
+    moments = np.tile([0.0, 1.0], (N_UNITS, largest_unit(space), 1))
     for unit, column in enumerate(sizes.T):
         for size in np.unique(column):
             inside = values[column == size]

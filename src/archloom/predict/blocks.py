@@ -21,8 +21,8 @@ from archloom.predict.block_training import BlockTraining, OnEpoch, train_blocks
 from archloom.predict.metrics import evaluate, spearman
 from archloom.predict.predictor import chunks
 from archloom.predict.unit_scores import ScoredUnits
-from archloom.spaces.ofa_mobile import MobileSpace
-from archloom.views.sequence import RESOLUTION, mobile_space, sequence_graphs
+from archloom.spaces import Space
+from archloom.views.sequence import RESOLUTION, Pixels, block_family, sequence_graphs
 from archloom.views.units import all_units, largest_unit
 
 _BATCH = 1024
@@ -48,28 +48,28 @@ class BlockPredictor:
         Raises ``DataError`` for too few networks or units without any.
         """
         settings = settings or BlockTraining()
-        space = mobile_space(labels.family)
+        space = block_family(labels.family)
         train, test = settings.split(len(labels.values))
         chosen = [labels.architectures[i] for i in train]
         moments = unit_moments(space, chosen, labels.values[train])
         _check_units(space, moments)
         shape = replace(shape or BlockShape(), slots=largest_unit(space))
-        graphs = sequence_graphs(space, chosen)
+        graphs = sequence_graphs(space, chosen, labels.resolution[train])
         network = train_blocks(shape, graphs, labels.values[train], settings, on_epoch)
         network.embed_layer.moment_tsr = moments
         card = BlockCard(labels.family, labels.target, shape=shape, training=asdict(settings))
         predictor = cls(network, card)
-        predictor._test([labels.architectures[i] for i in test], labels.values[test])
+        predictor._test(labels.take(test))
         return predictor
 
     def predict(
-        self, architectures: Sequence[str], resolution: int = RESOLUTION
+        self, architectures: Sequence[str], resolution: Pixels = RESOLUTION
     ) -> NDArray[np.float64]:
-        """Return (G,) predicted targets in natural units, for one input size in pixels."""
+        """Return (G,) predicted targets in natural units, for input sizes in pixels."""
         return self._run(architectures, resolution)[0]
 
     def norms(
-        self, architectures: Sequence[str], resolution: int = RESOLUTION
+        self, architectures: Sequence[str], resolution: Pixels = RESOLUTION
     ) -> NDArray[np.float64]:
         """Return (5, G) L1 norms of the graph embeddings of hops 0 to 4."""
         return self._run(architectures, resolution)[1]
@@ -87,7 +87,7 @@ class BlockPredictor:
                 "this predictor has no moments of hops and units, as those published with "
                 "AutoBuild: train one with archloom rank-units."
             )
-        units = all_units(mobile_space(self.card.family), resolution)
+        units = all_units(block_family(self.card.family), resolution)
         norms = node_norms(self.network, Nodes.of(units.forest))
         hop = units.size - 1
         norm = norms[hop, units.node].astype(np.float64)
@@ -108,29 +108,33 @@ class BlockPredictor:
         return cls(*read_block_predictor(path))
 
     def _run(
-        self, architectures: Sequence[str], resolution: int
+        self, architectures: Sequence[str], resolution: Pixels
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return predictions (G,) and norms (5, G)."""
-        space = mobile_space(self.card.family)
+        space = block_family(self.card.family)
         with torch.no_grad():
+            pixels = np.broadcast_to(resolution, len(architectures))
             found = [
-                self.network(Nodes.of(sequence_graphs(space, some, resolution)))
-                for some in chunks(architectures, _BATCH)
+                self.network(Nodes.of(sequence_graphs(space, some, some_pixels)))
+                for some, some_pixels in zip(
+                    chunks(architectures, _BATCH), chunks(pixels, _BATCH), strict=True
+                )
             ]
         mean, std = self.network.mlp_moments.tolist()
         predicted = torch.cat([one for one, _ in found]).double().numpy()
         norms = torch.cat([one for _, one in found], dim=1).double().numpy()
         return predicted * std + mean, norms
 
-    def _test(self, architectures: Sequence[str], values: NDArray[np.float64]) -> None:
+    def _test(self, labels: BlockLabels) -> None:
         """Put the quality on these networks into the card."""
-        predicted, norms = self._run(architectures, RESOLUTION)
-        hops = [spearman(row, values) for row in norms]
-        metrics = {"networks": len(values), **evaluate(predicted, values), "srcc_per_hop": hops}
+        predicted, norms = self._run(labels.architectures, labels.resolution)
+        hops = [spearman(row, labels.values) for row in norms]
+        quality = evaluate(predicted, labels.values)
+        metrics = {"networks": len(labels.values), **quality, "srcc_per_hop": hops}
         self.card = replace(self.card, metrics=metrics)
 
 
-def _check_units(space: MobileSpace, moments: torch.Tensor) -> None:
+def _check_units(space: Space, moments: torch.Tensor) -> None:
     """Raise ``DataError`` where the training networks lack a unit of some size."""
     units = all_units(space)
     for unit, size in sorted(set(zip(units.unit.tolist(), units.size.tolist(), strict=True))):

@@ -13,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import ConfigError
-from archloom.spaces import FAMILIES
-from archloom.spaces.ofa_mobile import EXPANSIONS, KERNELS, MobileSpace
+from archloom.spaces import FAMILIES, Space
+from archloom.spaces.ofa_mobile import MobileSpace
+from archloom.views.block_space import block_space
 
 STAGE, LAYER, KIND, EXPANSION, KERNEL = range(5)
 """Columns of a code row."""
 RESOLUTION = 224
 """Input size in pixels that units are scored at, and that labels are of unless they say else."""
-_KINDS = {"ofa_mbv3": 1, "ofa_mbv3_w10": 1, "ofa_pn": 0}
-"""What the published predictors call mbconv3 (1) and mbconv2 (0)."""
+Pixels = int | NDArray[np.integer]
+"""Height and width of the input: one of all networks, or (G,) of each."""
 
 
 @dataclass(frozen=True)
@@ -58,44 +59,46 @@ class Sequences:
 
 
 def mobile_space(family: str) -> MobileSpace:
-    """Return a family of block networks; raises ``ConfigError`` for any other family."""
+    """Return a Once-for-All family of blocks; raises ``ConfigError`` for any other family."""
     space = FAMILIES.get(family)
     if not isinstance(space, MobileSpace):
+        known = [name for name, one in FAMILIES.items() if isinstance(one, MobileSpace)]
         raise ConfigError(
-            f"{family!r} is no family of block networks: write one of {', '.join(_KINDS)}."
+            f"{family!r} is no Once-for-All family of blocks: write one of {', '.join(known)}."
         )
     return space
 
 
-def kind_of(space: MobileSpace) -> int:
-    """Return the code of the family's kind of block."""
-    return _KINDS[space.FAMILY]
+def block_family(family: str) -> Space:
+    """Return a family of block networks; raises ``ConfigError`` for any other family."""
+    block_space(family)
+    return FAMILIES[family]
 
 
-def scaled_resolution(pixels: float) -> float:
-    """Return an input size as the predictors see it."""
+def scaled_resolution(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return input sizes as the predictors see them."""
     return (pixels - 192) / 32
 
 
 def sequence_graphs(
-    space: MobileSpace, architectures: Sequence[str], resolution: int = RESOLUTION
+    space: Space, architectures: Sequence[str], resolution: Pixels = RESOLUTION
 ) -> Sequences:
-    """Return the sequence graphs of architectures; raises ``GraphError`` outside the space.
-
-    resolution : height and width of the input in pixels
+    """Return the sequence graphs of architectures; raises ``GraphError`` outside the space and
+    ``ConfigError`` for a space without blocks.
     """
-    kind = kind_of(space)
+    seen = block_space(space.FAMILY)
     rows = [
         [
-            (stage, layer, kind, EXPANSIONS.index(expansion), KERNELS.index(kernel))
-            for stage, blocks in enumerate(space.parse(architecture))
-            for layer, (expansion, kernel) in enumerate(blocks)
+            (stage, layer, seen.kind, *seen.codes[block])
+            for stage, blocks in enumerate(seen.parse(architecture))
+            for layer, block in enumerate(blocks)
         ]
         for architecture in architectures
     ]
     codes = np.array([row for one in rows for row in one], dtype=np.int64).reshape(-1, 5)
-    ptr = np.cumsum([0, *map(len, rows)])
+    sizes = [len(one) for one in rows]
+    ptr = np.cumsum([0, *sizes])
     parent = np.arange(len(codes)) - 1
     parent[ptr[:-1]] = -1
-    pixels = np.full(len(codes), scaled_resolution(resolution), dtype=np.float32)
-    return Sequences(codes, pixels, parent, ptr)
+    scaled = scaled_resolution(np.broadcast_to(resolution, len(rows)).astype(np.float64))
+    return Sequences(codes, np.repeat(scaled.astype(np.float32), sizes), parent, ptr)

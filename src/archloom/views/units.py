@@ -1,22 +1,19 @@
 """Units: all sequences of blocks that a stage can have (AutoBuild spec 3.2).
 
 They form a forest: a unit is the node of its last block, and what a predictor knows there it knows
-of exactly the unit. A stage of one block is part of the unit before it.
+of exactly the unit. ``archloom.views.block_space`` says what the units of a family are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.spaces.ofa_mobile import EXPANSIONS, KERNELS, MobileSpace
-from archloom.views.sequence import RESOLUTION, Sequences, kind_of, scaled_resolution
-
-_CHOICES = tuple(product(range(len(EXPANSIONS)), range(len(KERNELS))))
-_WORDS = tuple(f"e{EXPANSIONS[e]}k{KERNELS[k]}" for e, k in _CHOICES)
+from archloom.spaces import Space
+from archloom.views.block_space import BlockSpace, block_space
+from archloom.views.sequence import RESOLUTION, Sequences, scaled_resolution
 
 
 @dataclass(frozen=True)
@@ -40,41 +37,40 @@ class Units:
         return len(self.node)
 
 
-def unit_spans(space: MobileSpace) -> list[tuple[int, int]]:
+def unit_spans(space: Space) -> list[tuple[int, int]]:
     """Return first and last stage of each unit."""
-    firsts = [i for i, stage in enumerate(space.stages) if stage.depths != (1,)]
-    ends = [*firsts[1:], len(space.stages)]
-    return [(first, end - 1) for first, end in zip(firsts, ends, strict=True)]
+    return list(block_space(space.FAMILY).spans)
 
 
-def largest_unit(space: MobileSpace) -> int:
+def largest_unit(space: Space) -> int:
     """Return the largest number of blocks of a unit."""
-    return max(space.stages[first].depths[-1] + last - first for first, last in unit_spans(space))
+    seen = block_space(space.FAMILY)
+    return max(seen.depths[first][-1] + last - first for first, last in seen.spans)
 
 
-def unit_sizes(space: MobileSpace, architecture: str) -> list[int]:
+def unit_sizes(space: Space, architecture: str) -> list[int]:
     """Return the number of blocks of each unit of an architecture."""
-    stages = space.parse(architecture)
-    return [
-        sum(len(blocks) for blocks in stages[first : last + 1]) for first, last in unit_spans(space)
-    ]
+    seen = block_space(space.FAMILY)
+    stages = seen.parse(architecture)
+    return [sum(len(blocks) for blocks in stages[first : last + 1]) for first, last in seen.spans]
 
 
-def all_units(space: MobileSpace, resolution: int = RESOLUTION) -> Units:
+def all_units(space: Space, resolution: int = RESOLUTION) -> Units:
     """Return every unit of a family for one input size: 36,855 of ``ofa_mbv3``, 95,823 of
-    ``ofa_pn``.
+    ``ofa_pn``, 155 of ``nb201`` and 51 of ``nb_macro``.
     """
-    grown = _Forest(kind_of(space))
-    for unit, (first, last) in enumerate(unit_spans(space)):
-        grown.add(unit, first, last, space.stages[first].depths)
-    return grown.units(scaled_resolution(resolution))
+    seen = block_space(space.FAMILY)
+    grown = _Forest(seen)
+    for unit, (first, last) in enumerate(seen.spans):
+        grown.add(unit, first, last, seen.depths[first])
+    return grown.units(scaled_resolution(np.array(resolution, dtype=np.float64)))
 
 
 class _Forest:
     """Units as they are enumerated, level by level."""
 
-    def __init__(self, kind: int) -> None:
-        self.kind = kind
+    def __init__(self, space: BlockSpace) -> None:
+        self.space = space
         self.codes: list[NDArray[np.int64]] = []
         self.parents: list[NDArray[np.int64]] = []
         self.found: list[tuple[NDArray[np.int64], int, int]] = []
@@ -91,23 +87,25 @@ class _Forest:
                 ends, texts = level, words
                 for stage in range(first + 1, last + 1):
                     ends, texts = self._grow(ends, texts, stage, 0, "|")
-                self.found.append((ends, unit, depth + last - first))
-                self.words += texts
+                kept = [i for i, text in enumerate(texts) if self.space.distinct(text)]
+                self.found.append((ends[kept], unit, depth + last - first))
+                self.words += [texts[i] for i in kept]
         self.ptr.append(self.n_nodes)
 
     def _grow(
         self, parents: NDArray[np.int64], words: list[str], stage: int, layer: int, mark: str
     ) -> tuple[NDArray[np.int64], list[str]]:
         """Give every node all children; return their rows and words."""
-        choices = np.tile(np.array(_CHOICES), (len(parents), 1))
-        fixed = np.tile([stage, layer, self.kind], (len(choices), 1))
+        blocks = self.space.codes
+        choices = np.tile(np.array(list(blocks.values())), (len(parents), 1))
+        fixed = np.tile([stage, layer, self.space.kind], (len(choices), 1))
         self.codes.append(np.hstack([fixed, choices]))
-        self.parents.append(np.repeat(parents, len(_CHOICES)))
+        self.parents.append(np.repeat(parents, len(blocks)))
         rows = self.n_nodes + np.arange(len(choices))
         self.n_nodes += len(choices)
-        return rows, [f"{word}{mark}{block}" for word in words for block in _WORDS]
+        return rows, [f"{word}{mark}{block}" for word in words for block in blocks]
 
-    def units(self, resolution: float) -> Units:
+    def units(self, resolution: NDArray[np.float64]) -> Units:
         """Return what was added."""
         forest = Sequences(
             np.concatenate(self.codes),

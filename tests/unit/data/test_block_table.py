@@ -1,5 +1,6 @@
 """Tables of block networks: both spellings, labels that cannot be computed, foreign files."""
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -62,3 +63,30 @@ def test_what_is_no_table_of_networks_is_refused(tmp_path):
         read_block_table(tmp_path / "d.parquet", SPACE)
     with pytest.raises(DataError, match="could not be read"):
         read_block_table(tmp_path / "none.parquet", SPACE)
+
+
+def test_names_of_the_supernets_code_and_input_sizes(tmp_path):
+    path = write(
+        tmp_path / "ofa.parquet",
+        d=[[2] * 5, [3] + [2] * 4],
+        ks=[[3] * 20] * 2,
+        e=[[3] * 20] * 2,
+        resolution=[128, 160],
+        top1=[0.7, 0.8],
+    )
+    table = read_block_table(path, SPACE)
+    assert table.architectures == (SMALLEST, "e3k3," + SMALLEST)
+    assert table.resolution.tolist() == [128, 160] and list(table.metrics) == ["top1"]
+    kept = table.labelled("top1").take(np.array([1]))
+    assert kept.resolution.tolist() == [160] and kept.values.tolist() == [0.8]
+
+
+def test_families_that_are_tabulated_in_full(tmp_path):
+    cell = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+    path = write(tmp_path / "cells.parquet", architecture=[cell], accuracy=[10.0])
+    table = read_block_table(path, FAMILIES["nb201"])
+    assert table.family == "nb201" and table.architectures == (cell,)
+    assert table.labelled("accuracy").resolution.tolist() == [224]
+    lists = write(tmp_path / "lists.parquet", d=[[1]], ks=[[3]], e=[[3]], acc=[0.5])
+    with pytest.raises(FormatError, match="no column architecture"):
+        read_block_table(lists, FAMILIES["nb201"])
