@@ -70,16 +70,27 @@ class BlockTraining:
         wave = 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
         return self.learning_rate * (0.01 + 0.99 * wave)
 
-    def split(self, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return which of ``n`` networks are for training and for the test."""
-        n_train = int((1 - self.test_share) * n)
-        if n_train < self.batch_size or n - n_train < 2:
+    def split(self, twins: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return which networks are for training and for the test.
+
+        twins : (N,) equal for networks that compute the same, which are not parted
+        """
+        groups: dict[str, list[int]] = {}
+        for row, name in enumerate(twins):
+            groups.setdefault(name, []).append(row)
+        n_train = int((1 - self.test_share) * len(groups))
+        order = np.random.default_rng(self.seed).permutation(len(groups))
+        members = list(groups.values())
+        train, test = (
+            np.array([row for group in some for row in members[group]], dtype=np.int64)
+            for some in (order[:n_train], order[n_train:])
+        )
+        if len(train) < self.batch_size or len(test) < 2:
             raise DataError(
-                f"{n} networks are {n_train} for training and {n - n_train} for the test: give "
-                f"at least one batch ({self.batch_size}) and 2, or change the settings."
+                f"{len(twins)} networks are {len(train)} for training and {len(test)} for the "
+                f"test: give at least one batch ({self.batch_size}) and 2, or change the settings."
             )
-        order = np.random.default_rng(self.seed).permutation(n)
-        return order[:n_train], order[n_train:]
+        return train, test
 
 
 def train_blocks(

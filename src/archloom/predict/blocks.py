@@ -22,6 +22,7 @@ from archloom.predict.metrics import evaluate, spearman
 from archloom.predict.predictor import chunks
 from archloom.predict.unit_scores import ScoredUnits
 from archloom.spaces import Space
+from archloom.views.block_space import block_space
 from archloom.views.sequence import RESOLUTION, Pixels, block_family, sequence_graphs
 from archloom.views.units import all_units, largest_unit
 
@@ -49,7 +50,8 @@ class BlockPredictor:
         """
         settings = settings or BlockTraining()
         space = block_family(labels.family)
-        train, test = settings.split(len(labels.values))
+        twins = block_space(labels.family).twins
+        train, test = settings.split([twins(one) for one in labels.architectures])
         chosen = [labels.architectures[i] for i in train]
         moments = unit_moments(space, chosen, labels.values[train])
         _check_units(space, moments)

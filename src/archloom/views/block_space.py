@@ -47,6 +47,7 @@ class BlockSpace:
     parse    : words of the blocks of every stage of an architecture; raises ``GraphError``
     join     : architecture of the words of its units, "," between blocks and "|" between stages
     distinct : whether a unit is the one that stands for all that compute the same
+    twins    : what all architectures that compute the same have in common
     """
 
     kind: int
@@ -56,6 +57,7 @@ class BlockSpace:
     parse: Callable[[str], Sequence[Sequence[str]]]
     join: Callable[[Sequence[str]], str]
     distinct: Callable[[str], bool] = lambda unit: True
+    twins: Callable[[str], str] = lambda architecture: architecture
 
     def units(self, architecture: str) -> list[str]:
         """Return the words of the units of an architecture."""
@@ -104,6 +106,7 @@ def _nb201() -> BlockSpace:
         codes=_NB201_CODES,
         parse=lambda cell: [nb201.parse(cell)[start:stop] for start, stop in bounds],
         join=lambda units: nb201.format_cell(",".join(units).split(",")),
+        twins=nb201.cell_class,
     )
 
 
@@ -117,6 +120,7 @@ def _nb_macro() -> BlockSpace:
         parse=nb_macro.parse,
         join=lambda units: "".join(units).replace(",", ""),
         distinct=lambda unit: "0" not in unit[1:].rstrip(",0"),
+        twins=nb_macro.canonical,
     )
 
 

@@ -17,7 +17,7 @@ from archloom.predict.block_network import BlockNetwork, BlockShape, GATv2Conv, 
 from archloom.predict.block_training import BlockTraining
 from archloom.predict.blocks import BlockPredictor
 from archloom.predict.metrics import spearman
-from archloom.spaces import FAMILIES
+from archloom.spaces import FAMILIES, nb201
 from archloom.views.sequence import mobile_space, sequence_graphs
 from archloom.views.units import unit_spans
 
@@ -129,7 +129,7 @@ def test_training_is_repeatable_and_leaves_the_random_state_alone():
 def test_moments_are_those_of_the_training_networks():
     settings, labels = BlockTraining(epochs=1, batch_size=50), labelled(200)
     predictor = BlockPredictor.fit(labels, settings)
-    train, _ = settings.split(200)
+    train, _ = settings.split(list(map(str, range(200))))
     chosen = [labels.architectures[i] for i in train]
     deep = np.array([text.split("|")[2].count(",") == 3 for text in chosen])
     values = labels.values[train][deep]
@@ -239,8 +239,9 @@ def test_a_predictor_without_moments_scores_no_units(trained):
 def test_too_few_networks_and_missing_depths_are_told():
     with pytest.raises(DataError, match="at least one batch"):
         BlockPredictor.fit(labelled(50))
-    labels = labelled(1)
-    same = BlockLabels("ofa_mbv3", labels.architectures * 200, np.arange(200.0), "i")
+    rest = labelled(200).architectures
+    shallow = tuple("e3k3,e3k3|" + name.partition("|")[2] for name in rest)
+    same = BlockLabels("ofa_mbv3", shallow, np.arange(200.0), "i")
     with pytest.raises(DataError, match="blocks in unit 1 of ofa_mbv3"):
         BlockPredictor.fit(same)
 
@@ -263,3 +264,25 @@ def test_settings_out_of_range(settings, name):
 def test_shapes_out_of_range(shape):
     with pytest.raises(ConfigError, match=next(iter(shape))):
         BlockShape(**shape)
+
+
+def test_networks_that_compute_the_same_are_not_parted_by_the_split():
+    settings = BlockTraining(batch_size=2, test_share=0.25)
+    twins = [str(i % 20) for i in range(60)]
+    train, test = settings.split(twins)
+    assert sorted([*train, *test]) == list(range(60)) and len(test) == 15
+    assert not {twins[i] for i in train} & {twins[i] for i in test}
+
+
+def test_cells_are_learnt_and_their_states_ranked(tmp_path):
+    cells = list(nb201.enumerate_all())
+    chosen = np.random.default_rng(0).permutation(len(cells))[:600]
+    values = np.array([cells[i].count("conv_3x3") for i in chosen], dtype=float)
+    labels = BlockLabels("nb201", tuple(cells[i] for i in chosen), values, "convolutions")
+    settings = BlockTraining(epochs=20, batch_size=50, learning_rate=3e-3)
+    BlockPredictor.fit(labels, settings).save(tmp_path / "cells.safetensors")
+    predictor = BlockPredictor.load(tmp_path / "cells.safetensors")
+    assert predictor.card.metrics["srcc"] > 0.9
+    scored = predictor.score_units()
+    counts = np.array([unit.count("conv_3x3") for unit in scored.units.blocks])
+    assert spearman(scored.score[scored.units.unit == 2], counts[scored.units.unit == 2]) > 0.7
