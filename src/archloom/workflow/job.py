@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 
 from archloom.errors import ArchloomError
 from archloom.workflow.content import content_digest, content_size
+from archloom.workflow.progress import Meter
 from archloom.workflow.records import Content, Record
 
 LOG_LINES = 8
@@ -58,6 +59,7 @@ class Job:
     seed: int
     threads: int
     resume: Path | None
+    meter: Meter
 
     def input(self, name: str) -> Path:
         """Return the one path of input ``name``; raises ``KeyError`` when it is not exactly one."""
@@ -67,9 +69,10 @@ class Job:
         return paths[0]
 
     def progress(self, done: int, total: int) -> None:
-        """Log how far the job is, about twenty times in all."""
-        if done == total or done % max(1, total // 20) == 0:
-            logger.info("done %d of %d", done, total)
+        """Say that ``done`` of ``total`` steps are finished: on a terminal, in the log, to
+        ``archloom status``. Call it as often as you like.
+        """
+        self.meter.update(done, total)
 
 
 @contextmanager
@@ -80,6 +83,7 @@ def job(arguments: Sequence[str] | None = None) -> Iterator[Job]:
     process exits with status 1 (130 on Ctrl-C, 143 when terminated).
     """
     options = _parser().parse_args(arguments)
+    meter = Meter(Path(options.log), dict(options.wildcard))
     targets = {name: Path(path) for name, path in options.output}
     temporary = {name: _temporary(path) for name, path in targets.items()}
     handlers: list[logging.Handler] = []
@@ -90,7 +94,7 @@ def job(arguments: Sequence[str] | None = None) -> Iterator[Job]:
         begun = time.time()
         inputs = {name: [Path(path) for path in paths] for name, *paths in options.input}
         contents = {str(path): _content(path) for paths in inputs.values() for path in paths}
-        run = _job(options, inputs, contents, temporary)
+        run = _job(options, inputs, contents, temporary, meter)
         _seed_everything(run.seed, run.threads)
         logger.info("start %s with settings %s", " ".join(run.wildcards.values()), options.settings)
         yield run
@@ -101,12 +105,18 @@ def job(arguments: Sequence[str] | None = None) -> Iterator[Job]:
             _write_record(options, contents, made, begun)
         if run.resume:
             shutil.rmtree(run.resume.parent, ignore_errors=True)
+        meter.end("done")
     except KeyboardInterrupt:
-        logger.error("interrupted; outputs are removed, checkpoints are kept")
+        logger.error("%s: interrupted; outputs are removed, checkpoints are kept", meter.name)
         sys.exit(130)
     except Exception as error:
-        _fail(error, options.log)
+        words = _explain(error)
+        meter.end("failed", words)
+        sys.stderr.write(f"{words}\nThe whole log is in {options.log}\n")
+        sys.exit(1)
     finally:
+        if meter.state.phase == "running":
+            meter.end("interrupted")
         signal.signal(signal.SIGTERM, previous)
         for path in temporary.values():
             _remove(path)
@@ -133,6 +143,7 @@ def _job(
     inputs: Mapping[str, list[Path]],
     contents: Mapping[str, Content],
     temporary: Mapping[str, Path],
+    meter: Meter,
 ) -> Job:
     resume = None
     if options.resume:
@@ -146,6 +157,7 @@ def _job(
         seed=options.seed,
         threads=options.threads,
         resume=resume,
+        meter=meter,
     )
 
 
@@ -219,18 +231,27 @@ def _publish(temporary: Mapping[str, Path], targets: Mapping[str, Path]) -> None
 
 
 def _start_logging(path: Path) -> list[logging.Handler]:
-    """Send everything to the log file and, on a terminal, also to standard error."""
+    """Send everything to the log file and, on a terminal, progress and warnings to standard
+    error.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handlers: list[logging.Handler] = [logging.FileHandler(path, mode="w", encoding="utf-8")]
+    file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handlers: list[logging.Handler] = [file]
     if sys.stderr.isatty():
-        handlers.append(logging.StreamHandler())
+        terminal = logging.StreamHandler()
+        terminal.addFilter(_concerns_a_person)
+        handlers.append(terminal)
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     for handler in handlers:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root.addHandler(handler)
     logging.captureWarnings(True)
     return handlers
+
+
+def _concerns_a_person(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name == Meter.__module__
 
 
 def _stop_logging(handlers: Sequence[logging.Handler]) -> None:
@@ -258,18 +279,15 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(143)
 
 
-def _fail(error: Exception, log: str) -> NoReturn:
-    """Log the error whole, show what a person needs, and leave with status 1."""
+def _explain(error: Exception) -> str:
+    """Log the error whole and return what a person needs of it."""
     logger.error("failed", exc_info=error)
     if isinstance(error, ArchloomError):
-        text = f"error: {error}"
-    elif isinstance(error, OSError) and error.errno in UNWRITABLE:
-        text = (
+        return f"error: {error}"
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
+        return (
             f"error: {error.filename or 'a file'}: {error.strerror}. Free space or make the folder "
             "writable, then run the same command again; what is finished is kept."
         )
-    else:
-        lines = "".join(traceback.format_exception(error)).rstrip().splitlines()
-        text = "\n".join(lines[-LOG_LINES:])
-    sys.stderr.write(f"{text}\nThe whole log is in {log}\n")
-    sys.exit(1)
+    lines = "".join(traceback.format_exception(error)).rstrip().splitlines()
+    return "\n".join(lines[-LOG_LINES:])

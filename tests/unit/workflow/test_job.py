@@ -13,6 +13,7 @@ import pytest
 
 from archloom.errors import DataError
 from archloom.workflow import job
+from archloom.workflow.progress import State
 from archloom.workflow.records import Content, read_records
 
 
@@ -125,12 +126,32 @@ def test_log_and_warnings_go_to_the_log_file(arguments, tmp_path):
     assert "start nb201" in text
 
 
-def test_progress_is_logged_about_twenty_times(arguments, tmp_path):
+def test_the_last_step_is_logged_and_not_every_one(arguments, tmp_path):
     with job(arguments()) as run:
         for done in range(1, 101):
             run.progress(done, 100)
         write_both(run)
-    assert (tmp_path / "logs/job.log").read_text().count(" of 100") == 20
+    lines = (tmp_path / "logs/job.log").read_text().splitlines()
+    assert len([line for line in lines if " of 100" in line]) < 10
+    assert any("logs nb201: 100 of 100" in line for line in lines)
+
+
+def phase(tmp_path) -> str:
+    return State.read(tmp_path / "logs/job.state.json").phase
+
+
+def test_the_state_of_a_job_is_on_disk(arguments, tmp_path):
+    with job(arguments()) as run:
+        write_both(run)
+        assert phase(tmp_path) == "running"
+    assert phase(tmp_path) == "done"
+    with pytest.raises(SystemExit), job(arguments()):
+        raise DataError("nothing fits: do this")
+    state = State.read(tmp_path / "logs/job.state.json")
+    assert (state.phase, state.words) == ("failed", "error: nothing fits: do this")
+    with pytest.raises(SystemExit), job(arguments()):
+        sys.exit(143)
+    assert phase(tmp_path) == "interrupted"
 
 
 def test_input_needs_exactly_one_path(arguments):
