@@ -47,6 +47,11 @@ class Level:
         """Class of the level below that each entry refers to."""
         return self.index >> 1
 
+    @property
+    def own(self) -> Ids:
+        """Class of the level below that each class's own nodes have."""
+        return self.index[self.ptr[:-1]] >> 1
+
     def renumbered(self, number: Ids) -> Level:
         """Return the level with class i below called ``number[i]``."""
         return Level(self.ptr, (number[self.below] << 1) | (self.index & 1))
@@ -56,7 +61,7 @@ class Level:
 class Classes:
     """What the encoder computes: features of level 0, and levels 1 to L.
 
-    features : (K_0, 10) feature rows
+    features : (K_0, F) feature rows
     levels   : L levels; class ids of the last one are rows of the encoder's result
     """
 

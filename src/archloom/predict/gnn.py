@@ -26,8 +26,8 @@ from archloom.predict.predictor import (
 )
 from archloom.predict.resume import Progress
 from archloom.predict.training import EpochRecord, TrainingSettings
-from archloom.predict.union import IntArray, flatten, pointers, ranges, whole
-from archloom.views.features import Normalisers
+from archloom.predict.union import FeaturesOf, IntArray, flatten, pointers, ranges, whole
+from archloom.views.features import Normalisers, node_features
 
 GRAPHS_PER_CHUNK = 64
 """Graphs that are laid out at once; bounds memory, has no influence on results."""
@@ -51,11 +51,13 @@ class Parts:
         return needed, Parts(number[self.entries], self.ptr)
 
 
-def add_whole(store: ClassStore, graphs: Sequence[Graph]) -> Parts:
-    """Add whole graphs to ``store``; one part each."""
+def add_whole(
+    store: ClassStore, graphs: Sequence[Graph], features_of: FeaturesOf = node_features
+) -> Parts:
+    """Add whole graphs to ``store``, with the feature rows of a view; one part each."""
     entries, lengths = [], []
     for chunk in chunks(graphs, GRAPHS_PER_CHUNK):
-        flat = flatten(chunk)
+        flat = flatten(chunk, features_of=features_of)
         union = whole(flat, bridge=False)
         entries.append(store.add(flat, union))
         lengths.append(union.sizes)

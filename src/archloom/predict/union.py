@@ -10,7 +10,7 @@ Letters: G graphs, N their nodes, M their edges, Q parts, U nodes of the union.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ from archloom.graph import OPS, Graph
 from archloom.views.features import OP, node_features
 
 IntArray = NDArray[np.int64]
+FeaturesOf = Callable[..., NDArray[np.int32]]
+"""Returns the feature rows (N, F) of graphs, by node index, one graph after the other."""
 
 _BRIDGED = np.array([OPS.code(name) for name in ("add", "concat", "mul")])
 
@@ -29,7 +31,7 @@ class FlatGraphs:
     """Graphs laid out one after the other, nodes by position.
 
     node_ptr : (G + 1,) first node of each graph
-    features : (N, 10) feature rows
+    features : (N, F) feature rows
     in_ptr   : (N + 1,), in_src (M,): predecessors as positions in this layout
     """
 
@@ -83,12 +85,16 @@ def pointers(lengths: NDArray[np.integer]) -> IntArray:
 
 
 def flatten(
-    graphs: Sequence[Graph], orders: Sequence[NDArray[np.integer]] | None = None
+    graphs: Sequence[Graph],
+    orders: Sequence[NDArray[np.integer]] | None = None,
+    features_of: FeaturesOf = node_features,
 ) -> FlatGraphs:
-    """Lay ``graphs`` out, each in its order (default: by node index)."""
+    """Lay ``graphs`` out, each in its order (default: by node index), with the feature rows of
+    AutoGO's or another view.
+    """
     node_ptr = pointers(np.array([len(graph.op) for graph in graphs], dtype=np.int64))
     offset = node_ptr[:-1]
-    features = node_features(*graphs)
+    features = features_of(*graphs)
     degree = np.diff(np.concatenate([graph.in_ptr for graph in graphs]))
     degree = np.delete(degree, node_ptr[1:-1] + np.arange(len(graphs) - 1))  # between two graphs
     sources = np.concatenate([graph.in_src for graph in graphs])
