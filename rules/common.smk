@@ -12,6 +12,7 @@ from pathlib import Path
 
 from archloom.config import Family
 from archloom.data.registry import (
+    DOWNLOAD_VARIABLE,
     ENVIRONMENT_VARIABLE,
     dataset_named,
     search_folders,
@@ -33,6 +34,8 @@ os.environ["PATH"] = os.pathsep.join(
 )
 if SETTINGS.data.mirror:
     os.environ[ENVIRONMENT_VARIABLE] = SETTINGS.data.mirror
+if SETTINGS.data.download:
+    os.environ[DOWNLOAD_VARIABLE] = "1"
 
 
 def in_folder(folder, name):

@@ -53,6 +53,8 @@ class Data(Section):
 
     mirror: str = ""
     """Folder with one folder per dataset, looked in first; empty: see config/datasets.yaml."""
+    download: bool = False
+    """Fetch files that are in no folder from their sources; false: stay offline."""
 
 
 class Family(Section):

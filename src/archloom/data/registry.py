@@ -22,6 +22,8 @@ import yaml
 from archloom.errors import DataError
 
 ENVIRONMENT_VARIABLE = "ARCHLOOM_DATA"
+DOWNLOAD_VARIABLE = "ARCHLOOM_DOWNLOAD"
+"""Set to 1: jobs may download what is in no folder; the setting ``data.download`` sets it."""
 REGISTRY_PATH = Path("config/datasets.yaml")
 FORMAT, VERSION = "archloom-datasets", 1
 
