@@ -1,0 +1,103 @@
+"""Commands on runs of the workflow: ``archloom status``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.live import Live
+from rich.table import Table
+
+from archloom.cli.app import app, out
+from archloom.errors import DataError
+from archloom.workflow.progress import State
+from archloom.workflow.status import Folders, Stage, last_lines, stages
+from archloom.workflow.words import duration, size
+
+Run = Annotated[
+    str, typer.Option(help="Name of the run (run.cache or run.name); empty: the one without.")
+]
+Root = Annotated[Path, typer.Option(help="Folder that the workflow runs in.")]
+
+
+@app.command()
+def status(
+    run: Run = "",
+    root: Root = Path("."),
+    watch: Annotated[bool, typer.Option(help="Show it again and again until Ctrl-C.")] = False,
+    page: Annotated[
+        Path | None, typer.Option(help="Also write it as a page with pictures, such as run.html.")
+    ] = None,
+) -> None:
+    """Show the stages of a run: done, going on, failed; sizes, times and memory.
+
+    Example: archloom status --watch
+    """
+    folders = Folders.of_run(run, root)
+    found = stages(folders, root)
+    if not found and not watch:
+        raise DataError(
+            f"nothing has run here: there are no records in {folders.resources} and no states in "
+            f"{folders.logs}. Start a run, or name another one with --run and --root."
+        )
+    if watch:
+        with Live(_table(found), console=out, refresh_per_second=1) as live:
+            while True:
+                time.sleep(2)
+                live.update(_table(stages(folders, root)))
+    out.print(_table(found))
+    for stage in found:
+        _tell_problems(stage, root)
+    if page is not None:
+        from archloom.workflow.run_page import write_run_page
+
+        write_run_page(folders, root, page)
+        out.print(f"wrote {page}")
+
+
+def _table(found: Sequence[Stage]) -> Table:
+    table = Table("stage", "done", "going on", "failed", "time", "memory", "files", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for stage in found:
+        failed = len(stage.failed) + len(stage.killed)
+        table.add_row(
+            stage.rule,
+            str(len(stage.made)),
+            str(len(stage.running) or ""),
+            str(failed or ""),
+            duration(stage.seconds) if stage.made else "",
+            size(stage.memory) if stage.memory else "",
+            size(stage.size) if stage.made else "",
+            style="red" if failed else None,
+        )
+        for state in stage.running:
+            table.add_row(f"  {_name(state)}", "", _going_on(state))
+    return table
+
+
+def _going_on(state: State) -> str:
+    place = state.place or state.host
+    if state.total:
+        return f"{state} ({place})"
+    return f"for {duration(time.time() - state.started)} ({place})"
+
+
+def _name(state: State) -> str:
+    return " ".join(state.wildcards.values()) or state.rule
+
+
+def _tell_problems(stage: Stage, root: Path) -> None:
+    """Print why jobs failed, the end of their logs, and where the logs are."""
+    for state in (*stage.failed, *stage.killed):
+        words = state.words or "killed without a word (by the system, a limit, or a lost machine)"
+        out.print(f"\n{state.rule} {_name(state)}: {words}", style="red", markup=False)
+        for line in last_lines(root / state.log, 5):
+            out.print(f"    {line}", markup=False, highlight=False)
+        out.print(f"  log: {state.log}", markup=False, highlight=False)
+    missing = [path for one in stage.made if not one.is_present for path in one.record.outputs]
+    if missing:
+        out.print(f"\n{stage.rule}: made once, not there any more: {', '.join(missing)}")
