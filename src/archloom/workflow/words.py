@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 """Units of time and their seconds."""
 
