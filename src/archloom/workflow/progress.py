@@ -59,6 +59,10 @@ class State:
     per_second: float = 0.0
     words: str = ""
 
+    def write(self, path: Path) -> None:
+        """Write the state as JSON."""
+        write_text(path, json.dumps({"format": STATE_FORMAT, **asdict(self)}, indent=1) + "\n")
+
     @classmethod
     def read(cls, path: Path) -> State:
         """Read a state file; raises ``FormatError`` for damage or another format."""
@@ -142,9 +146,8 @@ class Meter:
         self._write()
 
     def _write(self) -> None:
-        values = {"format": STATE_FORMAT, **asdict(self.state)}
         with suppress(ArchloomError):
-            write_text(self._path, json.dumps(values, indent=1) + "\n")
+            self.state.write(self._path)
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,6 @@ def _values(found: Sequence[Stage], root: Path) -> dict[str, Any]:
             ("Going on", str(sum(len(stage.running) for stage in found)), "jobs"),
             ("Failed or killed", str(len(problems)), "jobs"),
             ("Elapsed", duration(timeline.length), "pauses left out"),
-            ("Work", duration(sum(one.seconds for one in made)), "of all jobs together"),
             ("Largest memory", _memory(max((one.memory for one in made), default=0)), "of a job"),
             ("Made", size(sum(one.size for one in made)), "in files"),
         ],
@@ -83,8 +81,7 @@ def _title(made: Made) -> str:
 
 
 def _span(made: Made) -> tuple[float, float]:
-    begun = datetime.fromisoformat(made.record.started).timestamp()
-    return begun, begun + made.seconds
+    return made.ended - made.seconds, made.ended
 
 
 @dataclass(frozen=True)

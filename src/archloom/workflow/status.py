@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from archloom.workflow.progress import SILENCE_SECONDS, State, read_states
@@ -39,19 +40,18 @@ class Folders:
 class Made:
     """One finished job: its record, what it cost, and whether all outputs are still there.
 
+    ended     seconds since 1970
+    seconds   from the start of its process to its end
     memory    largest resident set in bytes, 0 where it is not known
     size      bytes of the outputs
     """
 
     record: Record
+    ended: float
+    seconds: float
     memory: float
     size: int
     is_present: bool
-
-    @property
-    def seconds(self) -> float:
-        """How long the job took."""
-        return self.record.seconds
 
 
 @dataclass
@@ -113,25 +113,31 @@ def last_lines(log: Path, count: int = 8) -> Sequence[str]:
 
 
 def _iso(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(seconds))
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _made(record: Record, root: Path) -> Made:
+    seconds, memory = _cost(root / Path(record.log).with_suffix(".tsv"))
+    begun = datetime.fromisoformat(record.started).timestamp()
     return Made(
         record=record,
-        memory=_memory(root / Path(record.log).with_suffix(".tsv")),
+        ended=begun + record.seconds,
+        seconds=max(seconds, record.seconds),
+        memory=memory,
         size=sum(content.size for content in record.outputs.values()),
         is_present=all((root / path).exists() for path in record.outputs),
     )
 
 
-def _memory(table: Path) -> float:
-    """Return the largest resident set (bytes) of Snakemake's benchmark table; 0 if unknown."""
+def _cost(table: Path) -> tuple[float, float]:
+    """Return wall time (s) and largest resident set (bytes) of Snakemake's benchmark table of a
+    job; zeros where there is none.
+    """
     with suppress(OSError, ValueError, KeyError, csv.Error):
         with table.open(encoding="utf-8", newline="") as stream:
-            sizes = [float(row["max_rss"]) for row in csv.DictReader(stream, delimiter="\t")]
-        return max(sizes, default=0.0) * 2**20
-    return 0.0
+            (row,) = csv.DictReader(stream, delimiter="\t")
+        return float(row["s"]), float(row["max_rss"]) * 2**20
+    return 0.0, 0.0
 
 
 def _lives(state: State, seen: float) -> bool:
