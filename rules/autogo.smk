@@ -14,8 +14,7 @@ if SETTINGS.vocabulary.source == "trained":
             "<benchmarks>/build_vocabulary/vocabulary.tsv"
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime=60,
+            **needs("build_vocabulary"),
         params:
             settings=settings("vocabulary", without=["source"]),
             seed=SETTINGS.seed,
@@ -39,8 +38,7 @@ else:
             "<benchmarks>/import_vocabulary/vocabulary.tsv"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=10,
+            **needs("import_vocabulary"),
         params:
             settings=facts(source="published"),
             seed=SETTINGS.seed,
@@ -64,8 +62,7 @@ rule build_segments:
         "<benchmarks>/build_segments/segments.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **needs("build_segments"),
     params:
         settings=settings("segments"),
         seed=SETTINGS.seed,
@@ -88,8 +85,7 @@ rule build_psc_index:
         "<benchmarks>/build_psc_index/{family}.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **needs("build_psc_index"),
     params:
         settings=facts(),
         seed=SETTINGS.seed,
@@ -117,12 +113,11 @@ if not SETTINGS.predictor.weights:
             "<benchmarks>/train_predictor/{group}-{kind}.tsv"
         threads: 2
         resources:
-            mem_mb=6000,
-            runtime=720,
+            **needs("train_predictor"),
         params:
             settings=settings(
                 "predictor",
-                without=["kind", "weights", "own_family", "families"],
+                without=["kind", "weights", "own_family", "families", "seeds"],
                 families=group_families,
             ),
             seed=SETTINGS.seed,
@@ -153,8 +148,7 @@ else:
             "<benchmarks>/import_predictor/{group}-{kind}.tsv"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=10,
+            **needs("import_predictor"),
         params:
             settings=facts(
                 origin=SETTINGS.predictor.weights,
@@ -185,10 +179,9 @@ rule search_graphs:
         "<benchmarks>/search_graphs/{model}.tsv"
     threads: SETTINGS.search.n_jobs
     resources:
-        mem_mb=2000,
-        runtime=720,
+        **needs("search_graphs"),
     params:
-        settings=settings("search", without=["n_jobs"], family=model_family),
+        settings=settings("search", without=["jobs", "n_jobs"], family=model_family),
         seed=SETTINGS.seed,
         code=code_of("search_graphs"),
     message:
@@ -217,12 +210,11 @@ rule train_front:
         "<benchmarks>/train_front/{model}.tsv"
     threads: SETTINGS.front_training.n_jobs
     resources:
-        mem_mb=4000,
-        runtime=1440,
+        **needs("train_front"),
     params:
         settings=settings(
             "front_training",
-            without=["recipe", "n_jobs"],
+            without=["recipe", "jobs", "n_jobs"],
             recipe=FRONT_RECIPE.model_dump(mode="json"),
         ),
         seed=SETTINGS.seed,

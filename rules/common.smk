@@ -20,6 +20,7 @@ from archloom.data.registry import (
 from archloom.errors import ArchloomError
 from archloom.settings import DATA_PREFIX, check_config, model_named, read_models
 from archloom.workflow import source_digest
+from archloom.workflow.estimates import need
 
 try:
     SETTINGS = check_config(config, workflow.configfiles)
@@ -93,6 +94,21 @@ def code_of(script):
     """Return the digest of the code of a rule's script and of all library modules it depends on."""
     script_file = f"workflow/scripts/{script}.py"
     return source_digest(script_file, cache_file=Path(".snakemake/archloom-code.json"))
+
+
+def needs(rule):
+    """Return the limits of a rule's jobs; memory and time grow with every attempt."""
+
+    def memory(wildcards, attempt):
+        return attempt * need(SETTINGS, rule, wildcards).memory_mb
+
+    def minutes(wildcards, attempt):
+        return attempt * need(SETTINGS, rule, wildcards).limit
+
+    def disk(wildcards):
+        return need(SETTINGS, rule, wildcards).disk_mb
+
+    return {"mem_mb": memory, "runtime": minutes, "disk_mb": disk}
 
 
 def command(script, inputs="", outputs="", wildcards="", resume="", record=True):
@@ -203,8 +219,9 @@ def trained_front(name):
 
 def report_settings():
     """Return all settings but those that only say where and how fast things run."""
-    places = {"run": True, "data": True, "search": {"n_jobs"}}
-    places |= {"labels": {"n_jobs"}, "front_training": {"n_jobs"}}
+    split = {"jobs", "n_jobs"}
+    places = {"run": True, "data": True, "psc_index": True}
+    places |= {section: split for section in ("labels", "search", "front_training")}
     return SETTINGS.model_dump(mode="json", exclude=places)
 
 

@@ -10,8 +10,7 @@ rule retrieve_file:
         "logs/retrieve_file/{dataset}-{file}.tsv"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        **needs("retrieve_file"),
     params:
         settings=facts(sha256=registered_checksum),
         seed=0,

@@ -10,8 +10,7 @@ rule build_family:
         "<benchmarks>/build_family/{family}.tsv"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **needs("build_family"),
     params:
         settings=settings("families.{family}"),
         seed=SETTINGS.seed,
@@ -33,8 +32,7 @@ rule split_family:
         "<benchmarks>/split_family/{family}.tsv"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **needs("split_family"),
     params:
         settings=settings("splits"),
         seed=SETTINGS.seed,
@@ -57,8 +55,7 @@ rule read_model:
         "<benchmarks>/read_model/{model}.tsv"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs("read_model"),
     params:
         settings=facts(model=model_facts),
         seed=SETTINGS.seed,

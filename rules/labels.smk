@@ -16,10 +16,11 @@ rule measure_labels:
         family=label_source("trained"),
     threads: SETTINGS.labels.n_jobs
     resources:
-        mem_mb=4000,
-        runtime=1440,
+        **needs("measure_labels"),
     params:
-        settings=settings("labels", without=["source", "pseudo_predictor", "n_jobs"]),
+        settings=settings(
+            "labels", without=["source", "pseudo_predictor", "jobs", "n_jobs"]
+        ),
         seed=SETTINGS.seed,
         code=code_of("measure_labels"),
     message:
@@ -48,8 +49,7 @@ rule look_up_labels:
         family=label_source("benchmark"),
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **needs("look_up_labels"),
     params:
         settings=facts(metric="cifar10_test_acc_200"),
         seed=SETTINGS.seed,
@@ -74,8 +74,7 @@ rule predict_labels:
         family=label_source("pseudo"),
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **needs("predict_labels"),
     params:
         settings=facts(predictor=SETTINGS.labels.pseudo_predictor),
         seed=SETTINGS.seed,

@@ -20,8 +20,7 @@ rule build_autogo_report:
         "<benchmarks>/build_autogo_report/{model}.tsv"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **needs("build_autogo_report"),
     params:
         settings=facts(config=report_settings()),
         seed=SETTINGS.seed,
@@ -59,8 +58,7 @@ rule measure_published_latency:
         "<benchmarks>/measure_published_latency/autogo.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **needs("measure_published_latency"),
     params:
         settings=facts(groups=LATENCY_GROUPS),
         seed=0,
@@ -83,8 +81,7 @@ rule count_instances:
         "<benchmarks>/count_instances/autogo.tsv"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **needs("count_instances"),
     params:
         settings=facts(
             graphs=dict(
@@ -116,8 +113,7 @@ rule build_published_tables:
         system="autogo",
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **needs("build_published_tables"),
     params:
         settings=facts(),
         seed=0,

@@ -112,10 +112,12 @@ class Labels(Section):
     """Training recipe of the source `trained`."""
     seeds: int = Field(default=1, ge=1, le=100)
     """Trainings per graph of the source `trained`."""
-    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    device: Literal["cpu", "cuda", "auto"] = "auto"
     """Where the source `trained` trains; auto: on a GPU where there is one."""
+    jobs: int = Field(default=1, ge=1, le=1000)
+    """Jobs that each family's trainings are split into; labels do not depend on it."""
     n_jobs: int = Field(default=2, ge=1, le=1024)
-    """Networks trained at once, each in a process of its own; a GPU is shared by all."""
+    """Networks that a job trains at once, each in its own process; a GPU is shared by all."""
     noise_graphs: int = Field(default=40, ge=0)
     """Number of graphs per family that are trained with more seeds, to know the label noise."""
     noise_seeds: int = Field(default=3, ge=2, le=100)
@@ -155,6 +157,13 @@ class Segments(Section):
     """Also cut the 22 graphs of the dataset autogo_cgs."""
 
 
+class PscIndex(Section):
+    """The instances that a PSC predictor is trained on: predecessor, segment, successor."""
+
+    jobs: int = Field(default=1, ge=1, le=1000)
+    """Jobs that each family's graphs are split into; the index does not depend on it."""
+
+
 class PredictorTraining(Section):
     """Training of the accuracy predictor."""
 
@@ -187,6 +196,10 @@ class Predictor(Section):
     """Height, width, channels that count as 1 in features; null: the training graphs' largest."""
     training: PredictorTraining = PredictorTraining()
     """How it is trained."""
+    seeds: int = Field(default=1, ge=1, le=100)
+    """Predictors trained, each from its own seed; the best on the dev graphs is used."""
+    device: Literal["cpu", "cuda", "auto"] = "auto"
+    """Where it is trained; auto: on a GPU where there is one."""
 
 
 class Search(Section):
@@ -220,8 +233,10 @@ class Search(Section):
     """Repeat the rules of the reference that were found wrong, for comparison only."""
     solver: str = Field(default="highs", pattern=r"^(highs|pyomo:[A-Za-z0-9_]+)$")
     """Solver of the shape propagation: highs (in process), or pyomo:NAME for any Pyomo solver."""
+    jobs: int = Field(default=1, ge=1, le=1000)
+    """Jobs that share the parents of an iteration; the results do not depend on it."""
     n_jobs: int = Field(default=1, ge=1, le=1024)
-    """Worker processes; the results do not depend on it."""
+    """Worker processes of a job; the results do not depend on it."""
 
 
 class FrontTraining(Section):
@@ -233,10 +248,12 @@ class FrontTraining(Section):
     """Trainings of each of them."""
     recipe: Recipe | None = None
     """Their recipe; null: that of the labels."""
-    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    device: Literal["cpu", "cuda", "auto"] = "auto"
     """Where they are trained; auto: on a GPU where there is one."""
+    jobs: int = Field(default=1, ge=1, le=1000)
+    """Jobs that the trainings are split into; the results do not depend on it."""
     n_jobs: int = Field(default=2, ge=1, le=1024)
-    """Networks trained at once, each in a process of its own; a GPU is shared by all."""
+    """Networks that a job trains at once, each in its own process; a GPU is shared by all."""
 
 
 class Report(Section):
@@ -271,6 +288,8 @@ class Config(Section):
     """Symbols of the nodes and the segments that byte-pair encoding finds in them."""
     segments: Segments = Segments()
     """The database of replacement segments."""
+    psc_index: PscIndex = PscIndex()
+    """The instances that a PSC predictor is trained on: predecessor, segment, successor."""
     predictor: Predictor = Predictor()
     """The accuracy predictor that scores mutants."""
     search: Search = Search()
@@ -313,6 +332,16 @@ class Config(Section):
                     f"families.{family}.skeleton is {skeleton}, but labels.recipe.dataset {images} "
                     f"has images for the {SKELETON_OF_IMAGES[images]} one; change one of the two"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _split_search_has_no_clock(self) -> Config:
+        """Jobs that share a search have no common clock."""
+        if self.search.jobs > 1 and self.search.minutes is not None:
+            raise ValueError(
+                f"search.jobs is {self.search.jobs} and search.minutes {self.search.minutes:g}, "
+                "but several jobs have no common clock; limit search.max_visited, or use jobs: 1"
+            )
         return self
 
     @model_validator(mode="after")

@@ -14,7 +14,13 @@ if __name__ == "__main__":
         card = Card(run.wildcards["kind"], normalisers=sizes)
         predictor = PSC(card=card, segment=segment_with(indexes)) if indexes else GNN(card=card)
         settings = TrainingSettings(**run.settings["training"], seed=run.seed)
-        predictor.fit(data.train, data.dev, settings, checkpoint=run.resume / "state.safetensors")
+        predictor.fit(
+            data.train,
+            data.dev,
+            settings,
+            checkpoint=run.resume / "state.safetensors",
+            device=run.settings["device"],
+        )
         test = {name: predictor.evaluate(part) for name, part in data.test_by_family().items()}
         predictor.note(
             what=f"{predictor.kind} predictor of {', '.join(run.settings['families'])}",

@@ -44,7 +44,7 @@ class _GatherSum(torch.autograd.Function):
 
 
 def _bag(rows: Tensor, index: NDArray[np.int32], ptr: NDArray[np.int32]) -> Tensor:
-    places = torch.from_numpy(index), torch.from_numpy(ptr)
+    places = torch.from_numpy(index).to(rows.device), torch.from_numpy(ptr).to(rows.device)
     return torch.embedding_bag(rows, *places, False, 0, False, None, True)[0]
 
 
@@ -86,14 +86,15 @@ class NodeEmbedding(nn.Module):
 
     def forward(self, rows: NDArray[np.int32], normalisers: Normalisers) -> Tensor:
         """Embed ``(K, 10)`` feature rows; returns ``(K, 32)``."""
+        device = self.shape_embed_layer.weight.device
         sizes = torch.from_numpy(rows[:, SIZES].astype(np.float32) / normalisers.divisors)
-        shape = self.shape_embed_layer(sizes)
-        op = torch.from_numpy(rows[:, OP])
+        shape = self.shape_embed_layer(sizes.to(device))
+        op = torch.from_numpy(rows[:, OP]).to(device)
         is_weighted = weighted_rows(rows)
         regular = torch.cat([self.regular_embed_layer(op), shape], dim=1)
-        places = torch.from_numpy(np.flatnonzero(is_weighted))
-        kernel = torch.from_numpy(rows[is_weighted, KERNEL])
-        bias = torch.eye(2)[torch.from_numpy(rows[is_weighted, BIAS]).long()]
+        places = torch.from_numpy(np.flatnonzero(is_weighted)).to(device)
+        kernel = torch.from_numpy(rows[is_weighted, KERNEL]).to(device)
+        bias = torch.eye(2)[torch.from_numpy(rows[is_weighted, BIAS]).long()].to(device)
         weighted = torch.cat(
             [
                 self.weighted_embed_layer(op[places]),

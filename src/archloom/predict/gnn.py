@@ -77,6 +77,7 @@ class GNN(NetworkPredictor):
         *,
         checkpoint: str | Path | None = None,
         on_epoch: Callable[[EpochRecord], None] | None = None,
+        device: str = "cpu",
     ) -> Progress:
         """Train on ``data``, select by rank correlation on ``dev``; outputs become accuracies."""
         settings = settings or TrainingSettings()
@@ -85,7 +86,7 @@ class GNN(NetworkPredictor):
         scale = LabelScale.of(labels, one_group, np.ones(len(labels), dtype=np.int64))
         scaled = scale.scaled(labels, one_group)
         task = _WholeGraphs(data, dev, scaled, settings.batch_size, self.normalisers)
-        return self._train(task, data.graphs, scale, settings, checkpoint, on_epoch)
+        return self._train(task, data.graphs, scale, settings, checkpoint, on_epoch, device)
 
     def predict(
         self, graphs: Sequence[Graph], normalisers: Normalisers | None = None
@@ -140,7 +141,7 @@ class _WholeGraphs:
             classes, parts = self.parts.take(rows).selected(self.classes)
             encoded = network.encode(classes, self.normalisers)
             predicted = network.head()(part_means(encoded, parts.entries, parts.ptr))
-            yield predicted, torch.from_numpy(self.labels[rows])
+            yield predicted, torch.from_numpy(self.labels[rows]).to(predicted.device)
 
     def dev_srcc(self, network: Network) -> float:
         """Return the rank correlation on the dev graphs."""
@@ -156,4 +157,4 @@ def _scores(
     with torch.no_grad():
         encoded = network.encode(classes, normalisers)
         means = part_means(encoded, parts.entries, parts.ptr)
-        return network.head()(means).double().numpy()
+        return network.head()(means).double().cpu().numpy()

@@ -17,7 +17,7 @@ def part_means(rows: Tensor, entries: NDArray[np.integer], ptr: NDArray[np.integ
 
     rows : (K, D) embeddings of classes; entries, ptr: class of every node of each part
     """
-    sizes = torch.from_numpy(np.diff(ptr).astype(np.float32))
+    sizes = torch.from_numpy(np.diff(ptr).astype(np.float32)).to(rows.device)
     return gather_sum(rows, entries, ptr) / sizes[:, None]
 
 
@@ -38,5 +38,5 @@ def instance_means(rows: Tensor, instances: Instances) -> Tensor:
     shared = gather_sum(pieces, ranges(low, high - low), pointers(high - low))
     own = gather_sum(rows, instances.entries, instances.entry_ptr)
     sums = torch.stack([shared[0::2], own[0::2], own[1::2] + shared[1::2]], dim=1)
-    sizes = torch.from_numpy(instances.sizes.astype(np.float32)).unsqueeze(2)
+    sizes = torch.from_numpy(instances.sizes.astype(np.float32)).to(rows.device).unsqueeze(2)
     return (sums / sizes).flatten(1)

@@ -19,6 +19,7 @@ from archloom.predict.metrics import spearman
 from archloom.predict.range import FEWEST, Place, TrainingRange
 from archloom.predict.resume import Progress
 from archloom.predict.training import EpochRecord, Task, TrainingSettings, new_network, train
+from archloom.train.device import choose_device
 from archloom.views.features import Normalisers
 
 
@@ -59,8 +60,12 @@ class Predictor(Protocol):
         *,
         checkpoint: str | Path | None = None,
         on_epoch: Callable[[EpochRecord], None] | None = None,
+        device: str = "cpu",
     ) -> Progress:
-        """Train on ``data``, select by ``dev``; resumes from ``checkpoint`` when it exists."""
+        """Train on ``data``, select by ``dev``; resumes from ``checkpoint`` when it exists.
+
+        device : cpu, cuda or auto; afterwards the predictor is on the CPU
+        """
 
     def predict(self, graphs: Sequence[Graph]) -> NDArray[np.float64]:
         """Return one score per graph, in input order."""
@@ -125,10 +130,12 @@ class NetworkPredictor:
         settings: TrainingSettings,
         checkpoint: str | Path | None,
         on_epoch: Callable[[EpochRecord], None] | None,
+        device: str,
     ) -> Progress:
         """Train from new weights; where labels have one scale, the output becomes an accuracy."""
-        self.network = new_network(WIDTHS[self.kind], settings.seed)
+        self.network = new_network(WIDTHS[self.kind], settings.seed).to(choose_device(device))
         progress = train(self.network, task, settings, checkpoint=checkpoint, on_epoch=on_epoch)
+        self.network.cpu()
         one_scale = len(scale.table) == 1
         if one_scale:
             self.network.rescale(*next(iter(scale.table.values())).values())

@@ -78,6 +78,7 @@ class PSC(NetworkPredictor):
         *,
         checkpoint: str | Path | None = None,
         on_epoch: Callable[[EpochRecord], None] | None = None,
+        device: str = "cpu",
     ) -> Progress:
         """Train on the instances of ``data``, select by rank correlation on those of ``dev``.
 
@@ -86,7 +87,7 @@ class PSC(NetworkPredictor):
         """
         settings = settings or TrainingSettings()
         task = _InstanceTask(self, data, dev, settings)
-        return self._train(task, data.graphs, task.scale, settings, checkpoint, on_epoch)
+        return self._train(task, data.graphs, task.scale, settings, checkpoint, on_epoch, device)
 
     def predict(
         self, graphs: Sequence[Graph], normalisers: Normalisers | None = None
@@ -232,7 +233,7 @@ class _InstanceTask:
             classes, part = part.selected(self.classes)
             encoded = network.encode(classes, self.normalisers)
             wanted = torch.from_numpy(self.labels[self.instances.graph[rows]])
-            yield network.head()(instance_means(encoded, part)), wanted
+            yield network.head()(instance_means(encoded, part)), wanted.to(encoded.device)
 
     def _schedule(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return the instances of one epoch, in the order of training."""
@@ -273,4 +274,4 @@ def _scores(
     """Return one prediction per instance."""
     with torch.no_grad():
         means = instance_means(network.encode(classes, normalisers), instances)
-        return network.head()(means).double().numpy()
+        return network.head()(means).double().cpu().numpy()

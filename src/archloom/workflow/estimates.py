@@ -8,7 +8,7 @@ assumed is a constant of this module that says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from archloom.config import Config, Recipe
@@ -67,7 +67,7 @@ def need(settings: Config, rule: str, wildcards: Mapping[str, str]) -> Need:
 
 def trainings(settings: Config, family: str) -> int:
     """Return how many trainings the labels of a family take where none is known."""
-    labels, count = settings.labels, settings.families[family].count  # type: ignore[index]
+    labels, count = settings.labels, _graphs(settings, [family])
     several = min(labels.noise_graphs, count)
     return count * labels.seeds + several * max(0, labels.noise_seeds - labels.seeds)
 
@@ -91,8 +91,8 @@ def _training(recipe: Recipe, device: str, networks: float, n_jobs: int) -> Need
     )
 
 
-def _graphs(settings: Config, families: list[str]) -> int:
-    return sum(settings.families[family].count for family in families)  # type: ignore[index]
+def _graphs(settings: Config, families: Collection[str]) -> int:
+    return sum(one.count for name, one in settings.families.items() if name in families)
 
 
 def _family(settings: Config, wildcards: Mapping[str, str]) -> Need:

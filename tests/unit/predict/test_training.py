@@ -207,3 +207,19 @@ def test_predictions_come_in_input_order(kind):
 
 def test_no_graphs_have_no_predictions():
     assert GNN().predict([]).shape == (0,)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(ConfigError, match="write device: cpu"):
+        GNN().fit(toy_data(20, 0), toy_data(8, 1), SHORT, device="cuda")
+
+
+def test_auto_is_the_cpu_where_there_is_no_gpu():
+    data, dev = toy_data(20, 0), toy_data(8, 1)
+    one, other = GNN(), GNN()
+    one.fit(data, dev, SHORT)
+    other.fit(data, dev, SHORT, device="auto")
+    if not torch.cuda.is_available():
+        assert one.digest == other.digest
+    assert other.network.embed_layer.shape_embed_layer.weight.device.type == "cpu"
