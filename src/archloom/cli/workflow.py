@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from archloom.cli.app import app, out
 from archloom.errors import DataError
@@ -44,11 +46,11 @@ def status(
             f"{folders.logs}. Start a run, or name another one with --run and --root."
         )
     if watch:
-        with Live(_table(found), console=out, refresh_per_second=1) as live:
+        with Live(_overview(found), console=out, refresh_per_second=1) as live:
             while True:
                 time.sleep(2)
-                live.update(_table(stages(folders, root)))
-    out.print(_table(found))
+                live.update(_overview(stages(folders, root)))
+    out.print(_overview(found))
     for stage in found:
         _tell_problems(stage, root)
     if page is not None:
@@ -58,7 +60,8 @@ def status(
         out.print(f"wrote {page}")
 
 
-def _table(found: Sequence[Stage]) -> Table:
+def _overview(found: Sequence[Stage]) -> Group:
+    """Return the table of stages, and a line for each job that is running."""
     table = Table("stage", "done", "going on", "failed", "time", "memory", "files", box=None)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -74,16 +77,14 @@ def _table(found: Sequence[Stage]) -> Table:
             size(stage.size) if stage.made else "",
             style="red" if failed else None,
         )
-        for state in stage.running:
-            table.add_row(f"  {_name(state)}", "", _going_on(state))
-    return table
+    going_on = [_going_on(state) for stage in found for state in stage.running]
+    return Group(table, *going_on)
 
 
-def _going_on(state: State) -> str:
-    place = state.place or state.host
-    if state.total:
-        return f"{state} ({place})"
-    return f"for {duration(time.time() - state.started)} ({place})"
+def _going_on(state: State) -> Text:
+    """Return where a running job is and how far."""
+    far = str(state) if state.total else f"for {duration(time.time() - state.started)}"
+    return Text(f"{state.rule} {_name(state)}: {far} (on {state.place or state.host})")
 
 
 def _name(state: State) -> str:
