@@ -24,6 +24,7 @@ from archloom.io.palette import (
     SKY,
     VERMILLION,
     YELLOW,
+    blend,
     shade,
     tint,
 )
@@ -55,20 +56,30 @@ def draw(
     graph: Graph,
     segments: ArrayLike | Sequence[Sequence[int]] | None = None,
     path: str | Path | None = None,
+    *,
+    values: NDArray[np.floating] | None = None,
+    meaning: str = "value",
 ) -> str:
     """Return ``graph`` as an SVG document, and write it to ``path`` if given.
 
     segments : colours the nodes: (n,) group index per position of the AutoGO order, or a list of
                node lists (nodes in none of them stay grey); without it, colour tells the operation
+    values   : instead, (n,) finite numbers by node index, from grey (lowest) to orange (highest)
+    meaning  : what the values are, for legend and tool tips
 
     Deep networks are folded into columns. Each node names operation, kernel, stride, channels and
-    size, and has a tool tip with resolution and FLOPs. Raises ``GraphError`` when ``segments`` does
-    not fit the graph.
+    size, and has a tool tip with resolution and FLOPs. Raises ``GraphError`` when ``segments`` or
+    ``values`` do not fit the graph.
     """
     groups = None if segments is None else _groups(graph, segments)
-    styles = _op_styles(graph) if groups is None else _segment_styles(groups)
-    legend = _op_legend(graph) if groups is None else _segment_legend(groups)
     tips = _tooltips(graph, groups)
+    if values is not None:
+        styles, legend = _value_styles(graph, values), _value_legend(values, meaning)
+        tips = [f"{tip}\n{meaning} {value:.3g}" for tip, value in zip(tips, values, strict=True)]
+    elif groups is not None:
+        styles, legend = _segment_styles(groups), _segment_legend(groups)
+    else:
+        styles, legend = _op_styles(graph), _op_legend(graph)
     boxes = [_box(graph, node, style, tips[node]) for node, style in enumerate(styles)]
     picture = Picture(
         title=graph.name or "graph",
@@ -210,6 +221,28 @@ def _segment_legend(groups: NDArray[np.int64]) -> list[tuple[str, Style]]:
     count = len(np.unique(groups[groups >= 0]))
     legend = [(f"colour: one of {count} segments (colours repeat)", _soft(CYCLE[0]))]
     return legend + ([("in no segment", _PLAIN)] if (groups < 0).any() else [])
+
+
+def _value_styles(graph: Graph, values: NDArray[np.floating]) -> list[Style]:
+    """Return the style of each node by its value."""
+    if values.shape != (graph.n_nodes,) or not np.isfinite(values).all():
+        raise GraphError(
+            f"values of shape {values.shape} for {graph!r}: give one finite number per node."
+        )
+    lowest, spread = values.min(), np.ptp(values) or 1.0
+    return [_warm(share) for share in ((values - lowest) / spread).tolist()]
+
+
+def _value_legend(values: NDArray[np.floating], meaning: str) -> list[tuple[str, Style]]:
+    """Return the colours of the lowest, middle and highest value."""
+    low, high = float(values.min()), float(values.max())
+    shares = ((low, 0.0), ((low + high) / 2, 0.5), (high, 1.0))
+    return [(f"{meaning} {value:.3g}", _warm(share)) for value, share in shares]
+
+
+def _warm(share: float) -> Style:
+    """Return a style between grey (0) and orange (1)."""
+    return Style(blend(ORANGE, "#eceff2", share), shade(blend(ORANGE, GREY, share), 0.85))
 
 
 # --- changes -------------------------------------------------------------------------------------

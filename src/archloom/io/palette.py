@@ -14,14 +14,20 @@ INK, MUTED, PAPER, LINE = "#1b2733", "#5b6773", "#ffffff", "#7b8794"
 
 def tint(colour: str, share: float) -> str:
     """Return ``colour`` mixed with white; ``share`` is the colour's part, from 0 to 1."""
-    return _mix(colour, 255, share)
+    return blend(colour, "#ffffff", share)
 
 
 def shade(colour: str, share: float) -> str:
     """Return ``colour`` mixed with black; ``share`` is the colour's part, from 0 to 1."""
-    return _mix(colour, 0, share)
+    return blend(colour, "#000000", share)
 
 
-def _mix(colour: str, other: int, share: float) -> str:
-    channels = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return "#" + "".join(f"{round(value * share + other * (1 - share)):02x}" for value in channels)
+def blend(colour: str, other: str, share: float) -> str:
+    """Return two colours mixed; ``share`` is the first one's part, from 0 to 1."""
+    pairs = zip(_channels(colour), _channels(other), strict=True)
+    return "#" + "".join(f"{round(one * share + two * (1 - share)):02x}" for one, two in pairs)
+
+
+def _channels(colour: str) -> list[int]:
+    """Return red, green and blue, each from 0 to 255."""
+    return [int(colour[at : at + 2], 16) for at in (1, 3, 5)]

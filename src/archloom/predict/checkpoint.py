@@ -30,8 +30,9 @@ from archloom.views.features import VOCABULARY_SIZE, Normalisers
 FORMAT = "archloom-predictor/1"
 Kind = Literal["gnn", "psc"]
 WIDTHS: dict[str, int] = {"gnn": WIDTH, "psc": 3 * WIDTH}
-_RANGE = "range."
-_NO_WEIGHTS = (_RANGE, "aggregator.", "encoder.init_ff.")
+RANGE = "range."
+"""What the names of the tensors of a range begin with."""
+_NO_WEIGHTS = (RANGE, "aggregator.", "encoder.init_ff.")
 """Tensors that are no weights: the range, and those of the published files that nothing reads."""
 
 
@@ -98,7 +99,7 @@ class Card:
         content["normalisers"] = Normalisers(**content["normalisers"])
         content["op_vocabulary"] = tuple(content["op_vocabulary"])
         if content.get("range"):
-            content["range"] = _range(float(content["range"]["limit"]), tensors)
+            content["range"] = read_range(float(content["range"]["limit"]), tensors)
         card = cls(**content)
         if card.op_vocabulary != op_vocabulary():
             raise ValueError("the op vocabulary differs from this version's")
@@ -108,12 +109,17 @@ class Card:
 def write_predictor(path: str | Path, network: Network, card: Card) -> None:
     """Write weights and card to ``path`` and the card again beside it, each file atomically."""
     tensors = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
-    if card.range is not None:
-        tensors |= {
-            f"{_RANGE}{name}": torch.from_numpy(np.ascontiguousarray(getattr(card.range, name)))
-            for name in ("points", "scale")
-        }
-    write_tensors(path, tensors, card.to_json())
+    write_tensors(path, tensors | range_tensors(card.range), card.to_json())
+
+
+def range_tensors(known: TrainingRange | None) -> dict[str, Tensor]:
+    """Return the tensors to write for a range, none for an unknown one."""
+    if known is None:
+        return {}
+    return {
+        f"{RANGE}{name}": torch.from_numpy(np.ascontiguousarray(getattr(known, name)))
+        for name in ("points", "scale")
+    }
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], card: str) -> None:
@@ -148,9 +154,9 @@ def read_predictor(path: str | Path) -> tuple[Network, Card]:
     return network, card
 
 
-def _range(limit: float, tensors: Mapping[str, Tensor]) -> TrainingRange:
-    """Return the range whose graphs lie in ``tensors``."""
-    points, scale = (tensors[f"{_RANGE}{name}"].numpy() for name in ("points", "scale"))
+def read_range(limit: float, tensors: Mapping[str, Tensor]) -> TrainingRange:
+    """Return the range whose graphs lie in ``tensors``; raises ``KeyError`` or ``ValueError``."""
+    points, scale = (tensors[f"{RANGE}{name}"].numpy() for name in ("points", "scale"))
     if points.shape[1:] != scale.shape or scale.shape != (len(NAMES),) or not (scale > 0).all():
         raise ValueError(f"the range of training graphs has shapes {points.shape}, {scale.shape}")
     return TrainingRange(points, scale, limit)

@@ -26,6 +26,7 @@ from archloom.search.shape_rules import CORRECTED, LEGACY
 from archloom.search.stitching import Opening
 from archloom.segments.database import SegmentDatabase
 from archloom.segments.interface import permitted_ops
+from archloom.segments.ranking import SegmentRanking
 from archloom.segments.tokeniser import Segmentation, Tokeniser
 
 
@@ -51,6 +52,7 @@ class Brood:
 class Mutator:
     """Mutates parents with one database, tokeniser and scoring.
 
+    ranking    of the database's segments, for drawing replacements; None: uniformly
     identity   digests of what it is made of, so that a resumed search can tell whether it is the
                same
     """
@@ -61,14 +63,18 @@ class Mutator:
         tokeniser: Tokeniser,
         scoring: Scoring,
         settings: SearchSettings,
+        ranking: SegmentRanking | None = None,
     ) -> None:
         self.settings, self.tokeniser, self.scoring = settings, tokeniser, scoring
         self.propagator = Propagator(
             LEGACY if settings.legacy else CORRECTED, solver=settings.solver
         )
         self.identity = [scoring.identity, database.digest, tokeniser.vocabulary.digest]
+        self.identity += [ranking.digest] if ranking else []
         self._permitted = permitted_ops(settings.family) & permitted_ops("generic")
-        self._finder = ReplacementFinder(database, self.propagator, self._permitted, settings.unit)
+        self._finder = ReplacementFinder(
+            database, self.propagator, self._permitted, settings.unit, ranking
+        )
 
     def baseline(self, graph: Graph, rng: np.random.Generator) -> float:
         """Return the score of the input: over all its regions for PSC, of the whole graph for

@@ -21,6 +21,7 @@ from archloom.search.result import SearchResult
 from archloom.search.scoring import scoring_of
 from archloom.search.settings import SearchSettings
 from archloom.segments.database import SegmentDatabase
+from archloom.segments.ranking import SegmentRanking
 from archloom.segments.tables import read_database
 from archloom.segments.tokeniser import Tokeniser
 from archloom.segments.vocabulary import Vocabulary
@@ -28,11 +29,14 @@ from archloom.segments.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Artefacts:
-    """What a search needs besides its input."""
+    """What a search needs besides its input; a ranking of the segments is optional, without one
+    they are drawn uniformly.
+    """
 
     vocabulary: Vocabulary
     database: SegmentDatabase
     predictor: GNN | PSC
+    ranking: SegmentRanking | None = None
 
     @classmethod
     def load(cls, folder: str | Path, kind: str = "psc", family: str = "") -> Self:
@@ -66,6 +70,7 @@ class Artefacts:
             Tokeniser(self.vocabulary),
             scoring_of(self.predictor, self.database),
             settings,
+            self.ranking,
         )
 
 

@@ -16,6 +16,7 @@ from archloom.search.propagation import Propagator
 from archloom.search.regions import Region
 from archloom.search.stitching import Closure, Wiring
 from archloom.segments.database import SegmentDatabase
+from archloom.segments.ranking import SegmentRanking
 
 Preference = Callable[[NDArray[np.int32]], NDArray[np.float64] | None]
 
@@ -34,6 +35,7 @@ class ReplacementFinder:
 
     permitted   (len(OPS),) by op code: operations that may come in
     unit        "segment", or "op": single nodes that fit exactly
+    ranking     draws replacements with it where they are drawn at random; None: uniformly
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class ReplacementFinder:
         propagator: Propagator,
         permitted: NDArray[np.bool_],
         unit: str = "segment",
+        ranking: SegmentRanking | None = None,
     ) -> None:
         self.database, self.propagator, self.permitted, self.unit = (
             database,
@@ -49,6 +52,9 @@ class ReplacementFinder:
             permitted,
             unit,
         )
+        self.ranking = ranking
+        if ranking is not None:
+            ranking.check(database)
         self._closures: dict[int, Closure] = {}
 
     def find(
@@ -63,12 +69,12 @@ class ReplacementFinder:
         fit.
 
         Of the segments with the right numbers of inputs and outputs, those that ``preference``
-        rates best are tried (a random choice when it has none). Segments that cannot be made to
-        fit are counted in ``rejected`` by reason.
+        rates best are tried (a random choice when it has none, as among exact fits). Segments that
+        cannot be made to fit are counted in ``rejected`` by reason.
         """
         inputs, outputs = region.interface
         exact = self.database.exact(inputs, outputs, unit=self.unit, permitted=self.permitted)
-        exact = rng.permutation(exact)[: limit if self.unit == "op" else limit // 2]
+        exact = self._drawn(exact, rng)[: limit if self.unit == "op" else limit // 2]
         for instance in exact.tolist():
             segment = self.database.graph(instance)
             wiring = _match(region, segment, rng)
@@ -105,12 +111,15 @@ class ReplacementFinder:
         new = ~np.isin(topologies, database.topology_of[exact])
         eligible = topologies[large & new]
         instances, ratings = database.representative[eligible], preference(eligible)
-        order = (
-            rng.permutation(len(instances))
-            if ratings is None
-            else np.argsort(-ratings, kind="stable")
-        )
-        return instances[order]
+        if ratings is None:
+            return self._drawn(instances, rng)
+        return instances[np.argsort(-ratings, kind="stable")]
+
+    def _drawn(self, instances: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.int32]:
+        """Return instances in random order: uniform, or by the ranking."""
+        if self.ranking is None:
+            return rng.permutation(instances)
+        return self.ranking.draw(instances, rng)
 
     def _closure(self, instance: int) -> Closure:
         """Return the closure of an instance; instances of one topology share it."""

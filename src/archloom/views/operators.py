@@ -76,7 +76,7 @@ def _rows(graph: Graph) -> NDArray[np.int32]:
     rows = np.zeros((graph.n_nodes, N_COLUMNS), dtype=np.int32)
     rows[:, OPERATOR] = operator_codes(graph)
     sizes = graph.resolution[:, [4, 0, 2, 5, 1, 3]]
-    rows[:, 1:4] = np.where((graph.in_degree > 0)[:, None], sizes[:, :3], 0)
+    rows[:, 1:4] = sizes[:, :3] * (graph.op != OPS.code("input"))[:, None]
     joined = np.flatnonzero(graph.in_degree > 1)
     rows[joined, 4:7] = sizes[graph.in_src[graph.in_ptr[joined] + 1], 3:]
     rows[:, 7:10] = sizes[:, 3:]
