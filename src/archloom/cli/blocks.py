@@ -52,7 +52,7 @@ def rank_units(
 
     settings = BlockTraining(epochs=epochs, seed=seed)
     labels = read_block_table(table, mobile_space(family)).labelled(target)
-    with _epoch_bar(epochs) as advance:
+    with epoch_bar(epochs) as advance:
         predictor = BlockPredictor.fit(labels, settings, on_epoch=advance)
     scored = predictor.score_units()
     shown = Table("unit", "rank", "score", "blocks")
@@ -75,7 +75,7 @@ def rank_units(
 
 
 @contextmanager
-def _epoch_bar(epochs: int) -> Iterator[Callable[[int, float], None]]:
+def epoch_bar(epochs: int) -> Iterator[Callable[[int, float], None]]:
     """Yield what moves a bar of epochs on a terminal and shows the loss."""
     columns = (
         TextColumn("training"),
