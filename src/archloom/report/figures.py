@@ -56,7 +56,7 @@ def pareto_figure(record: SearchRecord, measured: Mapping[int, Measured]) -> Fig
     measured : accuracies by rank; rank 0 is the input
     """
     columns = 2 if measured else 1
-    with _styled(6.2 * columns, 4.4) as figure:
+    with styled(6.2 * columns, 4.4) as figure:
         axes = figure.subplots(1, columns, squeeze=False)
         _draw_predicted(axes[0, 0], record)
         if measured:
@@ -169,7 +169,7 @@ def _first_handle(axes: Axes) -> tuple[list[Any], list[str]]:
 
 def search_figure(record: SearchRecord) -> Figure:
     """Return best predicted score and graphs per iteration, and the time that each took."""
-    with _styled(12.4, 3.2) as figure:
+    with styled(12.4, 3.2) as figure:
         axes = figure.subplots(1, 3)
         numbers = [int(entry["iteration"]) for entry in record.iterations]
         axes[0].plot(numbers, _best_scores(record, numbers), "o-", color=VERMILLION, ms=4)
@@ -202,7 +202,7 @@ def rejection_figure(record: SearchRecord) -> Figure:
     reasons = sorted(record.rejected.items(), key=lambda item: (-item[1], item[0]))
     rest = sum(count for _, count in reasons[_MOST_REASONS:])
     shown = [*reasons[:_MOST_REASONS], *([("other reasons", rest)] if rest else [])]
-    with _styled(9.0, 0.9 + 0.3 * max(len(shown), 1)) as figure:
+    with styled(9.0, 0.9 + 0.3 * max(len(shown), 1)) as figure:
         axes = figure.subplots()
         names = [name for name, _ in shown][::-1]
         counts = [count for _, count in shown][::-1]
@@ -219,7 +219,7 @@ def rejection_figure(record: SearchRecord) -> Figure:
 
 
 @contextmanager
-def _styled(width: float, height: float) -> Iterator[Figure]:
+def styled(width: float, height: float) -> Iterator[Figure]:
     """Give an empty figure (size in inches) in our style; no display and no global state."""
     import matplotlib
     from matplotlib.figure import Figure

@@ -30,6 +30,34 @@ def pareto_front(values: Matrix, maximise: Flags) -> NDArray[np.int64]:
     return np.array(front, dtype=np.int64)
 
 
+def successive_fronts(values: Matrix, maximise: Flags, count: int) -> NDArray[np.int64]:
+    """Return the indices of the front, then of the front of the rest, and so on, ``count`` times.
+
+    Of equal points all but the first are left out.
+    """
+    _, rest = np.unique(values, axis=0, return_index=True)
+    rest.sort()
+    found = []
+    for _ in range(count):
+        front = rest[pareto_front(values[rest], maximise)] if len(rest) else rest
+        found.append(front)
+        rest = np.setdiff1d(rest, front)
+    return np.concatenate(found)
+
+
+def hypervolume(values: Matrix, maximise: Flags, worst: NDArray[np.float64]) -> float:
+    """Return the area that the points of two objectives beat and that is better than ``worst``
+    (2,), in the product of their units.
+    """
+    sign = np.where(maximise, 1.0, -1.0)
+    gain = np.asarray((values - worst) * sign, dtype=np.float64)
+    inside = gain[(gain > 0).all(axis=1)]
+    if not len(inside):
+        return 0.0
+    first, second = inside[pareto_front(inside, np.array([True, True]))].T  # first falls
+    return float(((first - np.append(first[1:], 0)) * second).sum())
+
+
 def rank_sum(values: Matrix, maximise: Flags) -> NDArray[np.int64]:
     """Return ``(n,)`` the sum of the ranks by each objective (best 0); ties share the better rank
     (spec table 8).

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archloom.search.front import choose_parents, pareto_front, rank_sum
+from archloom.search.front import (
+    choose_parents,
+    hypervolume,
+    pareto_front,
+    rank_sum,
+    successive_fronts,
+)
 
 SCORE_AND_FLOPS = np.array([True, False])
 
@@ -73,3 +79,25 @@ def test_a_front_that_is_too_large_is_thinned_over_all_objectives(k):
     parents = choose_parents(grid, np.ones(k, dtype=bool), 8, np.random.default_rng(1))
     front = pareto_front(grid, np.ones(k, dtype=bool))
     assert len(np.intersect1d(parents, front)) == min(len(front), 8)
+
+
+@given(points())
+def test_successive_fronts_are_those_of_what_is_left(drawn):
+    values, maximise = drawn
+    _, rest = np.unique(values, axis=0, return_index=True)
+    rest.sort()
+    found = successive_fronts(values, maximise, 3).tolist()
+    for _ in range(3):
+        front = rest[pareto_front(values[rest], maximise)].tolist() if len(rest) else []
+        assert found[: len(front)] == front
+        found, rest = found[len(front) :], np.setdiff1d(rest, front)
+    assert not found
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=20))
+def test_hypervolume_counts_the_cells_that_some_point_beats(drawn):
+    values = np.array(drawn, dtype=float).reshape(-1, 2)  # accuracy up, latency down, worst (0, 9)
+    cells = sum(
+        any(up > x and down < 9 - y for up, down in drawn) for x in range(10) for y in range(9)
+    )
+    assert hypervolume(values, SCORE_AND_FLOPS, np.array([0.0, 9.0])) == cells

@@ -1,0 +1,75 @@
+"""Pareto fronts of several search methods with their spread over seeds (AutoBuild spec 7.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archloom.io.palette import BLUE, GREEN, ORANGE, PURPLE
+from archloom.report.figures import styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Front = NDArray[np.float64]
+"""(n, 2) members: accuracy as a fraction, then latency in ms."""
+
+_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
+_STYLES = ("-", "--", "-.", ":")
+_STEPS = 400
+_COLUMNS = 3
+
+
+@dataclass(frozen=True)
+class FrontPanel:
+    """One picture: fronts of every seed by method, the same methods in every panel."""
+
+    title: str
+    fronts: Mapping[str, Sequence[Front]]
+
+
+def unit_fronts_figure(panels: Sequence[FrontPanel]) -> Figure:
+    """Return, per panel and method, the accuracy that half of the seeds reach within a latency, and
+    as a band what all but the worst and best tenth of them reach.
+    """
+    rows = -(-len(panels) // _COLUMNS)
+    with styled(4.3 * min(len(panels), _COLUMNS), 3.6 * rows) as figure:
+        axes = figure.subplots(rows, min(len(panels), _COLUMNS), squeeze=False)
+        for axis, panel in zip(axes.flat, panels, strict=False):
+            _draw(axis, panel)
+        for axis in axes.flat[len(panels) :]:
+            axis.remove()
+        axes[0, 0].legend(loc="lower right")
+    return figure
+
+
+def attained(fronts: Sequence[Front], latencies: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (seeds, L) the best accuracy of each front within each latency, NaN where there is
+    none.
+    """
+    reached = np.full((len(fronts), len(latencies)), np.nan)
+    for row, front in zip(reached, fronts, strict=True):
+        order = np.argsort(front[:, 1])
+        best = np.maximum.accumulate(front[order, 0])
+        last = np.searchsorted(front[order, 1], latencies, side="right") - 1
+        row[last >= 0] = best[last[last >= 0]]
+    return reached
+
+
+def _draw(axes: Axes, panel: FrontPanel) -> None:
+    everything = np.concatenate([front for some in panel.fronts.values() for front in some])
+    latencies = np.linspace(everything[:, 1].min(), everything[:, 1].max(), _STEPS)
+    for index, (method, fronts) in enumerate(panel.fronts.items()):
+        colour, style = _COLOURS[index % len(_COLOURS)], _STYLES[index % len(_STYLES)]
+        reached = 100 * attained(fronts, latencies)
+        common = np.isfinite(reached).all(axis=0)
+        low, middle, high = np.quantile(reached[:, common], (0.1, 0.5, 0.9), axis=0)
+        x = latencies[common]
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+        axes.plot(x, middle, style, color=colour, lw=1.6, label=method)
+    axes.set(xlabel="latency in ms", ylabel="top-1 accuracy in %", title=panel.title)

@@ -1,0 +1,231 @@
+"""Pareto search for networks made of blocks, and its baselines (AutoBuild spec 5.1 and 5.2).
+
+``UnitVariation`` of a reduced space is AutoBuild's search, of the full one Stage-Full;
+``LayerVariation`` is Layer-Full, ``layer_insight`` Layer-Insight. Unlike in the reference a network
+is never evaluated twice, so that the budget counts different networks.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archloom.errors import ConfigError, SearchError
+from archloom.search.archive import ArchitectureArchive
+from archloom.search.constraints import Limits
+from archloom.search.evaluators import Figure, evaluate, identity
+from archloom.search.front import hypervolume, pareto_front, successive_fronts
+from archloom.search.loop import Budget, Candidate, Evolution, Progress
+from archloom.search.variation import Variation
+from archloom.search.workers import stream
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class UnitSearchSettings:
+    """How long a search lasts; a value out of range raises ``ConfigError``.
+
+    first        random networks at the start
+    iterations   rounds of mutation
+    children     networks per round; with the defaults 250 are evaluated
+    fronts       parents are the members of this many successive fronts
+    attempts     draws or mutations without a new network after which a round ends
+    minutes      stop after the round in which this time has passed; None: no limit
+    """
+
+    first: int = 50
+    iterations: int = 4
+    children: int = 50
+    fronts: int = 1
+    attempts: int = 100
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("first", "children", "fronts", "attempts"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} = {getattr(self, name)}: write a number from 1 on.")
+        if self.iterations < 0 or (self.minutes is not None and self.minutes <= 0):
+            raise ConfigError(
+                f"iterations = {self.iterations}, minutes = {self.minutes}: write 0 or more "
+                "iterations and minutes above 0."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class UnitFront:
+    """What a search found.
+
+    architectures : of the front, best in the first figure first
+    values        : (members, figures) of the front
+    visited       : table of all evaluated networks, see ``archloom.search.archive.visited_schema``;
+                    the column ``hash`` holds the architecture
+    """
+
+    figures: tuple[Figure, ...]
+    architectures: list[str]
+    values: NDArray[np.float64]
+    visited: pa.Table
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.architectures)
+
+    def hypervolumes(self, worst: Sequence[float]) -> list[float]:
+        """Return the hypervolume after the start and after each round, of two figures and against
+        the point ``worst``.
+        """
+        names = [one.name for one in self.figures]
+        kept = self.visited.filter(self.visited["accepted"])
+        values = np.stack([kept[name].to_numpy() for name in names], axis=1)
+        number = kept["iteration"].to_numpy()
+        limit, maximise = np.array(worst, dtype=np.float64), _directions(self.figures)
+        return [
+            hypervolume(values[number <= last], maximise, limit)
+            for last in range(int(number.max()) + 1)
+        ]
+
+
+def search_units(
+    variation: Variation,
+    figures: Sequence[Figure],
+    settings: UnitSearchSettings | None = None,
+    *,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+) -> UnitFront:
+    """Return the Pareto front over ``figures`` that a search found.
+
+    folder   keeps the state after every round and resumes from it; default: a temporary one
+
+    Raises ``ConfigError`` without figures, ``SearchError`` for a folder in use or of other
+    settings, and where no network has all figures.
+    """
+    settings = settings or UnitSearchSettings()
+    names = [one.name for one in figures]
+    if not names or len(set(names)) < len(names):
+        raise ConfigError(
+            f"objectives {', '.join(names) or '(none)'}: give at least one, each name once."
+        )
+    lasting = ("iterations", "minutes")
+    fingerprint = {
+        "seed": seed,
+        "variation": variation.identity,
+        "figures": identity(figures),
+        **{name: value for name, value in asdict(settings).items() if name not in lasting},
+    }
+    home = nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="archloom-")
+    with home as path, ArchitectureArchive(path, fingerprint, names) as archive:
+        search = _Search(archive, variation, tuple(figures), settings, seed, progress)
+        search.run(search.offspring)
+        if not len(archive):
+            raise SearchError(
+                f"none of {len(archive.seen)} networks has all of {', '.join(names)}: look at what "
+                "the objectives are taken from."
+            )
+        front = pareto_front(archive.values, _directions(figures))
+        return UnitFront(
+            tuple(figures),
+            [archive.network(index) for index in front.tolist()],
+            archive.values[front],
+            archive.visited(),
+            seed,
+        )
+
+
+@dataclass(eq=False)
+class _Litter:
+    """Children of one parent."""
+
+    candidates: list[Candidate[str]] = field(default_factory=list)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def n_children(self) -> int:
+        """Number of mutants, repeated ones included."""
+        return len(self.candidates) + self.rejected.total()
+
+
+class _Search(Evolution[str, str, _Litter]):
+    """One run of ``search_units``; a task is a parent."""
+
+    def __init__(
+        self,
+        archive: ArchitectureArchive,
+        variation: Variation,
+        figures: tuple[Figure, ...],
+        settings: UnitSearchSettings,
+        seed: int,
+        progress: Progress | None,
+    ) -> None:
+        super().__init__(archive, Budget(settings.iterations, minutes=settings.minutes), progress)
+        self.variation, self.figures, self.settings = variation, figures, settings
+        self.seed = seed
+
+    def first(self) -> list[Candidate[str]]:
+        """Return different random networks, evaluated."""
+        rng, drawn, failed = stream(self.seed, 0, "first"), dict[str, None](), 0
+        while len(drawn) < self.settings.first and failed < self.settings.attempts:
+            before = len(drawn)
+            drawn[self.variation.draw(rng)] = None
+            failed = 0 if len(drawn) > before else failed + 1
+        return self.evaluate([_candidate(one) for one in drawn])
+
+    def tasks(self, number: int) -> list[str]:
+        """Return the members of the front, or of several."""
+        directions = _directions(self.figures)
+        chosen = successive_fronts(self.archive.values, directions, self.settings.fronts)
+        return [self.archive.network(index) for index in chosen.tolist()]
+
+    def offspring(self, parents: Sequence[str]) -> Iterator[_Litter]:
+        """Yield the children of each parent; parents take turns until enough new networks are
+        there.
+        """
+        rng = stream(self.seed, self.archive.n_iterations, "children")
+        litters = [_Litter() for _ in parents]
+        found: dict[str, int] = {}
+        turn = failed = 0
+        while parents and len(found) < self.settings.children and failed < self.settings.attempts:
+            at = turn % len(parents)
+            child = self.variation.mutate(parents[at], rng)
+            if child in self.archive.seen or child in found:
+                litters[at].rejected["seen before"] += 1
+                failed += 1
+            else:
+                found[child] = at
+                failed = 0
+            turn += 1
+        for child, at in found.items():
+            litters[at].candidates.append(_candidate(child, parents[at]))
+        yield from litters
+
+    def evaluate(self, candidates: Sequence[Candidate[str]]) -> list[Candidate[str]]:
+        """Return the candidates with all figures."""
+        found = evaluate(self.figures, [one.hash for one in candidates])
+        limits = Limits((), {})
+        for name, values in found.items():
+            for one, value in zip(candidates, values.tolist(), strict=True):
+                one.take(name, value if np.isfinite(value) else "not known", limits)
+        return list(candidates)
+
+    def facts(self, outcomes: Sequence[_Litter]) -> dict[str, Any]:
+        """Return nothing more."""
+        return {}
+
+
+def _candidate(architecture: str, parent: str = "") -> Candidate[str]:
+    return Candidate(architecture, {}, parent, "", architecture)
+
+
+def _directions(figures: Sequence[Figure]) -> NDArray[np.bool_]:
+    return np.array([one.maximise for one in figures], dtype=np.bool_)
