@@ -14,6 +14,7 @@ from torch import Tensor
 
 from archloom.errors import FormatError
 from archloom.io.files import replacing
+from archloom.io.weights import save_tensors
 from archloom.predict.encoder import Network
 
 FORMAT = "archloom-training/1"
@@ -61,8 +62,6 @@ def write_progress(
     digest: str,
 ) -> None:
     """Replace the training checkpoint at ``path``, atomically."""
-    from safetensors.torch import save_file
-
     tensors = {f"last/{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"best/{name}": value for name, value in progress.best_weights.items()}
     for number, moments in optimiser.state_dict()["state"].items():
@@ -76,9 +75,8 @@ def write_progress(
     }
     metadata = {"state": json.dumps(state)}  # one entry: safetensors would shuffle several
     with replacing(path) as temporary:
-        save_file(
-            {name: value.contiguous() for name, value in tensors.items()}, temporary, metadata
-        )
+        whole = {name: value.contiguous() for name, value in tensors.items()}
+        save_tensors(temporary, whole, metadata)
 
 
 def read_progress(

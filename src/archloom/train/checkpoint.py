@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from archloom.errors import TrainingError
 from archloom.io.files import replacing
+from archloom.io.weights import save_tensors
 
 FORMAT = "archloom-training/1"
 
@@ -36,7 +36,7 @@ def save_checkpoint(
     tensors = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     metadata = {"format": FORMAT, **identity, "facts": json.dumps(facts)}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata)
+        save_tensors(temporary, tensors, metadata)
 
 
 def load_checkpoint(
