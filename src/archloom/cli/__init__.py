@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from archloom.cli import blocks, graphs, search, workflow
+from archloom.cli import blocks, graphs, operators, search, workflow
 from archloom.cli.app import app, err
 from archloom.errors import ArchloomError
 
-__all__ = ["app", "blocks", "graphs", "main", "search", "workflow"]
+__all__ = ["app", "blocks", "graphs", "main", "operators", "search", "workflow"]
 
 
 def main() -> None:

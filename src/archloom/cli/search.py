@@ -76,6 +76,12 @@ def optimise(
             "as an ONNX file brings its own."
         ),
     ] = None,
+    segment_ranking: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw replacements by this ranking (archloom rank-segments), not uniformly."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same front.")] = 0,
     n_jobs: Annotated[int, typer.Option(help="Worker processes; no influence on results.")] = 1,
     state: Annotated[
@@ -105,7 +111,9 @@ def optimise(
         max_visited=max_visited,
         latency_threads=threads,
     )
-    artefacts = Artefacts.load(resources, chosen_kind(kind), settings.family)
+    artefacts = Artefacts.load(
+        resources, chosen_kind(kind), settings.family, ranking=segment_ranking
+    )
     with _progress_bar() as progress:
         result = search(
             graph, artefacts, settings, seed=seed, n_jobs=n_jobs, folder=state, progress=progress

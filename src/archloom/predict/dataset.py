@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from archloom.data.expression import parse
 from archloom.data.labels import mean_values, read_labels
 from archloom.data.splits import PARTS, Split
 from archloom.errors import DataError
@@ -74,6 +75,33 @@ def load_dataset(
         split=hashlib.sha256("".join(digests).encode()).hexdigest()[:16],
         skipped=skipped,
     )
+
+
+def labelled_graphs(
+    graphs: str | Path, labels: str | Path, target: str = "accuracy"
+) -> LabelledGraphs:
+    """Join a graph store and a label table: the graphs for which an expression over the metrics has
+    a finite value (means over the seeds).
+
+    Raises ``ConfigError`` for an unreadable expression, ``DataError`` where no graph is left.
+    """
+    rows = read_labels(labels)
+    metrics = sorted({label.metric for label in rows})
+    expression = parse(target, metrics)
+    values = {metric: mean_values(rows, metric) for metric in expression.metrics}
+    store = list(GraphStore(graphs))
+    columns = {
+        metric: np.array([found.get(graph.hash, np.nan) for graph in store])
+        for metric, found in values.items()
+    }
+    results = expression(columns)
+    kept = np.flatnonzero(np.isfinite(results)).tolist()
+    if not kept:
+        raise DataError(
+            f"{target!r} has a value for none of the {len(store)} graphs of {graphs}: check that "
+            f"{labels} is of the same graphs."
+        )
+    return LabelledGraphs([store[row] for row in kept], results[kept])
 
 
 def _labelled(rows: Sequence[tuple[Graph, Any]], part: str) -> LabelledGraphs:

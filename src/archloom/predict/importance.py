@@ -70,7 +70,7 @@ class NodeImportance:
         }
         columns |= {f"norm_hop{hop}": pa.array(row[order]) for hop, row in enumerate(self.norms)}
         columns |= {
-            name.replace(" ", "_"): pa.array(column[order])
+            f"feature_{name.replace(' ', '_')}": pa.array(column[order])
             for name, column in zip(FEATURES, self.scalars.T, strict=True)
         }
         return pa.table(columns)

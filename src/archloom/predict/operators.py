@@ -108,9 +108,10 @@ class OperatorPredictor:
     def score_segments(self, segments: Sequence[Graph]) -> NDArray[np.float64]:
         """Return (S,) importance of parts of networks.
 
-        As AutoBuild scores a unit: the norm of the last node at the hop at which it has seen the
-        segment (the last hop for longer ones), standardised among the nodes of the training
-        networks at that hop; the mean where several nodes are last.
+        The norm of each node at the hop at which it has seen all of the segment before it (the last
+        hop for more), standardised among the nodes of the training networks at that hop; the mean
+        over the nodes. AutoBuild takes a unit's last node alone, which has seen all of it; a
+        segment may be longer than the hops.
         """
         none = [np.empty(0)]
         found = [self._score_some(some) for some in chunks(segments, _BATCH)]
@@ -165,11 +166,8 @@ class OperatorPredictor:
         depth = np.empty(union.n_nodes, dtype=np.int64)
         for level, nodes in enumerate(union.levels):
             depth[nodes] = min(level, hops)
-        last = union.sinks
-        member = np.searchsorted(bounds, last, side="right") - 1
-        counts = np.bincount(member, minlength=len(segments))
-        scores = norms[depth[last], last]
-        return np.bincount(member, weights=scores, minlength=len(segments)) / counts
+        scores = norms[depth, np.arange(union.n_nodes)]
+        return np.add.reduceat(scores, bounds[:-1]) / np.diff(bounds)
 
 
 def _run(

@@ -21,7 +21,7 @@ from archloom.search.result import SearchResult
 from archloom.search.scoring import scoring_of
 from archloom.search.settings import SearchSettings
 from archloom.segments.database import SegmentDatabase
-from archloom.segments.ranking import SegmentRanking
+from archloom.segments.ranking import SegmentRanking, read_ranking
 from archloom.segments.tables import read_database
 from archloom.segments.tokeniser import Tokeniser
 from archloom.segments.vocabulary import Vocabulary
@@ -39,11 +39,19 @@ class Artefacts:
     ranking: SegmentRanking | None = None
 
     @classmethod
-    def load(cls, folder: str | Path, kind: str = "psc", family: str = "") -> Self:
+    def load(
+        cls,
+        folder: str | Path,
+        kind: str = "psc",
+        family: str = "",
+        *,
+        ranking: str | Path | None = None,
+    ) -> Self:
         """Read the artefacts that the workflow leaves in ``folder`` (``resources``, for example).
 
         kind     of the predictor: psc or gnn
         family   whose own predictor is taken where there is one, else that of all families
+        ranking  file of ``archloom rank-segments``
 
         Raises ``DataError`` naming what is missing.
         """
@@ -61,7 +69,8 @@ class Artefacts:
                 )
         words = Vocabulary.load(vocabulary)
         predictor = load_predictor(weights, segment=Tokeniser(words).segment)
-        return cls(words, read_database(segments), predictor)
+        ranked = None if ranking is None else read_ranking(ranking)
+        return cls(words, read_database(segments), predictor, ranked)
 
     def mutator(self, settings: SearchSettings) -> Mutator:
         """Return a mutator made of these artefacts."""
