@@ -16,6 +16,6 @@ rule retrieve_file:
         seed=0,
         code="none",
     message:
-        "Copy {wildcards.dataset}/{wildcards.file} and check its bytes"
+        "Bring {wildcards.dataset}/{wildcards.file} and check its bytes"
     shell:
         command("retrieve_file", outputs="file", wildcards="dataset file", record=False)

@@ -18,7 +18,7 @@ def checkout(tmp_path, monkeypatch):
     (root / "config").mkdir(parents=True)
     sha = hashlib.sha256(CONTENT).hexdigest()
     (root / registry.REGISTRY_PATH).write_text(
-        "format: archloom-datasets\nversion: 1\ndatasets:\n"
+        "format: archloom-datasets\nversion: 2\ndatasets:\n"
         "  toy:\n    what: a toy\n    licence: MIT\n    source: a shop\n    url: https://toy.org\n"
         f"    files:\n      a.bin: {{size: 12, sha256: {sha}}}\n"
         f"      b.bin: {{size: 12, sha256: {sha}}}\n"
@@ -87,7 +87,7 @@ def test_unknown_names_get_advice(checkout):
         find("toy", "c.bin")
 
 
-@pytest.mark.parametrize("text", ["format: other\nversion: 1\ndatasets: {}\n", "a: [", "- 1\n"])
+@pytest.mark.parametrize("text", ["format: other\nversion: 2\ndatasets: {}\n", "a: [", "- 1\n"])
 def test_a_damaged_table_is_refused(checkout, text):
     path = checkout / "table.yaml"
     path.write_text(text)
@@ -101,15 +101,59 @@ def test_outside_a_checkout_the_error_says_so(tmp_path, monkeypatch):
         find("toy", "a.bin")
 
 
+ENTRY = (
+    "format: archloom-datasets\nversion: 2\ndatasets:\n  toy:\n    what: a toy\n    licence: MIT\n"
+)
+ENTRY += "    source: a shop\n    url: https://toy.org\n    files:\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("a.bin: {size: 12, sha256: null}", "toy/a.bin needs both"),
+        ("a.bin: {size: 12, sha256: abc}", "no proper size and sha256"),
+        (f"a.bin: {{size: 0, sha256: {'0' * 64}}}", "no proper size and sha256"),
+        ("a/b.bin: {size: null, sha256: null}", "no plain file name"),
+        ("..: {size: null, sha256: null}", "no plain file name"),
+        ("a.bin: {size: null, sha256: null, from: [file:///etc/passwd]}", "no address"),
+        ("a.bin: {size: null, sha256: null, from: ['hub:me/net/x']}", "no address"),
+        ("a.bin: {size: null}", "sha256"),
+    ],
+)
+def test_an_entry_that_cannot_be_right_is_refused_by_name(checkout, line, says):
+    path = checkout / "table.yaml"
+    path.write_text(f"{ENTRY}      {line}\n")
+    with pytest.raises(DataError, match=says):
+        read_registry(path)
+
+
+def test_a_dataset_that_is_listed_twice_is_refused(checkout):
+    path = checkout / "table.yaml"
+    line = "      a.bin: {size: null, sha256: null}\n"
+    path.write_text(f"{ENTRY}{line}{line}")
+    with pytest.raises(DataError, match="a.bin.*twice"):
+        read_registry(path)
+
+
 def test_the_shipped_table_is_complete(project):
     for dataset in read_registry(project / registry.REGISTRY_PATH).values():
-        assert dataset.what
-        assert dataset.licence
-        assert dataset.source
-        assert all(len(file.sha256) == 64 and file.size > 0 for file in dataset.files.values())
+        assert dataset.what and dataset.licence and dataset.source and dataset.files
+        assert dataset.url.startswith("http")
+        for file in dataset.files.values():
+            told = file.sources or dataset.steps or "from " in dataset.source
+            assert file.is_pinned or told, f"{dataset.name}/{file.name}: nobody knows how to get it"
 
 
 def test_every_registered_file_in_the_data_folder_has_the_registered_bytes(data_folder):
     for dataset in read_registry().values():
         for file in dataset.files:
-            assert find(dataset.name, file, data_folder).is_file()
+            if (data_folder / dataset.name / file).is_file():
+                assert find(dataset.name, file, data_folder).is_file()
+
+
+def test_every_file_of_the_data_folder_is_registered(data_folder):
+    table = read_registry()
+    for path in sorted(data_folder.glob("*/*")):
+        if path.name != "README.md":
+            assert path.name in table[path.parent.name].files, path
+            assert table[path.parent.name].files[path.name].is_pinned
