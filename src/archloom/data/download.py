@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import shutil
+import socket
 import ssl
 import time
 import urllib.request
@@ -157,6 +158,8 @@ def _go_on(
     except URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             raise SourceError(f"its certificate is not valid ({error.reason})") from error
+        if isinstance(error.reason, socket.gaierror) and error.reason.errno == socket.EAI_NONAME:
+            raise SourceError(f"its host is not known here ({error.reason.strerror})") from error
         raise _InterruptedError(f"no connection ({error.reason})") from error
     except TimeoutError as error:
         raise _InterruptedError(f"no answer in {patience.timeout_s:g} s") from error

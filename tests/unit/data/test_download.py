@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import socket
 import urllib.request
 from email.message import Message
 
@@ -192,6 +193,16 @@ def test_a_server_that_is_not_there_is_given_up(partial):
         gone = server.url
     with pytest.raises(SourceError, match="no connection"):
         download(f"{gone}/file", partial, SIZE, HASTY)
+
+
+def test_a_host_that_nobody_knows_is_not_asked_twice(server, partial, monkeypatch):
+    def unknown(*_arguments, **_options):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(module.time, "sleep", lambda _: pytest.fail("it waits"))
+    with pytest.raises(SourceError, match="host is not known"):
+        download("http://nowhere.invalid/file", partial, SIZE, HASTY)
 
 
 def test_redirects_are_followed_to_other_hosts(server, partial):
