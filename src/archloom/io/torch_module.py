@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from archloom.errors import GraphError
 from archloom.graph import OPS, Graph, Merge, input_shapes, output_shapes
 from archloom.io.torch_fixed import as_map, as_operand
-from archloom.io.torch_ops import NORM_MOMENTUM, node_module
+from archloom.io.torch_ops import NORM_EPSILON, NORM_MOMENTUM, node_module
 
 Inputs = list[Tensor]
 
@@ -45,16 +45,20 @@ class GraphModule(nn.Module):
     """
 
     def __init__(
-        self, graph: Graph, squeeze: bool = True, norm_momentum: float = NORM_MOMENTUM
+        self,
+        graph: Graph,
+        squeeze: bool = True,
+        norm_momentum: float = NORM_MOMENTUM,
+        norm_epsilon: float = NORM_EPSILON,
     ) -> None:
         super().__init__()
         self.graph, self.squeeze = graph, squeeze
         self._sources = graph.sources.tolist()
         self._sinks = graph.sinks.tolist()
         self._input_shapes = [_input_shape(graph, node) for node in self._sources]
-        self._steps = self._plan(norm_momentum)
+        self._steps = self._plan(norm_momentum, norm_epsilon)
 
-    def _plan(self, norm_momentum: float) -> list[Step]:
+    def _plan(self, norm_momentum: float, norm_epsilon: float) -> list[Step]:
         graph = self.graph
         last_use = {
             int(source): int(node)
@@ -63,7 +67,7 @@ class GraphModule(nn.Module):
         }
         steps = []
         for node in graph.order.tolist():
-            module = node_module(graph, node, norm_momentum)
+            module = node_module(graph, node, norm_momentum, norm_epsilon)
             if module is not None:
                 self.add_module(str(int(graph.ids[node])), module)
             operands = graph.predecessors(node).tolist()
@@ -151,14 +155,16 @@ def to_torch(
     *,
     squeeze: bool = True,
     norm_momentum: float = NORM_MOMENTUM,
+    norm_epsilon: float = NORM_EPSILON,
 ) -> GraphModule:
     """Return ``graph`` as a module with ``weights``, or with he-uniform ones drawn from ``seed``.
 
     The draw of a node depends on ``seed`` and its id only, so a mutant starts with its parent's
-    weights where their nodes agree. Raises ``GraphError`` naming the node for an op that cannot be
-    executed or sizes that do not fit.
+    weights where their nodes agree. ``norm_epsilon`` is for weights of networks whose batch norms
+    have another one than archloom's, which files assume. Raises ``GraphError`` naming the node for
+    an op that cannot be executed or sizes that do not fit.
     """
-    module = GraphModule(graph, squeeze, norm_momentum)
+    module = GraphModule(graph, squeeze, norm_momentum, norm_epsilon)
     if weights is None:
         initialise(module, seed)
     else:

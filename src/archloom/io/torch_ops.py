@@ -28,7 +28,12 @@ Pair = tuple[int, int]
 Pads = tuple[int, int, int, int]
 
 
-def node_module(graph: Graph, node: int, norm_momentum: float = NORM_MOMENTUM) -> nn.Module | None:
+def node_module(
+    graph: Graph,
+    node: int,
+    norm_momentum: float = NORM_MOMENTUM,
+    norm_epsilon: float = NORM_EPSILON,
+) -> nn.Module | None:
     """Return the module of ``node``, None where the joined operands pass through.
 
     Raises ``GraphError`` that names the node when its op cannot be executed.
@@ -46,7 +51,7 @@ def node_module(graph: Graph, node: int, norm_momentum: float = NORM_MOMENTUM) -
         return Elementwise(_ELEMENTWISE[name])
     c_in, c_out = graph.resolution[node, 4:].tolist()
     if name == "batchnorm":
-        return Norm(c_in, norm_momentum)
+        return Norm(c_in, norm_momentum, norm_epsilon)
     if name == "matmul":
         return Dense(c_in, c_out)
     if name == "zero":
@@ -135,13 +140,15 @@ class Norm(nn.Module):
     mean: Tensor
     var: Tensor
 
-    def __init__(self, channels: int, momentum: float = NORM_MOMENTUM) -> None:
+    def __init__(
+        self, channels: int, momentum: float = NORM_MOMENTUM, epsilon: float = NORM_EPSILON
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("var", torch.ones(channels))
-        self.momentum = momentum
+        self.momentum, self.epsilon = momentum, epsilon
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x`` (N, C, H, W) normalised by its own (training) or the running statistics."""
@@ -153,7 +160,7 @@ class Norm(nn.Module):
             self.bias,
             self.training,
             self.momentum,
-            NORM_EPSILON,
+            self.epsilon,
         )
 
 

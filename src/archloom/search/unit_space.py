@@ -100,8 +100,8 @@ class UnitSpace:
         """
         if self.n_networks > LARGEST:
             raise ConfigError(
-                f"{self.n_networks:,} networks are too many to evaluate one by one (limit {LARGEST:,}): "
-                "keep fewer units with --top-k, or search with archloom search-units."
+                f"{self.n_networks:,} networks are too many to evaluate one by one (limit "
+                f"{LARGEST:,}): keep fewer units, or search with archloom search-units."
             )
         order = np.argsort(-self._sums(), kind="stable")
         return np.stack(np.unravel_index(order, [len(pool) for pool in self.pools]), axis=1)
