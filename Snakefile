@@ -20,3 +20,11 @@ rule all:
         autogo_targets(),
     message:
         "Everything in {SETTINGS.models}"
+
+
+onsuccess:
+    write_page_of_run()
+
+
+onerror:
+    write_page_of_run()

@@ -20,6 +20,7 @@ from archloom.data.registry import (
 from archloom.errors import ArchloomError
 from archloom.settings import DATA_PREFIX, check_config, model_named, read_models
 from archloom.workflow import source_digest
+from snakemake.logging import logger
 from archloom.workflow.estimates import need
 
 try:
@@ -264,3 +265,18 @@ def autogo_targets():
     """Return one result per row of the table of models."""
     results = in_folder("results", RUN.name)
     return [f"{results}/autogo/{model}" for model in read_models(SETTINGS.models)]
+
+
+def write_page_of_run():
+    """Write results/run.html: what ran, how long it took, what failed."""
+    from archloom.workflow.run_page import write_run_page
+    from archloom.workflow.status import Folders
+
+    folders = Folders.of_run(RUN.cache or RUN.name, Path("."))
+    page = Path(in_folder("results", RUN.name), "run.html")
+    try:
+        write_run_page(folders, Path("."), page)
+    except ArchloomError as error:
+        logger.warning(f"{page} is not written: {error}")
+    else:
+        logger.info(f"What ran, with times and memory: {page}")
