@@ -12,6 +12,7 @@ include: "rules/data.smk"
 include: "rules/graphs.smk"
 include: "rules/labels.smk"
 include: "rules/autogo.smk"
+include: "rules/autobuild.smk"
 include: "rules/report.smk"
 
 

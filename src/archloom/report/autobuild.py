@@ -1,0 +1,217 @@
+"""The result folder of an AutoBuild run: report, summary, tables, figures and networks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archloom.io import write
+from archloom.io.files import write_text
+from archloom.report.figures import embedded, save_png, to_svg
+from archloom.report.page import render
+from archloom.report.unit_figures import (
+    fronts_panel,
+    hops_figure,
+    hypervolume_figure,
+    importance_figure,
+    norms_figure,
+    spaces_figure,
+)
+from archloom.report.unit_fronts import unit_fronts_figure
+from archloom.report.unit_record import (
+    AutobuildFiles,
+    AutobuildRecord,
+    Searches,
+    read_autobuild,
+)
+from archloom.search.front import pareto_front
+from archloom.search.unit_comparison import AUTOBUILD
+from archloom.spaces import FAMILIES
+
+SUMMARY_FORMAT = "archloom-autobuild-summary/1"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network of the front over all of AutoBuild's searches."""
+
+    rank: int
+    architecture: str
+    accuracy: float
+    latency: float
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """How good one method's searches are; hypervolumes are those at the end.
+
+    won : in how many seeds AutoBuild's hypervolume is larger, of those that both ran
+    """
+
+    method: str
+    searches: int
+    evaluated: float
+    mean: float
+    std: float
+    won: int | None
+
+
+def write_autobuild_report(
+    files: AutobuildFiles, config: Mapping[str, Any], family: str, folder: str | Path
+) -> None:
+    """Write the result folder of ``family``.
+
+    config : all settings of the run (``archloom.config.Config``) as JSON values
+
+    The folder gets report.html, summary.json, config.json, front.csv, units.csv, figures/ and
+    networks/, of which ``report.members`` are written. Raises ``FormatError`` or ``DataError`` when
+    a part is damaged or does not belong to the others.
+    """
+    record = read_autobuild(files, family)
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    members = _write_networks(record, target, config["report"]["members"])
+    rows = method_rows(record.searches)
+    figures = _write_figures(record, target)
+    write_text(target / "front.csv", _front_csv(members))
+    write_text(target / "units.csv", _units_csv(record))
+    write_text(target / "config.json", _json(config))
+    write_text(target / "summary.json", _json(_summary(record, members, rows)))
+    values = {
+        "family": family,
+        "record": record,
+        "members": members,
+        "methods": rows,
+        "figures": figures,
+        "headline": headline(rows),
+        "config": config,
+        "settings": _json(config["autobuild"]),
+        "version": version("archloom"),
+    }
+    write_text(target / "report.html", render("autobuild.html", values))
+
+
+def method_rows(searches: Sequence[Searches]) -> list[MethodRow]:
+    """Return one row per method, AutoBuild first, then by falling hypervolume."""
+    final = {one.method: one.hypervolumes[:, -1] for one in searches}
+    own = final[AUTOBUILD]
+    rows = [
+        MethodRow(
+            one.method,
+            len(one.fronts),
+            float(one.evaluated.mean()),
+            float(final[one.method].mean()),
+            float(final[one.method].std()),
+            None if one.method == AUTOBUILD else int((own > final[one.method]).sum()),
+        )
+        for one in searches
+    ]
+    return sorted(rows, key=lambda row: (row.method != AUTOBUILD, -row.mean))
+
+
+def headline(rows: Sequence[MethodRow]) -> tuple[str, str]:
+    """Return tone and sentence: whether searching the best units paid."""
+    own, *others = rows
+    best = max(others, key=lambda row: row.mean)
+    change = 100 * (own.mean / best.mean - 1) if best.mean else float("inf")
+    facts = (
+        f"hypervolume {own.mean:.4g} ± {own.std:.2g}, {best.method} {best.mean:.4g} ± "
+        f"{best.std:.2g}; larger in {best.won} of {own.searches} searches"
+    )
+    if change > 0 and best.won is not None and 2 * best.won > own.searches:
+        return "good", f"Searching the best units pays: {change:+.1f} % ({facts})."
+    return "open", f"Searching the best units does not pay here: {change:+.1f} % ({facts})."
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def _write_networks(record: AutobuildRecord, folder: Path, count: int) -> list[Member]:
+    """Write the first networks of the front over all of AutoBuild's searches as graphs."""
+    own = next(one for one in record.searches if one.method == AUTOBUILD)
+    points = np.concatenate(list(own.fronts))
+    names = [name for some in own.members for name in some]
+    order = pareto_front(points, np.array([True, False])).tolist()
+    space = FAMILIES[record.family]
+    members = []
+    for rank, index in enumerate(order, start=1):
+        file = f"networks/rank_{rank}.json" if rank <= count else ""
+        if file:
+            write(space.build(names[index]), folder / file)
+        accuracy, latency = points[index].tolist()
+        members.append(Member(rank, names[index], accuracy, latency, file))
+    return members
+
+
+def _write_figures(record: AutobuildRecord, folder: Path) -> dict[str, Any]:
+    """Write every figure as SVG and PNG; return those for the page, by name."""
+    from markupsafe import Markup
+
+    targets = record.targets
+    drawn = {
+        "fronts": unit_fronts_figure([fronts_panel(record.searches, record.family)]),
+        "hypervolume": hypervolume_figure(record.searches),
+        "spaces": spaces_figure(record.labelled, targets),
+        "importance": importance_figure(targets),
+        "hops": hops_figure(targets),
+        **{f"norms_{i}": norms_figure(one) for i, one in enumerate(targets, start=1)},
+    }
+    found = {}
+    for name, figure in drawn.items():
+        svg = to_svg(figure)
+        write_text(folder / "figures" / f"{name}.svg", svg)
+        save_png(figure, folder / "figures" / f"{name}.png")
+        found[name] = Markup(embedded(svg, name, name.replace("_", " ")))
+    return found
+
+
+def _front_csv(members: Sequence[Member]) -> str:
+    head = ["rank", "architecture", "accuracy", "latency_ms", "file"]
+    rows = [(one.rank, one.architecture, one.accuracy, one.latency, one.file) for one in members]
+    return _csv([head, *rows])
+
+
+def _units_csv(record: AutobuildRecord) -> str:
+    rows: list[Sequence[Any]] = [["target", "unit", "rank", "blocks", "score"]]
+    for target in record.targets:
+        places = zip(target.space.pools, target.space.scores, strict=True)
+        for unit, (pool, scores) in enumerate(places, start=1):
+            for rank, (blocks, score) in enumerate(zip(pool, scores, strict=True), start=1):
+                rows.append((target.name, unit, rank, blocks, score))
+    return _csv(rows)
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
+
+
+def _summary(
+    record: AutobuildRecord, members: Sequence[Member], rows: Sequence[MethodRow]
+) -> dict[str, Any]:
+    """Return the content of summary.json."""
+    return {
+        "format": SUMMARY_FORMAT,
+        "family": record.family,
+        "networks": len(record.networks.architectures),
+        "sources": dict(record.sources),
+        "targets": {one.name: dict(one.predictor.card.metrics) for one in record.targets},
+        "hypervolume_from": {"accuracy": record.worst[0], "latency_ms": record.worst[1]},
+        "methods": {row.method: {"mean": row.mean, "std": row.std} for row in rows},
+        "front": [[one.architecture, one.accuracy, one.latency] for one in members],
+        "version": version("archloom"),
+    }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
