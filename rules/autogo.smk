@@ -78,11 +78,11 @@ rule build_psc_index:
         graphs="<resources>/graphs/{family}.parquet",
         vocabulary="<resources>/vocabulary.json",
     output:
-        index="<resources>/psc_index/{family}.parquet",
+        index="<resources>/psc_index/shards/{family}/{shard}.parquet",
     log:
-        "<logs>/build_psc_index/{family}.log",
+        "<logs>/build_psc_index/{family}-{shard}.log",
     benchmark:
-        "<benchmarks>/build_psc_index/{family}.tsv"
+        "<benchmarks>/build_psc_index/{family}-{shard}.tsv"
     threads: 1
     resources:
         **needs("build_psc_index"),
@@ -91,9 +91,34 @@ rule build_psc_index:
         seed=SETTINGS.seed,
         code=code_of("build_psc_index"),
     message:
-        "Index the P/S/C instances of {wildcards.family}"
+        "Index the P/S/C instances of {wildcards.family} ({wildcards.shard})"
     shell:
-        command("build_psc_index", "graphs vocabulary", "index", "family")
+        command("build_psc_index", "graphs vocabulary", "index", "family shard")
+
+
+rule merge_psc_index:
+    input:
+        graphs="<resources>/graphs/{family}.parquet",
+        parts=shards(
+            "psc_index/shards/{family}/{shard}.parquet", SETTINGS.psc_index.jobs
+        ),
+    output:
+        index="<resources>/psc_index/{family}.parquet",
+    log:
+        "<logs>/merge_psc_index/{family}.log",
+    benchmark:
+        "<benchmarks>/merge_psc_index/{family}.tsv"
+    threads: 1
+    resources:
+        **needs("merge_psc_index"),
+    params:
+        settings=facts(),
+        seed=SETTINGS.seed,
+        code=code_of("merge_psc_index"),
+    message:
+        "Put the index of {wildcards.family} together"
+    shell:
+        command("merge_psc_index", "graphs parts", "index", "family")
 
 
 if not SETTINGS.predictor.weights:
@@ -105,12 +130,12 @@ if not SETTINGS.predictor.weights:
             splits=per_group("splits", "json"),
             index=training_index,
         output:
-            weights="<resources>/predictors/{group}/{kind}.safetensors",
-            card="<resources>/predictors/{group}/{kind}.json",
+            weights="<resources>/predictors/{group}/seeds/{kind}-{number}.safetensors",
+            card="<resources>/predictors/{group}/seeds/{kind}-{number}.json",
         log:
-            "<logs>/train_predictor/{group}-{kind}.log",
+            "<logs>/train_predictor/{group}-{kind}-{number}.log",
         benchmark:
-            "<benchmarks>/train_predictor/{group}-{kind}.tsv"
+            "<benchmarks>/train_predictor/{group}-{kind}-{number}.tsv"
         threads: 2
         resources:
             **needs("train_predictor"),
@@ -120,18 +145,41 @@ if not SETTINGS.predictor.weights:
                 without=["kind", "weights", "own_family", "families", "seeds"],
                 families=group_families,
             ),
-            seed=SETTINGS.seed,
+            seed=lambda wildcards: SETTINGS.seed + int(wildcards.number),
             code=code_of("train_predictor"),
         message:
-            "Train the {wildcards.kind} predictor ({wildcards.group})"
+            "Train the {wildcards.kind} predictor number {wildcards.number} ({wildcards.group})"
         shell:
             command(
                 "train_predictor",
                 "graphs labels splits index",
                 "weights card",
                 "kind",
-                "{wildcards.group}-{wildcards.kind}",
+                "{wildcards.group}-{wildcards.kind}-{wildcards.number}",
             )
+
+    rule choose_predictor:
+        input:
+            weights=predictor_seeds("safetensors"),
+            cards=predictor_seeds("json"),
+        output:
+            weights="<resources>/predictors/{group}/{kind}.safetensors",
+            card="<resources>/predictors/{group}/{kind}.json",
+        log:
+            "<logs>/choose_predictor/{group}-{kind}.log",
+        benchmark:
+            "<benchmarks>/choose_predictor/{group}-{kind}.tsv"
+        threads: 1
+        resources:
+            **needs("choose_predictor"),
+        params:
+            settings=facts(),
+            seed=SETTINGS.seed,
+            code=code_of("choose_predictor"),
+        message:
+            "Take the best {wildcards.kind} predictor ({wildcards.group})"
+        shell:
+            command("choose_predictor", "weights cards", "weights card", "kind")
 
 else:
 
@@ -202,12 +250,13 @@ rule train_front:
         front="<resources>/search/{model}/front.parquet",
         images=images_of(FRONT_RECIPE),
     output:
-        labels="<resources>/front/{model}/labels.parquet",
-        weights=directory("<resources>/front/{model}/weights"),
+        labels="<resources>/front/{model}/shards/{shard}/labels.parquet",
+        summary="<resources>/front/{model}/shards/{shard}/summary.json",
+        weights=directory("<resources>/front/{model}/shards/{shard}/weights"),
     log:
-        "<logs>/train_front/{model}.log",
+        "<logs>/train_front/{model}-{shard}.log",
     benchmark:
-        "<benchmarks>/train_front/{model}.tsv"
+        "<benchmarks>/train_front/{model}-{shard}.tsv"
     threads: SETTINGS.front_training.n_jobs
     resources:
         **needs("train_front"),
@@ -216,16 +265,49 @@ rule train_front:
             "front_training",
             without=["recipe", "jobs", "n_jobs"],
             recipe=FRONT_RECIPE.model_dump(mode="json"),
+            kept=kept("train_front", "{model}"),
         ),
         seed=SETTINGS.seed,
         code=code_of("train_front"),
     message:
-        "Train {wildcards.model} and the winners"
+        "Train {wildcards.model} and the winners ({wildcards.shard})"
     shell:
         command(
             "train_front",
             "graph front images",
-            "labels weights",
+            "labels summary weights",
+            "model shard",
+        )
+
+
+rule merge_front:
+    input:
+        graph="<resources>/models/{model}.json",
+        front="<resources>/search/{model}/front.parquet",
+        labels=front_shards("labels.parquet"),
+        summaries=front_shards("summary.json"),
+        weights=front_shards("weights"),
+    output:
+        labels="<resources>/front/{model}/labels.parquet",
+        summary="<resources>/front/{model}/summary.json",
+        weights=directory("<resources>/front/{model}/weights"),
+    log:
+        "<logs>/merge_front/{model}.log",
+    benchmark:
+        "<benchmarks>/merge_front/{model}.tsv"
+    threads: 1
+    resources:
+        **needs("merge_front"),
+    params:
+        settings=facts(members=SETTINGS.front_training.members),
+        seed=SETTINGS.seed,
+        code=code_of("merge_front"),
+    message:
+        "Put the trained winners of {wildcards.model} together"
+    shell:
+        command(
+            "merge_front",
+            "graph front labels summaries weights",
+            "labels summary weights",
             "model",
-            "{wildcards.model}",
         )

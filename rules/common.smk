@@ -22,6 +22,7 @@ from archloom.settings import DATA_PREFIX, check_config, model_named, read_model
 from archloom.workflow import source_digest
 from snakemake.logging import logger
 from archloom.workflow.estimates import need
+from archloom.workflow.shards import PATTERN, shard_names
 
 try:
     SETTINGS = check_config(config, workflow.configfiles)
@@ -62,6 +63,8 @@ wildcard_constraints:
     family="|".join(SETTINGS.families),
     model="[A-Za-z0-9_.-]+",
     kind="psc|gnn",
+    shard=PATTERN,
+    number="[0-9]+",
     group="|".join([ALL_FAMILIES, *SETTINGS.families]),
 
 
@@ -131,6 +134,23 @@ def command(script, inputs="", outputs="", wildcards="", resume="", record=True)
     return " ".join(parts)
 
 
+def shards(pattern, total):
+    """Return the files of all shards of a stage, in order."""
+    return expand(
+        f"{RESOURCES}/{pattern}", shard=shard_names(total), allow_missing=True
+    )
+
+
+def kept(rule, job):
+    """Return a params function: a folder for single results of a stage, as JSON lines.
+
+    It belongs to the code, not to a number of jobs, so that another number throws nothing away.
+    """
+    return lambda wildcards: (
+        f"{RESOURCES}/kept/{rule}/{job.format(**wildcards)}/{code_of(rule)}"
+    )
+
+
 def file_of(reference):
     """Return the path of data:DATASET/FILE (made by retrieve_file) or of an ordinary file."""
     if reference.startswith(DATA_PREFIX):
@@ -195,6 +215,12 @@ def training_index(wildcards):
     return per_group("psc_index")(wildcards) if wildcards.kind == "psc" else []
 
 
+def predictor_seeds(suffix):
+    """Return the predictors of one group and kind, one per seed."""
+    pattern = f"{RESOURCES}/predictors/{{group}}/seeds/{{kind}}-{{number}}.{suffix}"
+    return expand(pattern, number=range(SETTINGS.predictor.seeds), allow_missing=True)
+
+
 def predictor_file(suffix):
     """Return an input function: the predictor that scores a model's variants."""
 
@@ -216,6 +242,12 @@ def trained_front(name):
     return (
         f"<resources>/front/{{model}}/{name}" if SETTINGS.front_training.members else []
     )
+
+
+def front_shards(name):
+    """Return one file or folder per job that trains winners."""
+    pattern = f"front/{{model}}/shards/{{shard}}/{name}"
+    return shards(pattern, SETTINGS.front_training.jobs)
 
 
 def report_settings():

@@ -7,11 +7,12 @@ rule measure_labels:
         known=known_labels,
         images=images_of(SETTINGS.labels.recipe),
     output:
-        labels="<resources>/labels/{family}.parquet",
+        labels="<resources>/labels/shards/{family}/{shard}.parquet",
+        summary="<resources>/labels/shards/{family}/{shard}.json",
     log:
-        "<logs>/measure_labels/{family}.log",
+        "<logs>/measure_labels/{family}-{shard}.log",
     benchmark:
-        "<benchmarks>/measure_labels/{family}.tsv"
+        "<benchmarks>/measure_labels/{family}-{shard}.tsv"
     wildcard_constraints:
         family=label_source("trained"),
     threads: SETTINGS.labels.n_jobs
@@ -19,20 +20,45 @@ rule measure_labels:
         **needs("measure_labels"),
     params:
         settings=settings(
-            "labels", without=["source", "pseudo_predictor", "jobs", "n_jobs"]
+            "labels",
+            without=["source", "pseudo_predictor", "jobs", "n_jobs"],
+            kept=kept("measure_labels", "{family}"),
         ),
         seed=SETTINGS.seed,
         code=code_of("measure_labels"),
     message:
-        "Train the graphs of {wildcards.family} that have no known label"
+        "Train the graphs of {wildcards.family} that have no known label ({wildcards.shard})"
     shell:
         command(
-            "measure_labels",
-            "graphs known images",
-            "labels",
-            "family",
-            resume="{wildcards.family}",
+            "measure_labels", "graphs known images", "labels summary", "family shard"
         )
+
+
+rule merge_labels:
+    input:
+        graphs="<resources>/graphs/{family}.parquet",
+        labels=shards("labels/shards/{family}/{shard}.parquet", SETTINGS.labels.jobs),
+        summaries=shards("labels/shards/{family}/{shard}.json", SETTINGS.labels.jobs),
+    output:
+        labels="<resources>/labels/{family}.parquet",
+        summary="<resources>/labels/{family}.json",
+    log:
+        "<logs>/merge_labels/{family}.log",
+    benchmark:
+        "<benchmarks>/merge_labels/{family}.tsv"
+    wildcard_constraints:
+        family=label_source("trained"),
+    threads: 1
+    resources:
+        **needs("merge_labels"),
+    params:
+        settings=facts(),
+        seed=SETTINGS.seed,
+        code=code_of("merge_labels"),
+    message:
+        "Put the labels of {wildcards.family} together"
+    shell:
+        command("merge_labels", "graphs labels summaries", "labels summary", "family")
 
 
 rule look_up_labels:

@@ -11,16 +11,25 @@ EVERYTHING = Counter(
     build_family=3,
     split_family=1,
     measure_labels=1,
+    merge_labels=1,
     build_psc_index=1,
+    merge_psc_index=1,
     build_vocabulary=1,
     build_segments=1,
     train_predictor=1,
+    choose_predictor=1,
     read_model=1,
     search_graphs=1,
     train_front=1,
+    merge_front=1,
     build_autogo_report=1,
 )
-SEARCH_AND_AFTER = Counter(search_graphs=1, train_front=1, build_autogo_report=1)
+INDEX = Counter(build_psc_index=1, merge_psc_index=1)
+FRONT_AND_AFTER = Counter(train_front=1, merge_front=1, build_autogo_report=1)
+SEARCH_AND_AFTER = FRONT_AND_AFTER + Counter(search_graphs=1)
+CHOICE_AND_AFTER = SEARCH_AND_AFTER + Counter(choose_predictor=1)
+PREDICTOR_AND_AFTER = CHOICE_AND_AFTER + Counter(train_predictor=1)
+LABELS_AND_AFTER = PREDICTOR_AND_AFTER + Counter(measure_labels=1, merge_labels=1)
 
 
 def rules(*names: str) -> Counter:
@@ -44,21 +53,18 @@ def test_a_second_run_does_nothing(finished):
     [
         ("search={top_k: 3}", SEARCH_AND_AFTER),
         ("search={n_jobs: 2}", Counter()),
-        ("front_training={seeds: 5}", rules("train_front", "build_autogo_report")),
+        ("front_training={seeds: 5}", FRONT_AND_AFTER),
+        ("front_training={members: 2}", FRONT_AND_AFTER),
         ("report={members: 2}", rules("build_autogo_report")),
         (
             "predictor={training: {epochs: 9}}",
-            rules("train_predictor") + SEARCH_AND_AFTER,
+            PREDICTOR_AND_AFTER,
         ),
         (
             "vocabulary={size: 500}",
-            rules("build_vocabulary", "build_psc_index", "build_segments", "train_predictor")
-            + SEARCH_AND_AFTER,
+            rules("build_vocabulary", "build_segments") + INDEX + PREDICTOR_AND_AFTER,
         ),
-        (
-            "labels={noise_graphs: 7}",
-            rules("measure_labels", "train_predictor") + SEARCH_AND_AFTER,
-        ),
+        ("labels={noise_graphs: 7}", LABELS_AND_AFTER),
         ("data={mirror: /nowhere}", Counter()),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -83,7 +89,7 @@ def test_a_changed_script_runs_its_rule_and_a_comment_does_not(finished, tmp_pat
     script.write_text(script.read_text() + "\n# a remark\n")
     assert copy.planned(TARGET) == Counter()
     script.write_text(script.read_text() + "\nvalue = 1\n")
-    assert copy.planned(TARGET) == rules("train_front", "build_autogo_report")
+    assert copy.planned(TARGET) == FRONT_AND_AFTER
 
 
 def test_known_labels_are_an_input(finished, tmp_path):

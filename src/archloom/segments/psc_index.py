@@ -7,7 +7,7 @@ S = [start, end) and successors C = [end, n) (AutoGO spec 4.1), so that two inte
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -136,20 +136,43 @@ def write_psc_index(graphs: Iterable[Graph], tokeniser: Tokeniser, path: str | P
     first counts.
     """
     total = 0
-    schema = _SCHEMA.with_metadata(
-        {FORMAT_KEY: FORMAT, VOCABULARY_KEY: tokeniser.vocabulary.digest}
-    )
+    schema = _schema(tokeniser.vocabulary.digest)
     cutter = BatchTokeniser(tokeniser)
-    with (
-        replacing(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as file,
-    ):
+    with replacing(path) as temporary, _writer(temporary, schema) as file:
         for batch in batches(_unseen(graphs), _GRAPHS_PER_ROW_GROUP):
             table = _table(cutter.segment(batch), schema)
             file.write_table(table)
             total += len(table.column("start").combine_chunks().values)
     logger.info("psc index %s instances %d", path, total)
     return total
+
+
+def merge_psc_indexes(parts: Sequence[str | Path], graphs: Sequence[str], path: str | Path) -> int:
+    """Write the indexes in ``parts`` as one, in the order of ``graphs`` (hashes); return the number
+    of instances.
+
+    The file is the same, byte for byte, as ``write_psc_index`` makes it of all graphs at once.
+    Raises ``DataError`` when the parts are of several vocabularies or lack a graph.
+    """
+    tables = [read_table(Path(part), FORMAT) for part in parts]
+    if len({metadata(table, VOCABULARY_KEY) for table in tables}) != 1:
+        raise DataError(
+            "the parts of a P/S/C index come from several vocabularies: make them again."
+        )
+    whole = pa.concat_tables(tables)
+    rows = {graph: row for row, graph in enumerate(whole.column("graph").to_pylist())}
+    wanted = list(dict.fromkeys(graphs))
+    missing = [graph for graph in wanted if graph not in rows]
+    if missing:
+        raise DataError(
+            f"{len(missing)} graphs are in no part of the P/S/C index: make the parts again."
+        )
+    schema = _schema(metadata(whole, VOCABULARY_KEY))
+    ordered = whole.take([rows[graph] for graph in wanted]).cast(schema)
+    with replacing(path) as temporary, _writer(temporary, schema) as file:
+        for start in range(0, len(wanted), _GRAPHS_PER_ROW_GROUP):
+            file.write_table(ordered.slice(start, _GRAPHS_PER_ROW_GROUP).combine_chunks())
+    return len(unlisted(ordered, "start")[0])
 
 
 def read_psc_index(path: str | Path) -> PscIndex:
@@ -176,14 +199,20 @@ def read_psc_index(path: str | Path) -> PscIndex:
     return index
 
 
-_SCHEMA = pa.schema(
-    [
-        ("graph", pa.string()),
-        ("n_nodes", pa.int32()),
-        ("start", pa.list_(pa.int32())),
-        ("end", pa.list_(pa.int32())),
-    ]
-)
+def _schema(vocabulary: str) -> pa.Schema:
+    return pa.schema(
+        [
+            ("graph", pa.string()),
+            ("n_nodes", pa.int32()),
+            ("start", pa.list_(pa.int32())),
+            ("end", pa.list_(pa.int32())),
+        ],
+        metadata={FORMAT_KEY: FORMAT, VOCABULARY_KEY: vocabulary},
+    )
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
 
 
 def _unseen(graphs: Iterable[Graph]) -> Iterator[Graph]:

@@ -70,8 +70,8 @@ def measure(
     first ones get more). Pairs in ``known`` (labels of this recipe) are not trained again.
     ``out`` is a folder for results as they come, one JSON line each: a later call with the same
     recipe takes them from there, and goes on with a long training from its checkpoint in
-    ``out``. ``weights`` is a folder for the trained weights of every pair,
-    ``{hash}-seed{seed}.safetensors``; keep it as long as ``out``. ``progress`` gets (done,
+    ``out``; calls in several processes may share it. ``weights`` is a folder for the trained
+    weights of every pair (``weights_files``); keep it as long as ``out``. ``progress`` gets (done,
     total). ``device`` is cpu, cuda or auto; the ``n_jobs`` processes share one GPU. On a CPU the
     result does not depend on ``n_jobs`` or on interruptions. A graph that cannot be trained becomes
     a ``Failure``; it is tried again by the next call. Raises ``ConfigError`` for a device that is
@@ -106,6 +106,11 @@ def measure(
         [_named(found[key], graph) for key, graph in wanted.items() if key in found],
         [failures[key] for key in wanted if key in failures],
     )
+
+
+def weights_files(folder: Path, graph_hash: str, seed: int) -> list[Path]:
+    """Return the trained weights of one pair in the folder ``weights``, and their card."""
+    return sorted(folder.glob(f"{graph_hash}-seed{seed}.*"))
 
 
 class _Folders(NamedTuple):

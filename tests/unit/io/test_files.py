@@ -1,9 +1,12 @@
 """Atomic writes and messages of system errors."""
 
+import errno
+import os
+
 import pytest
 
 from archloom.errors import DataError, FormatError, GraphError
-from archloom.io.files import naming, read_json, reading, replacing, write_text
+from archloom.io.files import link_or_copy, naming, read_json, reading, replacing, write_text
 
 
 def test_a_file_appears_whole_in_a_folder_that_is_made(tmp_path):
@@ -64,3 +67,17 @@ def test_a_byte_order_mark_does_no_harm(tmp_path):
 def test_naming_keeps_the_kind_of_the_error():
     with pytest.raises(GraphError, match=r"^file.json: broken$"), naming("file.json"):
         raise GraphError("broken")
+
+
+def test_a_second_name_or_a_copy(tmp_path, monkeypatch):
+    (tmp_path / "source").write_text("content")
+    link_or_copy(tmp_path / "source", tmp_path / "linked")
+    assert (tmp_path / "linked").samefile(tmp_path / "source")
+
+    def refuse(*_):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    link_or_copy(tmp_path / "source", tmp_path / "copied")
+    assert (tmp_path / "copied").read_text() == "content"
+    assert not (tmp_path / "copied").samefile(tmp_path / "source")

@@ -6,6 +6,7 @@ import pytest
 
 from archloom.errors import DataError, FormatError
 from archloom.segments.psc_index import (
+    merge_psc_indexes,
     psc_ranges,
     read_psc_index,
     segment_with,
@@ -136,6 +137,25 @@ def test_missing_foreign_and_damaged_files_are_refused(tokeniser, networks, tmp_
         pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
         with pytest.raises(FormatError, match="make it again"):
             read_psc_index(path)
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 40])
+def test_the_merged_index_is_that_of_all_graphs_at_once(tokeniser, networks, tmp_path, total):
+    whole, merged = tmp_path / "whole.parquet", tmp_path / "merged.parquet"
+    graphs = [*networks, networks[0]]
+    count = write_psc_index(graphs, tokeniser, whole)
+    parts = [tmp_path / f"{number}.parquet" for number in range(total)]
+    for number, part in enumerate(parts):
+        write_psc_index(graphs[number::total], tokeniser, part)
+    assert merge_psc_indexes(parts, [graph.hash for graph in graphs], merged) == count
+    assert merged.read_bytes() == whole.read_bytes()
+
+
+def test_parts_that_lack_a_graph_are_refused(tokeniser, networks, tmp_path):
+    part = tmp_path / "part.parquet"
+    write_psc_index(networks[1:], tokeniser, part)
+    with pytest.raises(DataError, match="1 graphs are in no part"):
+        merge_psc_indexes([part], [graph.hash for graph in networks], tmp_path / "merged.parquet")
 
 
 def test_instances_of_the_published_graphs_equal_the_goldens(published, shipped, data_folder):
