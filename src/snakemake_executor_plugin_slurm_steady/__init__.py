@@ -14,10 +14,12 @@ own name (``--slurm-steady-status-command`` and so on):
 from __future__ import annotations
 
 import getpass
+import json
 import shlex
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from snakemake_executor_plugin_slurm import Executor as SlurmExecutor
@@ -38,7 +40,8 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
     def __post_init__(self, test_mode: bool = False) -> None:
         """Prepare the run; called by the constructor."""
         self._stopping = threading.Event()
-        self._reported: set[int] = set()
+        self._settled: set[int] = set()
+        self._notes = Path(self.workflow.persistence.path) / "slurm-steady"
         super().__post_init__(test_mode)
 
     @property
@@ -65,19 +68,24 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
                 f"about again in {self.next_seconds_between_status_checks} s."
             )
         for key, job in unsettled.items():
-            if key in self._reported:
-                self._reported.discard(key)
+            if key in self._settled:
+                self._settled.discard(key)
             else:
                 yield job
 
+    def report_job_submission(self, job_info: SubmittedJobInfo, register_job: bool = True) -> None:
+        """Note that a job was submitted, and report it."""
+        self._note(job_info)
+        super().report_job_submission(job_info, register_job)
+
     def report_job_success(self, job_info: SubmittedJobInfo) -> None:
-        """Note that a job is settled, and report it."""
-        self._reported.add(id(job_info))
+        """Note that a job has ended, and report it."""
+        self._settle(job_info)
         super().report_job_success(job_info)
 
     def report_job_error(self, job_info: SubmittedJobInfo, *args: Any, **kwargs: Any) -> None:
-        """Note that a job is settled, and report it."""
-        self._reported.add(id(job_info))
+        """Note that a job has ended, and report it."""
+        self._settle(job_info)
         super().report_job_error(job_info, *args, **kwargs)
 
     def run_job(self, job: JobExecutorInterface) -> None:
@@ -105,17 +113,30 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
     def _clear_way(self, jobs: Sequence[JobExecutorInterface]) -> None:
         """Wait for the controller, and cancel what a killed run left of these jobs."""
         self._wait_until(self._controller_answers)
-        left = sorted({name for job in jobs for name in self._submitted_before(job)})
+        left = self._submitted_before(_outputs(jobs))
         if left and not self._ended(left):
             self.logger.info(f"Cancelling Slurm jobs of an earlier run: {', '.join(left)}.")
             _slurm("scancel", "--quiet", f"--user={getpass.getuser()}", *left)
             self._wait_until(lambda: self._ended(left))
+        for name in left:
+            (self._notes / f"{name}.json").unlink(missing_ok=True)
 
-    def _submitted_before(self, job: JobExecutorInterface) -> list[str]:
-        """Return the Slurm ids under which the job was submitted but not seen to end."""
-        members = job.jobs if job.is_group() else [job]
-        persistence = self.workflow.persistence
-        return [name for member in members for name in persistence.external_jobids(member)]
+    def _submitted_before(self, outputs: set[str]) -> list[str]:
+        """Return the Slurm jobs that may write one of these files, as far as was ever noted."""
+        notes = [(file, json.loads(file.read_text())) for file in self._notes.glob("*.json")]
+        return [file.stem for file, written in notes if outputs.intersection(written)]
+
+    def _note(self, job_info: SubmittedJobInfo) -> None:
+        """Note which files a Slurm job writes, in case nobody is there to see it end."""
+        self._notes.mkdir(parents=True, exist_ok=True)
+        file = self._notes / f"{job_info.external_jobid}.json"
+        half = file.with_suffix(".part")
+        half.write_text(json.dumps(sorted(_outputs([job_info.job]))))
+        half.replace(file)
+
+    def _settle(self, job_info: SubmittedJobInfo) -> None:
+        self._settled.add(id(job_info))
+        (self._notes / f"{job_info.external_jobid}.json").unlink(missing_ok=True)
 
     def _wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait until ``condition()`` holds, the run ends or an hour has passed."""
@@ -129,11 +150,17 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
 
     @staticmethod
     def _ended(names: Sequence[str]) -> bool:
-        """Tell whether none of these jobs runs, waits or is about to end; Slurm forgets old ones."""
+        """Tell whether none of these jobs runs or waits; Slurm forgets old ones."""
         listed = _slurm("squeue", "--noheader", "--me", "--format=%i", "--jobs", ",".join(names))
         if listed.returncode:
             return "Invalid job id" in listed.stderr
         return not listed.stdout.strip()
+
+
+def _outputs(jobs: Sequence[JobExecutorInterface]) -> set[str]:
+    """Return the files that jobs write, groups of jobs included."""
+    members = [member for job in jobs for member in (job.jobs if job.is_group() else [job])]
+    return {str(file) for member in members for file in member.output}
 
 
 def _slurm(*command: str) -> subprocess.CompletedProcess[str]:
