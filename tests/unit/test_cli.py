@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import sys
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
@@ -228,7 +228,7 @@ def test_rank_units_writes_predictor_units_and_space(block_table, tmp_path, caps
     ("options", "message"),
     [
         (["--target", "widht"], "did you mean width"),
-        (["--family", "nb201"], "no family of block networks"),
+        (["--family", "nb201"], "family of block"),
         (["--family", "ofa_pn"], "not a network of ofa_pn"),
         (["--epochs", "0"], "epochs = 0"),
     ],
@@ -237,6 +237,63 @@ def test_rank_units_says_what_is_wrong(block_table, tmp_path, capsys, options, m
     assert run("rank-units", block_table, tmp_path / "ranked", *options) == 1
     assert message in capsys.readouterr().err.replace("\n", " ")
     assert not (tmp_path / "ranked").exists()
+
+
+@pytest.fixture(scope="module")
+def unit_space(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with space.json of 4 networks, and a table that knows 3 of them."""
+    folder = tmp_path_factory.mktemp("space")
+    pools = [["e3k3,e3k3", "e6k7,e6k7"], ["e4k3,e3k3"], ["e3k3,e3k3"], ["e3k3,e3k3"]]
+    pools.append(["e3k3,e3k3", "e3k7,e4k3"])
+    units = [[{"blocks": words, "score": 0.5} for words in pool] for pool in pools]
+    content = {"format": "archloom-unit-space/1", "family": "ofa_mbv3", "target": "acc"}
+    (folder / "space.json").write_text(json.dumps(content | {"units": units}))
+    names = ["|".join(words) for words in product(*pools)][:3]
+    columns = {"architecture": names, "acc": [0.5, 0.7, 0.6], "cost": [1.0, 3.0, 2.0]}
+    pq.write_table(pa.table(columns), folder / "known.parquet")
+    return folder
+
+
+def test_search_units_writes_the_front(unit_space, tmp_path, capsys):
+    known = unit_space / "known.parquet"
+    objectives = ["--objective", f"max:acc={known}", "--objective", f"cost={known}"]
+    options = ["--to", tmp_path / "front", *objectives, "--networks", "1", "--resolution", "64"]
+    assert run("search-units", unit_space / "space.json", *options) == 0
+    shown = capsys.readouterr().out
+    assert "4 networks evaluated" in shown and "untrained weights" in shown
+    rows = (tmp_path / "front" / "front.csv").read_text().splitlines()[1:]
+    assert sorted(float(row.split(",")[1]) for row in rows) == [0.5, 0.6, 0.7]
+    assert read_graph(tmp_path / "front" / "network_1.onnx").n_nodes > 100
+
+
+def test_evaluate_units_writes_every_network(unit_space, tmp_path, capsys):
+    objective = ["--objective", f"max:acc={unit_space / 'known.parquet'}"]
+    common = [unit_space / "space.json", "--to", tmp_path / "all.parquet", *objective]
+    common += ["--state", tmp_path / "state", "--chunk", "1"]
+    assert run("evaluate-units", *common, "--shard", "2/2") == 0
+    assert not (tmp_path / "all.parquet").exists()
+    assert "part 2/2 of 4 networks" in capsys.readouterr().out
+    assert run("evaluate-units", *common) == 0
+    table = pq.read_table(tmp_path / "all.parquet")
+    assert table["architecture"].to_pylist()[0].startswith("e3k3,e3k3|")
+    assert np.isnan(table["acc"].to_numpy()).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--objective", "acc=nothing.txt"], "is no source"),
+        (["--objective", "max:acc=supernet"], "give --supernet and --images"),
+        (["--objective", "a=measured", "--objective", "a=measured"], "give each name once"),
+        (["--objective", "a=measured", "--images", "here"], "give the --supernet"),
+        (["--objective", "a=measured", "--supernet", "none.pth"], "none.pth could not be read"),
+    ],
+)
+def test_search_units_says_what_is_wrong(unit_space, tmp_path, capsys, options, message):
+    to = ["--to", tmp_path / "front"]
+    assert run("search-units", unit_space / "space.json", *to, *options) == 1
+    assert message in capsys.readouterr().err.replace("\n", " ")
+    assert not (tmp_path / "front").exists()
 
 
 @pytest.mark.parametrize(

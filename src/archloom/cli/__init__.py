@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import sys
 
-from archloom.cli import blocks, data, graphs, operators, search, sharing, workflow
+from archloom.cli import blocks, data, graphs, operators, search, sharing, units, workflow
 from archloom.cli.app import app, err
 from archloom.errors import ArchloomError
 
-__all__ = ["app", "blocks", "data", "graphs", "main", "operators", "search", "sharing", "workflow"]
+__all__ = [
+    "app",
+    "blocks",
+    "data",
+    "graphs",
+    "main",
+    "operators",
+    "search",
+    "sharing",
+    "units",
+    "workflow",
+]
 
 
 def main() -> None:

@@ -114,7 +114,7 @@ def optimise(
     artefacts = Artefacts.load(
         resources, chosen_kind(kind), settings.family, ranking=segment_ranking
     )
-    with _progress_bar() as progress:
+    with progress_bar() as progress:
         result = search(
             graph, artefacts, settings, seed=seed, n_jobs=n_jobs, folder=state, progress=progress
         )
@@ -172,7 +172,7 @@ def _short(value: float, unit: str) -> str:
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Callable[[int, int, int, int], None]]:
+def progress_bar() -> Iterator[Callable[[int, int, int, int], None]]:
     """Yield a progress function of a search that moves a bar on a terminal."""
     columns = (
         TextColumn("round {task.fields[round]}"),

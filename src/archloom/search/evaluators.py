@@ -122,12 +122,18 @@ class Figure:
     maximise: bool = False
 
     @classmethod
-    def parse(cls, text: str, family: str, resolution: int = RESOLUTION) -> Figure:
+    def parse(
+        cls,
+        text: str,
+        family: str,
+        resolution: int = RESOLUTION,
+        supernet: Evaluator | None = None,
+    ) -> Figure:
         """Read ``[max:|min:]NAME=SOURCE``; without a direction less is better.
 
-        SOURCE is ``measured`` (latency here), a predictor's file (.safetensors), or a table
-        (.parquet) that has the column NAME. Raises ``ConfigError`` for anything else, and as the
-        readers of the files do.
+        SOURCE is ``measured`` (latency here), ``supernet`` (what is given as that), a predictor's
+        file (.safetensors), or a table (.parquet) that has the column NAME. Raises ``ConfigError``
+        for anything else, and as the readers of the files do.
         """
         name, found, source = text.partition("=")
         direction, _, rest = name.rpartition(":")
@@ -136,6 +142,12 @@ class Figure:
                 f'objective "{text}": write [max:|min:]NAME=SOURCE, such as max:acc=acc.safetensors'
                 " or latency=measured."
             )
+        if source == "supernet":
+            if supernet is None:
+                raise ConfigError(
+                    f'objective "{text}": there is no supernet, give --supernet and --images.'
+                )
+            return cls(rest, supernet, direction == "max")
         evaluator = _source(source, rest, family, resolution)
         return cls(rest, evaluator, direction == "max")
 
@@ -155,8 +167,8 @@ def _source(source: str, name: str, family: str, resolution: int) -> Evaluator:
     if ending == ".parquet":
         return TabledFigure(read_block_table(source, block_family(family)), name)
     raise ConfigError(
-        f'objective {name}: "{source}" is no source: write measured, or a file that ends in '
-        ".safetensors or .parquet."
+        f'objective {name}: "{source}" is no source: write measured, supernet, or a file that '
+        "ends in .safetensors or .parquet."
     )
 
 

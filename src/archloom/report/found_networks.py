@@ -1,0 +1,85 @@
+"""What a search for networks of units found, as files for a person."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from archloom.graph import flops, parameters
+from archloom.io import write
+from archloom.io.files import replacing, write_text
+from archloom.io.weights import write_weights
+from archloom.search.unit_search import UnitFront
+from archloom.spaces import FAMILIES
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Weights = Callable[[str], Mapping[str, "Tensor"]]
+"""Gives the weights of an architecture by node id, as archloom's files have them."""
+
+
+def write_unit_front(
+    found: UnitFront,
+    family: str,
+    folder: str | Path,
+    *,
+    networks: int = 0,
+    resolution: int = 224,
+    weights: Weights | None = None,
+) -> list[int]:
+    """Write front.csv and visited.parquet, and some members of the front as network_RANK.json and
+    .onnx; return their ranks.
+
+    networks   how many members, evenly spread over the front, its ends first
+    resolution height and width of their input in pixels
+    weights    that they get, also as network_RANK.weights.safetensors; None: the ONNX files hold
+               untrained weights
+    """
+    import pyarrow.parquet as pq
+
+    home, space = Path(folder), FAMILIES[family]
+    skeleton = space.FULL.resized(resolution)
+    graphs = [space.build(one, skeleton) for one in found.architectures]
+    write_text(
+        home / "front.csv",
+        _table(found, [(parameters(graph), flops(graph, "mac") // 2) for graph in graphs]),
+    )
+    visited = found.visited.rename_columns({"hash": "architecture"})
+    with replacing(home / "visited.parquet") as temporary:
+        pq.write_table(visited.drop_columns(["step"]), temporary, compression="zstd")
+    ranks = spread(len(graphs), networks)
+    for rank in ranks:
+        stem = home / f"network_{rank}"
+        graph, architecture = graphs[rank - 1], found.architectures[rank - 1]
+        tensors = None if weights is None else weights(architecture)
+        if tensors is not None:
+            facts = {"architecture": architecture}
+            write_weights(stem.with_suffix(".weights.safetensors"), tensors, graph, facts)
+        write(graph, stem.with_suffix(".json"))
+        write(graph, stem.with_suffix(".onnx"), tensors)
+    return ranks
+
+
+def spread(size: int, count: int) -> list[int]:
+    """Return ``count`` ranks from 1 to ``size``, evenly spread, both ends among them; all where
+    there are fewer.
+    """
+    return sorted({round(place) for place in np.linspace(1, size, min(size, count)).tolist()})
+
+
+def _table(found: UnitFront, sizes: Sequence[tuple[int, int]]) -> str:
+    """Return the front as CSV: rank, figures in full precision, parameters, multiply-adds."""
+    buffer = StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    names = [one.name for one in found.figures]
+    writer.writerow(["rank", *names, "parameters", "macs", "architecture"])
+    rows = zip(found.values.tolist(), sizes, found.architectures, strict=True)
+    for rank, (values, size, architecture) in enumerate(rows, start=1):
+        writer.writerow([rank, *values, *size, architecture])
+    return buffer.getvalue()
