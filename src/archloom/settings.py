@@ -69,7 +69,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}).") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+        raise ConfigError(f"{path} is not valid YAML, correct it: {error}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -190,6 +190,8 @@ def read_models(path: str | Path) -> dict[str, ModelRow]:
             lines = [line for line in stream if not line.startswith("#")]
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not text in UTF-8 ({error}): save it as such.") from error
     reader = csv.DictReader(lines, delimiter="\t", strict=True, quoting=csv.QUOTE_NONE)
     if tuple(reader.fieldnames or ()) != MODEL_COLUMNS:
         raise ConfigError(

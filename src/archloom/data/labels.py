@@ -65,7 +65,7 @@ def write_labels(labels: Iterable[Label], path: str | Path) -> None:
     schema = _schema().with_metadata({"format": FORMAT})
     table = arrow.Table.from_pylist(rows, schema=schema)
     with replacing(path) as temporary:
-        parquet.write_table(table, temporary, compression="zstd")
+        parquet.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_labels(path: str | Path) -> list[Label]:
@@ -79,7 +79,7 @@ def read_labels(path: str | Path) -> list[Label]:
     if not Path(path).is_file():
         raise DataError(f"There is no label table {path}: measure it, or name the right file.")
     try:
-        table = parquet.read_table(path)
+        table = parquet.read_table(path, partitioning=None, page_checksum_verification=True)
     except (OSError, arrow.ArrowException) as error:
         raise FormatError(
             f"{path} is no readable label table ({error}): fetch it again."

@@ -198,10 +198,11 @@ def _read_visited(path: str | Path, figures: Sequence[str]) -> Visited:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=[*figures, "iteration", "accepted"])
+        wanted = [*figures, "iteration", "accepted"]
+        table = pq.read_table(path, columns=wanted, partitioning=None)
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist: run the search first.") from error
-    except (pa.ArrowException, KeyError) as error:
+    except (pa.ArrowException, OSError, KeyError) as error:
         raise FormatError(
             f"{path} is no table of visited graphs ({error}): run the search again."
         ) from error

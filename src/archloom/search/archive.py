@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from archloom.errors import SearchError
+from archloom.errors import FormatError, SearchError
 from archloom.graph import Graph
 from archloom.io.files import read_json, replacing, unwritable, write_text
 from archloom.io.store import GraphStore, StoreWriter
@@ -67,15 +67,19 @@ class SearchFolder(ABC, Generic[Network]):
         self.folder, self.figures = Path(folder), tuple(figures)
         self._lock = FileLock(self.folder / ".lock")
         self._acquire()
-        self._check_settings({"format": ARCHIVE_FORMAT, **settings})
         self.seen: set[str] = set()
         self.statistics: list[dict[str, Any]] = []
         self.values: NDArray[np.float64] = np.zeros((0, len(self.figures)))
         self.iteration: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
         self.hashes: list[str] = []
         self._lineage: dict[str, tuple[str, str, int]] = {}
-        while (self.folder / f"iteration-{len(self.statistics):04d}.json").exists():
-            self._load(len(self.statistics))
+        try:
+            self._check_settings({"format": ARCHIVE_FORMAT, **settings})
+            while (self.folder / f"iteration-{len(self.statistics):04d}.json").exists():
+                self._load(len(self.statistics))
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -113,7 +117,7 @@ class SearchFolder(ABC, Generic[Network]):
         number = self.n_iterations
         table = pa.table(dict(rows), schema=visited_schema(self.figures))
         with replacing(self._path("visited", number)) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         self._keep(number, accepted)
         write_text(
             self.folder / f"iteration-{number:04d}.json", json.dumps(statistics, indent=1) + "\n"
@@ -142,9 +146,7 @@ class SearchFolder(ABC, Generic[Network]):
 
     def visited(self) -> pa.Table:
         """Return all scored networks of all iterations (``visited_schema``)."""
-        parts = [
-            pq.read_table(self._path("visited", number)) for number in range(self.n_iterations)
-        ]
+        parts = [self._rows(number) for number in range(self.n_iterations)]
         return pa.concat_tables(parts) if parts else visited_schema(self.figures).empty_table()
 
     def _path(self, what: str, number: int) -> Path:
@@ -152,7 +154,7 @@ class SearchFolder(ABC, Generic[Network]):
 
     def _load(self, number: int) -> None:
         """Take the files of iteration ``number`` into memory."""
-        table = pq.read_table(self._path("visited", number))
+        table = self._rows(number)
         self.seen.update(table["hash"].to_pylist())
         kept = table.filter(table["accepted"])
         columns = [kept[name].to_numpy() for name in self.figures]
@@ -164,6 +166,23 @@ class SearchFolder(ABC, Generic[Network]):
         for digest, row in zip(hashes, steps, strict=True):
             self._lineage[digest] = (row["parent"], row["step"], row["iteration"])
         self.statistics.append(read_json(self.folder / f"iteration-{number:04d}.json"))
+
+    def _rows(self, number: int) -> pa.Table:
+        """Return the visited networks of iteration ``number``."""
+        path = self._path("visited", number)
+        try:
+            table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(path, str(error)) from error
+        if not table.schema.equals(visited_schema(self.figures)):
+            raise self._damaged(path, f"its columns are {', '.join(table.column_names)}")
+        return table
+
+    def _damaged(self, path: Path, why: str) -> FormatError:
+        return FormatError(
+            f"{path} is no table of visited networks ({why}): delete the folder {self.folder} to "
+            "search from the start."
+        )
 
     def _acquire(self) -> None:
         try:
@@ -188,7 +207,6 @@ class SearchFolder(ABC, Generic[Network]):
             changed = sorted(
                 key for key in {*found, *settings} if found.get(key) != settings.get(key)
             )
-            self._lock.release()
             raise SearchError(
                 f"{self.folder} holds a search with other settings ({', '.join(changed)} differ): "
                 f"delete the folder to start anew, or give this run another one."

@@ -45,7 +45,11 @@ def parse(architecture: str) -> tuple[str, ...]:
 
 
 def format_cell(operations: Sequence[str]) -> str:
-    """Return the cell string of six operations, in the order of ``SOURCES``."""
+    """Return the cell string of six operations, in the order of ``SOURCES``; raises ``GraphError``
+    for another number of them.
+    """
+    if len(operations) != len(SOURCES):
+        raise GraphError(f"{len(operations)} operations for a cell: give {len(SOURCES)}.")
     edges = [f"{op}~{source}|" for op, source in zip(operations, SOURCES, strict=True)]
     return "+".join("|" + "".join(edges[start:stop]) for start, stop in ((0, 1), (1, 3), (3, 6)))
 

@@ -64,15 +64,25 @@ def load_checkpoint(
             f"the checkpoint {path} belongs to another training ({', '.join(differing)} differ): "
             "delete it, or name another file."
         )
-    module.load_state_dict(_part(tensors, "weight."))
+    try:
+        module.load_state_dict(_part(tensors, "weight."))
+        _restore(optimiser, _part(tensors, "optimiser."))
+        facts: dict[str, Any] = json.loads(metadata["facts"])
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise TrainingError(
+            f"the checkpoint {path} is damaged ({error}): delete it to train from the start."
+        ) from error
+    return facts
+
+
+def _restore(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back the state; raises ``KeyError`` or ``ValueError`` where it is not such a state."""
     state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _part(tensors, "optimiser.").items():
+    for name, tensor in tensors.items():
         index, key = name.split(".", 1)
         state.setdefault(int(index), {})[key] = tensor
     optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
     _lay_out_as_parameters(optimiser)
-    facts: dict[str, Any] = json.loads(metadata["facts"])
-    return facts
 
 
 def _lay_out_as_parameters(optimiser: torch.optim.Optimizer) -> None:

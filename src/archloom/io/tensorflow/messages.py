@@ -119,7 +119,9 @@ def read_nodes(path: str | Path) -> list[Node]:
             "another kind, get it again."
         ) from error
     if not graph.node or not all(one.name and one.op for one in graph.node):
-        raise FormatError(f"{path} holds no TensorFlow graph: it is empty or of another kind.")
+        raise FormatError(
+            f"{path} holds no TensorFlow graph: it is empty or of another kind, get it again."
+        )
     return [_node(one) for one in graph.node]
 
 

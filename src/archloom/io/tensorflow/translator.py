@@ -104,7 +104,9 @@ class Translator:
     def value(self, node: Node, position: int = 0) -> Value:
         """Return the input of ``node`` at ``position``."""
         if position >= len(node.inputs):
-            raise node.refuse(f"it has {len(node.inputs)} inputs: the file is damaged.")
+            raise node.refuse(
+                f"it has {len(node.inputs)} inputs: the file is damaged, get it again."
+            )
         found = self._result(node.inputs[position])
         if not isinstance(found, Value):
             raise node.refuse(
@@ -279,7 +281,9 @@ def sorted_nodes(nodes: Mapping[str, Node], ends: Iterable[str]) -> list[Node]:
             if name in done:
                 continue
             if name not in nodes:
-                raise FormatError(f"node {name!r} is read but not there: the file is damaged.")
+                raise FormatError(
+                    f"node {name!r} is read but not there: the file is damaged, get it again."
+                )
             if name in open_:
                 raise nodes[name].refuse("it is part of a loop, which a graph cannot hold.")
             open_.add(name)
