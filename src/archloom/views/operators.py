@@ -2,8 +2,9 @@
 
 A node is an ONNX operator with the sizes of what goes in and comes out and the attributes of its
 window. Networks from ONNX, PyTorch and TensorFlow, all families and AutoGO's graphs have this view.
-Two things differ from the reference: max pools have their window (spec 9, trap 10), and strides are
-among the attributes. Our nodes have one output, so there is no second output shape.
+Three things differ from the reference: max pools have their window (spec 9, trap 10), strides are
+among the attributes, and the second input is the smallest operand, so that the order of operands
+does not matter. Our nodes have one output, so there is no second output shape.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ never change.
 OPERATOR = 0
 CHANNELS, SIZES = [1, 4, 7], [2, 3, 5, 6, 8, 9]
 WINDOW, GROUPS, BIAS = slice(10, 16), 16, 17
-"""Columns of a feature row: operator; C, H, W of the first input, the second input and the output;
+"""Columns of a feature row: operator; C, H, W of the input, the smallest of several and the output;
 kernel, stride and dilation (each vertical, horizontal); channel groups; bias. Sizes of what is not
 there, windows of operators without one and groups of all but convolutions are 0.
 """
@@ -78,7 +79,7 @@ def _rows(graph: Graph) -> NDArray[np.int32]:
     sizes = graph.resolution[:, [4, 0, 2, 5, 1, 3]]
     rows[:, 1:4] = sizes[:, :3] * (graph.op != OPS.code("input"))[:, None]
     joined = np.flatnonzero(graph.in_degree > 1)
-    rows[joined, 4:7] = sizes[graph.in_src[graph.in_ptr[joined] + 1], 3:]
+    rows[joined, 4:7] = sizes[_smallest_operands(graph, sizes[:, 3:])[graph.in_ptr[joined]], 3:]
     rows[:, 7:10] = sizes[:, 3:]
     window = np.hstack([graph.kernel, graph.stride, graph.dilation])
     rows[:, WINDOW] = window * (graph.kernel > 0).any(axis=1, keepdims=True)
@@ -89,6 +90,16 @@ def _rows(graph: Graph) -> NDArray[np.int32]:
     )
     rows[:, BIAS] = graph.bias & graph.is_weighted
     return rows
+
+
+def _smallest_operands(graph: Graph, leaving: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the sources of all edges (m,) by target, those with the smallest outputs first.
+
+    leaving : (n, 3) output of each node
+    """
+    found = leaving[graph.in_src].astype(np.int64)
+    order = np.lexsort((*found.T, found.prod(axis=1), graph.edge_dst))
+    return graph.in_src[order]
 
 
 def operator_codes(graph: Graph) -> NDArray[np.int32]:

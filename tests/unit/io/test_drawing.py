@@ -284,3 +284,21 @@ def test_the_shipped_pairs_can_be_compared(data_folder):
     changes = compare(parent, child)
     assert (changes.parent_status == KEPT).sum() > 0.9 * parent.n_nodes
     assert len(node_titles(parse(draw_changes(parent, child, changes=changes)))) < 160
+
+
+def test_values_colour_the_nodes_from_grey_to_orange():
+    graph = chain(2)
+    text = draw(graph, values=np.arange(graph.n_nodes, dtype=float), meaning="importance")
+    fills = [box.get("fill") for box in ET.fromstring(text).iter(f"{SVG}rect")][1:]
+    legend, nodes = fills[:3], fills[3:]
+    assert len(set(nodes)) == graph.n_nodes and {legend[0], legend[2]} <= set(nodes)
+    assert legend[2] == "#e69f00"
+    assert "importance 3" in text
+    equal = draw(graph, values=np.ones(graph.n_nodes))
+    assert len({box.get("fill") for box in ET.fromstring(equal).iter(f"{SVG}rect")}) == 4
+
+
+@pytest.mark.parametrize("values", [np.zeros(3), np.full(7, np.nan)])
+def test_values_must_fit(values):
+    with pytest.raises(GraphError, match="one finite number per node"):
+        draw(chain(2), values=values)

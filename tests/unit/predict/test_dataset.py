@@ -7,7 +7,7 @@ from archloom.data.sources import pseudo_labels
 from archloom.data.splits import split_graphs
 from archloom.errors import DataError
 from archloom.io.store import write_store
-from archloom.predict.dataset import load_dataset
+from archloom.predict.dataset import labelled_graphs, load_dataset
 from archloom.spaces import FAMILIES
 
 
@@ -61,3 +61,14 @@ def test_graphs_without_label_are_counted(files):
 def test_nothing_labelled_is_an_error(files):
     with pytest.raises(DataError, match="no labelled graph is left for"):
         load_dataset(*files(missing=20))
+
+
+def test_a_target_is_an_expression_over_the_labels(files):
+    graphs, labels, _ = files(missing=3)
+    data = labelled_graphs(graphs[0], labels[0], "100*accuracy")
+    assert len(data.graphs) == 17
+    plain = labelled_graphs(graphs[0], labels[0])
+    assert data.labels.tolist() == [100 * value for value in plain.labels]
+    assert data.labels.min() > 50
+    with pytest.raises(DataError, match="for none of the 20 graphs"):
+        labelled_graphs(graphs[0], labels[1])
