@@ -17,12 +17,18 @@ if __name__ == "__main__":
             read_database(run.input("segments")),
             load_predictor(run.input("weights")),
         )
+        settings = SearchSettings(**run.settings)
+
+        def progress(iteration: int, iterations: int, done: int, _parents: int) -> None:
+            run.progress((iteration - 1) * settings.top_k + done, iterations * settings.top_k)
+
         result = optimise(
             from_native(read_json(run.input("graph"))),
             artefacts,
-            SearchSettings(**run.settings),
+            settings,
             seed=run.seed,
             n_jobs=run.threads,
             folder=run.resume,
+            progress=progress,
         )
         save_search(result, run.output["front"], run.output["visited"], run.output["stats"])

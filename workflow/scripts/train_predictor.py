@@ -20,6 +20,7 @@ if __name__ == "__main__":
             settings,
             checkpoint=run.resume / "state.safetensors",
             device=run.settings["device"],
+            on_epoch=lambda record: run.progress(record.epoch, record.epochs),
         )
         test = {name: predictor.evaluate(part) for name, part in data.test_by_family().items()}
         predictor.note(
