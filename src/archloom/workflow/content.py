@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from archloom.errors import DataError
 from archloom.io.files import reading
 
 IGNORED = frozenset({".snakemake_timestamp", ".gitignore"})
@@ -36,3 +40,32 @@ def content_size(path: str | Path) -> int:
 def files_in(folder: Path) -> list[Path]:
     """Return the files of an output folder, at any depth, in a fixed order."""
     return sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in IGNORED)
+
+
+UNREADABLE = "unreadable"
+"""Stands for the digest of what cannot be read; no content has it."""
+
+
+def content_digests(
+    root: Path,
+    paths: Iterable[str],
+    threads: int | None = None,
+    progress: Callable[[int], None] = lambda size: None,
+) -> dict[str, str]:
+    """Return the digests of those of ``paths`` (relative to ``root``) that exist.
+
+    ``threads`` defaults to the number of processors; ``progress`` is given the bytes of each path
+    that is done. What cannot be read (a bad disk, no permission) has the digest ``UNREADABLE``.
+    """
+    present = [path for path in dict.fromkeys(paths) if (root / path).exists()]
+
+    def digest(path: str) -> str:
+        try:
+            found = content_digest(root / path)
+            progress(content_size(root / path))
+        except (DataError, OSError):
+            return UNREADABLE
+        return found
+
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        return dict(zip(present, pool.map(digest, present), strict=True))

@@ -51,6 +51,11 @@ class Record:
         """Write the record as JSON."""
         write_text(path, json.dumps({"format": RECORD_FORMAT, **asdict(self)}, indent=1) + "\n")
 
+    @property
+    def file(self) -> str:
+        """Path of the record below the folder of intermediate files."""
+        return f"records/{self.rule}/{Path(self.log).stem}.json"
+
     @classmethod
     def read(cls, path: Path) -> Record:
         """Read a record; raises ``FormatError`` for a damaged file or another format."""
@@ -61,7 +66,10 @@ class Record:
         """Build a record of its JSON object; ``where`` names it in the ``FormatError``."""
         try:
             if values["format"] != RECORD_FORMAT:
-                raise FormatError(f"{where} has format {values['format']!r}, not {RECORD_FORMAT}.")
+                raise FormatError(
+                    f"{where} has format {values['format']!r}, not {RECORD_FORMAT}: delete it and "
+                    "run the rule again."
+                )
             fields = {name: value for name, value in values.items() if name != "format"}
             for name in ("inputs", "outputs"):
                 fields[name] = {path: Content(**found) for path, found in fields[name].items()}
@@ -76,3 +84,9 @@ def read_records(resources: str | Path) -> Iterator[Record]:
     """Yield the records below a run's folder of intermediate files, by rule and job."""
     for path in sorted(Path(resources).glob("records/*/*.json")):
         yield Record.read(path)
+
+
+def latest_records(resources: str | Path) -> dict[str, Record]:
+    """Return, for each output that a record names, the record of the job that made it last."""
+    records = sorted(read_records(resources), key=lambda record: record.started)
+    return {path: record for record in records for path in record.outputs}

@@ -10,6 +10,7 @@ from archloom.io.files import write_text
 from archloom.workflow.progress import State
 from archloom.workflow.records import Content, Record
 from archloom.workflow.status import Folders
+from job_chain import Chain
 
 
 class Run:
@@ -60,3 +61,17 @@ class Run:
 def run(tmp_path: Path) -> Run:
     """A folder in which nothing has run yet."""
     return Run(tmp_path)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Chain:
+    """A checkout with a chain of jobs made."""
+    made = Chain(tmp_path / "here")
+    made.make_all()
+    return made
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Chain:
+    """Another checkout, with the committed files only."""
+    return Chain(tmp_path / "elsewhere")

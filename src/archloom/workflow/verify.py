@@ -1,0 +1,171 @@
+"""``verify``: are the files of a run still what its rules made, and which rule makes them again?
+
+Everything is decided by bytes: outputs are compared with the records of their jobs, external data
+with the registered checksums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from shlex import quote
+
+import yaml
+
+from archloom.data.registry import REGISTRY_PATH, read_registry
+from archloom.errors import DataError
+from archloom.workflow.content import IGNORED, UNREADABLE, content_digests
+from archloom.workflow.records import latest_records
+from archloom.workflow.sharing import PROVENANCE
+
+DATA = Path("resources/data")
+NOT_OUTPUTS = ("records", "resume", "data")
+"""Folders beside the outputs of a run: what is known of them, checkpoints, external data."""
+RETRIEVAL = "retrieve_file"
+
+
+class Fault(Enum):
+    """What is wrong with a file."""
+
+    CORRUPT = "corrupt"
+    UNREADABLE = "unreadable"
+    MISSING = "missing"
+    UNRECORDED = "unrecorded"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One file or folder that is not as it was made.
+
+    rule      the rule that makes it; empty where none is known
+    command   what makes it again; empty where no rule is known
+    """
+
+    path: str
+    fault: Fault
+    rule: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared, and what is wrong, by path."""
+
+    intact: int
+    problems: Sequence[Problem]
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What makes a path and which bytes it must have; None where nobody has pinned them."""
+
+    rule: str
+    digest: str | None
+
+
+def verify(
+    root: Path,
+    resources: Path,
+    paths: Collection[str] = (),
+    threads: int | None = None,
+    progress: Callable[[int], None] = lambda size: None,
+) -> Verification:
+    """Hash the files of a run again and compare them with what is known of them.
+
+    ``root`` is the checkout, ``resources`` the run's folder of intermediate files, relative to it.
+    With ``paths`` (files or folders, relative to ``root``) only what lies there is compared.
+    ``progress`` is given the bytes of each output that is done. Raises ``DataError`` where nothing
+    is known of a path that was named.
+    """
+    expected = {**_registered(root), **_made(root / resources)}
+    unrecorded = [path for path in _files(root, resources) if not _belongs(path, expected)]
+    for path in paths:
+        if not any(_touches(path, one) for one in (*expected, *unrecorded)):
+            raise DataError(f"{path}: no rule of this run made it, and it is not there: check it.")
+    if paths:
+        expected = {p: one for p, one in expected.items() if any(_touches(q, p) for q in paths)}
+        unrecorded = [p for p in unrecorded if any(_touches(q, p) for q in paths)]
+    digests = content_digests(root, expected, threads, progress)
+    options = _options_of(root, resources)
+    problems = [
+        Problem(path, fault, one.rule, _command(path, fault, options))
+        for path, one in expected.items()
+        if (fault := _fault(digests.get(path), one.digest))
+    ]
+    problems += [Problem(path, Fault.UNRECORDED, "", "") for path in unrecorded]
+    intact = sum(digests.get(path) == one.digest for path, one in expected.items())
+    return Verification(intact, sorted(problems, key=lambda problem: problem.path))
+
+
+def _made(resources: Path) -> dict[str, _Expected]:
+    return {
+        path: _Expected(record.rule, record.outputs[path].digest)
+        for path, record in latest_records(resources).items()
+    }
+
+
+def _registered(root: Path) -> dict[str, _Expected]:
+    """Return what is registered of the external data that are here; others are not asked for."""
+    if not (root / REGISTRY_PATH).is_file():
+        return {}
+    return {
+        (DATA / dataset.name / file.name).as_posix(): _Expected(RETRIEVAL, file.sha256)
+        for dataset in read_registry(root / REGISTRY_PATH).values()
+        for file in dataset.files.values()
+        if (root / DATA / dataset.name / file.name).exists()
+    }
+
+
+def _files(root: Path, resources: Path) -> Iterator[str]:
+    """Yield the files of a run and of the external data; runs of another name lie in folders of
+    their own, which have records.
+    """
+    others = {folder.parent for folder in (root / resources).glob("*/records")}
+    tops = [*(root / resources).iterdir()] if (root / resources).is_dir() else []
+    tops = [top for top in tops if top.name not in NOT_OUTPUTS and top not in others]
+    for top in [*tops, root / DATA]:
+        for file in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if file.is_file() and file.name not in (*IGNORED, PROVENANCE):
+                yield file.relative_to(root).as_posix()
+
+
+def _belongs(path: str, expected: Mapping[str, _Expected]) -> bool:
+    """Tell whether a file is an output, or lies in a folder that is one."""
+    return any(str(place) in expected for place in (Path(path), *Path(path).parents))
+
+
+def _touches(named: str, path: str) -> bool:
+    """Tell whether one of two paths is the other or lies in it."""
+    one, other = Path(named), Path(path)
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
+def _fault(found: str | None, expected: str | None) -> Fault | None:
+    if found is None:
+        return Fault.MISSING
+    if found == UNREADABLE:
+        return Fault.UNREADABLE
+    return Fault.CORRUPT if expected not in (None, found) else None
+
+
+def _command(path: str, fault: Fault, options: Iterable[str]) -> str:
+    force = ["--force"] if fault is not Fault.MISSING else []
+    return " ".join(
+        ["snakemake", "--profile", "profiles/local", *options, *force, "--", quote(path)]
+    )
+
+
+def _options_of(root: Path, resources: Path) -> list[str]:
+    """Return the options that choose a run: the configuration that names it, if one does."""
+    name = resources.relative_to("resources").as_posix()
+    if name == ".":
+        return []
+    for file in sorted((root / "config").glob("*.yaml")):
+        with suppress(OSError, yaml.YAMLError, AttributeError):
+            run = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("run") or {}
+            if name in (run.get("cache"), run.get("name")):
+                return ["--configfile", quote(file.relative_to(root).as_posix())]
+    return ["--configfile", "YOUR_CONFIGURATION"]
