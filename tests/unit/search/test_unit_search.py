@@ -1,7 +1,7 @@
 """Pareto search over units: budget, no repeats, resuming, fronts."""
 
 import json
-from itertools import product
+from itertools import count, product
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from archloom.errors import ConfigError, SearchError
 from archloom.search.evaluators import Figure
 from archloom.search.front import pareto_front
+from archloom.search.loop import Evolution
 from archloom.search.unit_search import UnitSearchSettings, search_units
 from archloom.search.variation import LayerVariation, UnitVariation
 from block_world import SMALL, SumOf, figures
@@ -115,3 +116,17 @@ def test_settings_out_of_range_say_what_to_write(change):
 def test_objectives_need_different_names():
     with pytest.raises(ConfigError, match="each name once"):
         search_units(FULL, [*figures(), *figures()])
+
+
+def test_more_rounds_extend_a_finished_search(tmp_path):
+    short = UnitSearchSettings(first=8, iterations=1, children=7)
+    search_units(FULL, figures(), short, folder=tmp_path)
+    longer = search_units(FULL, figures(), QUICK, folder=tmp_path)
+    assert longer.visited.equals(search_units(FULL, figures(), QUICK).visited)
+
+
+def test_a_search_ends_with_the_round_in_which_its_time_is_up(monkeypatch):
+    looks = count()
+    monkeypatch.setattr(Evolution, "_out_of_time", lambda self: next(looks) >= 1)
+    found = search_units(FULL, figures(), UnitSearchSettings(first=8, iterations=9, minutes=1.0))
+    assert set(found.visited["iteration"].to_pylist()) == {0, 1}
