@@ -47,7 +47,7 @@ rule measure_operator_latency:
         "<benchmarks>/measure_operator_latency/{family}.tsv"
     wildcard_constraints:
         family=BLOCK_FAMILIES,
-    threads: workflow.cores or 1
+    threads: 4  # so that it has a small machine to itself
     resources:
         **needs("measure_operator_latency"),
     params:
