@@ -23,6 +23,16 @@ rule all:
         "Everything in {SETTINGS.models}"
 
 
+rule everything:
+    input:
+        autogo_targets(),
+        autobuild_targets(),
+        tables_of_papers(),
+        predictors_of_both_kinds(),
+    message:
+        "All models, AutoBuild's families, tables of the papers, predictors of both kinds"
+
+
 onsuccess:
     write_page_of_run()
 

@@ -293,10 +293,28 @@ def model_family(wildcards):
     return model_row(wildcards).family
 
 
+def result(name):
+    return f"{in_folder('results', RUN.name)}/{name}"
+
+
+def autobuild_targets():
+    return [result(f"autobuild/{family}") for family in ("ofa_mbv3", "ofa_pn")]
+
+
+def tables_of_papers():
+    return [result(f"tables/{system}") for system in ("autogo",)]
+
+
+def predictors_of_both_kinds():
+    """Return the predictors that Table 1 of the AutoGO paper compares; none where given."""
+    kinds = [] if SETTINGS.predictor.weights else ["gnn", "psc"]
+    folder = f"{RESOURCES}/predictors/{ALL_FAMILIES}"
+    return [f"{folder}/{kind}.safetensors" for kind in kinds]
+
+
 def autogo_targets():
     """Return one result per row of the table of models."""
-    results = in_folder("results", RUN.name)
-    return [f"{results}/autogo/{model}" for model in read_models(SETTINGS.models)]
+    return [result(f"autogo/{model}") for model in read_models(SETTINGS.models)]
 
 
 def write_page_of_run():

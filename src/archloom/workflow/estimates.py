@@ -44,14 +44,14 @@ class Need:
     memory_mb   asked for at the first attempt
     disk_mb     of what it writes, checkpoints included
     gpu         whether it trains on a GPU where the setting ``device`` leaves that open
-    assumed     whether the minutes rest on assumptions rather than on measurements
+    is_assumed  whether the minutes rest on assumptions rather than on measurements
     """
 
     minutes: float = 0.2
     memory_mb: int = 1000
-    disk_mb: int = 100
+    disk_mb: int = 20
     gpu: bool = False
-    assumed: bool = False
+    is_assumed: bool = False
 
     @property
     def limit(self) -> int:
@@ -85,9 +85,9 @@ def _training(recipe: Recipe, device: str, networks: float, n_jobs: int) -> Need
     return Need(
         minutes=0.2 + seconds / 60,
         memory_mb=2000 + 1000 * n_jobs if recipe.dataset == "digits" else 4000 + 2000 * n_jobs,
-        disk_mb=2000,
+        disk_mb=100 if recipe.dataset == "digits" else 2000,
         gpu=gpu,
-        assumed=recipe.dataset != "digits",
+        is_assumed=recipe.dataset != "digits",
     )
 
 
@@ -180,6 +180,11 @@ _NEEDS: dict[str, Callable[[Config, Mapping[str, str]], Need]] = {
     "finish_iteration": _fixed(Need(memory_mb=2000)),
     "finish_search": _fixed(Need(memory_mb=2000)),
     "build_autogo_report": _fixed(Need(0.3, 2000)),
+    "build_autobuild_report": _fixed(Need(0.3, 2000)),
+    "label_block_networks": _fixed(Need(1, 2000)),
+    "measure_operator_latency": _fixed(Need(5, 2000)),
     "measure_published_latency": _fixed(Need(1, 4000)),
+    "rank_units": _fixed(Need(5, 3000)),
+    "search_units": _fixed(Need(5, 2000)),
     "count_instances": _fixed(Need(3, 2000)),
 }
