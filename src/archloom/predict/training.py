@@ -117,7 +117,8 @@ def train(
     checkpoint : file that is rewritten after every epoch; when it exists and belongs to the same
                  settings and data, training goes on from there
 
-    Raises ``ConfigError`` when the loss is not finite any more.
+    Raises ``ConfigError`` when loss or weights are not finite any more; the network then has the
+    best weights so far, and the checkpoint the state before that epoch.
     """
     optimiser = torch.optim.Adam(
         network.parameters(), lr=settings.learning_rate, betas=settings.betas, fused=True
@@ -128,10 +129,13 @@ def train(
         started = time.perf_counter()
         rng = np.random.default_rng([settings.seed, progress.epoch])
         loss = _train_epoch(network, task, settings, optimiser, rng, progress.epoch)
-        if not math.isfinite(loss):
+        if not (math.isfinite(loss) and all(one.isfinite().all() for one in network.parameters())):
+            kept = f"; {checkpoint} holds the state before" if checkpoint else ""
+            network.load_state_dict(progress.best_weights or network.state_dict())
             raise ConfigError(
                 f"training diverged in epoch {progress.epoch + 1} (loss {loss}): lower "
-                f"learning_rate (now {settings.learning_rate}) or clip_norm ({settings.clip_norm})."
+                f"learning_rate (now {settings.learning_rate}) or clip_norm ({settings.clip_norm})"
+                f"{kept if progress.epoch else ''}."
             )
         srcc = task.dev_srcc(network)
         progress.advance(network, loss, srcc)

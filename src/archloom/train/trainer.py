@@ -10,9 +10,11 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,7 +72,8 @@ def train(
     in float32. With ``checkpoint`` the state is written there after an epoch when
     ``checkpoint_seconds`` have passed since the last time; a later call with the same arguments
     goes on from it and gives the same result; the file is removed at the end. Raises
-    ``TrainingError`` when the loss is not finite, ``ConfigError`` when graph and images, or recipe
+    ``TrainingError`` when loss or weights are not finite (the state before that epoch is then in
+    the checkpoint), ``ConfigError`` when graph and images, or recipe
     and device, do not fit, ``GraphError`` for a graph that cannot be executed and for weights of
     another graph.
     """
@@ -82,7 +85,16 @@ def train(
         run.restore(path)
     started, saved = time.perf_counter() - run.seconds, run.seconds
     for epoch in range(len(run.history), recipe.epochs):
-        figures = run.epoch(epoch)
+        good = run.state() if path is not None and epoch else None
+        try:
+            figures = run.epoch(epoch)
+        except TrainingError as error:
+            if path is None or good is None:
+                raise
+            run.go_back(good)
+            run.save(path)
+            kept = f"{error} The state after epoch {epoch} is kept in {path}."
+            raise TrainingError(kept) from error
         run.seconds = time.perf_counter() - started
         if path is not None and run.seconds - saved >= checkpoint_seconds:
             run.save(path)
@@ -187,14 +199,29 @@ class _Run:
         return loss.detach()
 
     def _check_finite(self, losses: Tensor, epoch: int) -> None:
+        """Raise ``TrainingError`` when a loss, or a weight that the last step left, is not."""
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
             step = int(bad[0])
-            raise TrainingError(
-                f"the training of graph {self.module.graph.name!r} (seed {self.seed}) diverged: "
-                f"the loss was {float(losses[step])} in epoch {epoch + 1}, step {step + 1}. Lower "
-                "learning_rate, or add warmup_epochs to the recipe."
-            )
+            what = f"the loss was {float(losses[step])} in epoch {epoch + 1}, step {step + 1}"
+        elif not all(bool(one.isfinite().all()) for one in self.module.weights().values()):
+            what = f"weights were not finite after epoch {epoch + 1}"
+        else:
+            return
+        raise TrainingError(
+            f"the training of graph {self.module.graph.name!r} (seed {self.seed}) diverged: {what}."
+            " Lower learning_rate, or add warmup_epochs to the recipe."
+        )
+
+    def state(self) -> tuple[Any, ...]:
+        """Return a copy of all that an epoch changes, but for the history."""
+        parts = (self.module, self.optimiser, self.scaler)
+        return deepcopy(tuple(part.state_dict() for part in parts))
+
+    def go_back(self, state: tuple[Any, ...]) -> None:
+        """Undo an epoch that was begun in ``state`` and did not end."""
+        for part, values in zip((self.module, self.optimiser, self.scaler), state, strict=True):
+            part.load_state_dict(values)
 
     def save(self, path: Path) -> None:
         """Write the state to ``path``."""
