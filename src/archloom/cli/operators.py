@@ -109,17 +109,18 @@ def rank_segments(
 
     from archloom.predict.operators import OperatorPredictor
     from archloom.search.mutation import segment_text
-    from archloom.segments.ranking import SegmentRanking, write_ranking
+    from archloom.segments.ranking import write_ranking
     from archloom.segments.tables import read_database
 
     judge, database = OperatorPredictor.load(predictor), read_database(segments)
-    graphs = [database.graph(instance) for instance in range(database.n_instances)]
-    scores = judge.score_segments(graphs)
-    write_ranking(SegmentRanking(database.digest, judge.card.target, scores), to)
-    best = scores[database.representative]
+    ranking = judge.rank_segments(database)
+    write_ranking(ranking, to)
+    best = ranking.scores[database.representative]
     shown = Table("rank", "score", "segment", box=None)
     for rank, topology in enumerate(np.argsort(-best, kind="stable")[:top_k].tolist(), start=1):
-        graph = graphs[database.representative[topology]]
+        graph = database.graph(int(database.representative[topology]))
         shown.add_row(str(rank), f"{best[topology]:+.3f}", segment_text(graph, graph.order))
     out.print(shown)
-    out.print(f"{len(scores):,} segments of {database.n_topologies:,} topologies; wrote {to}")
+    out.print(
+        f"{len(ranking.scores):,} segments of {database.n_topologies:,} topologies; wrote {to}"
+    )

@@ -31,6 +31,8 @@ from archloom.predict.operator_network import (
 from archloom.predict.operator_training import train_operators
 from archloom.predict.predictor import LabelledGraphs, chunks, digest_of
 from archloom.predict.range import FEWEST, Place, TrainingRange
+from archloom.segments.database import SegmentDatabase
+from archloom.segments.ranking import SegmentRanking
 from archloom.views.operators import OPERATORS, operator_codes
 
 _BATCH = 512
@@ -116,6 +118,11 @@ class OperatorPredictor:
         none = [np.empty(0)]
         found = [self._score_some(some) for some in chunks(segments, _BATCH)]
         return np.concatenate(none + found)
+
+    def rank_segments(self, database: SegmentDatabase) -> SegmentRanking:
+        """Return the ranking of all instances of a segment database."""
+        segments = [database.graph(instance) for instance in range(database.n_instances)]
+        return SegmentRanking(database.digest, self.card.target, self.score_segments(segments))
 
     def operator_scalars(self) -> dict[str, float]:
         """Return the 0-hop importance of every operator that occurred in training, by name, the
