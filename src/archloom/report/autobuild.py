@@ -6,12 +6,13 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archloom.io import write
 from archloom.io.files import write_text
@@ -37,6 +38,8 @@ from archloom.search.unit_comparison import AUTOBUILD
 from archloom.spaces import FAMILIES
 
 SUMMARY_FORMAT = "archloom-autobuild-summary/1"
+_CHANCE = 0.05
+"""A difference that chance makes more often than this is none."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Member:
 class MethodRow:
     """How good one method's searches are; hypervolumes are those at the end.
 
-    won : in how many seeds AutoBuild's hypervolume is larger, of those that both ran
+    won    : in how many seeds AutoBuild's hypervolume is larger; None for AutoBuild itself
+    chance : two-sided p value of a paired t-test between the two; None for AutoBuild itself
     """
 
     method: str
@@ -62,7 +66,8 @@ class MethodRow:
     evaluated: float
     mean: float
     std: float
-    won: int | None
+    won: int | None = None
+    chance: float | None = None
 
 
 def write_autobuild_report(
@@ -102,49 +107,61 @@ def write_autobuild_report(
 
 def method_rows(searches: Sequence[Searches]) -> list[MethodRow]:
     """Return one row per method, AutoBuild first, then by falling hypervolume."""
-    final = {one.method: one.hypervolumes[:, -1] for one in searches}
-    own = final[AUTOBUILD]
-    rows = [
-        MethodRow(
-            one.method,
-            len(one.fronts),
-            float(one.evaluated.mean()),
-            float(final[one.method].mean()),
-            float(final[one.method].std()),
-            None if one.method == AUTOBUILD else int((own > final[one.method]).sum()),
-        )
-        for one in searches
-    ]
+    own = next(one for one in searches if one.method == AUTOBUILD).hypervolumes[:, -1]
+    rows = [_method_row(one, own) for one in searches]
     return sorted(rows, key=lambda row: (row.method != AUTOBUILD, -row.mean))
+
+
+def _method_row(searches: Searches, own: NDArray[np.float64]) -> MethodRow:
+    """Return the row of one method; ``own`` (seeds,) are AutoBuild's hypervolumes."""
+    from scipy.stats import ttest_rel
+
+    final = searches.hypervolumes[:, -1]
+    row = MethodRow(
+        searches.method,
+        len(final),
+        float(searches.evaluated.mean()),
+        float(final.mean()),
+        float(final.std(ddof=1)),
+    )
+    if searches.method == AUTOBUILD:
+        return row
+    equal = np.allclose(own, final)
+    chance = 1.0 if equal else float(ttest_rel(own, final).pvalue)
+    return replace(row, won=int((own > final).sum()), chance=chance)
 
 
 def headline(rows: Sequence[MethodRow]) -> tuple[str, str]:
     """Return tone and sentence: whether searching the best units paid."""
     own, *others = rows
     best = max(others, key=lambda row: row.mean)
-    change = 100 * (own.mean / best.mean - 1) if best.mean else float("inf")
     facts = (
-        f"hypervolume {own.mean:.4g} ± {own.std:.2g}, {best.method} {best.mean:.4g} ± "
-        f"{best.std:.2g}; larger in {best.won} of {own.searches} searches"
+        f"hypervolume {own.mean:.4g} ± {own.std:.2g}, best baseline {best.method} {best.mean:.4g} "
+        f"± {best.std:.2g}; larger in {best.won} of {own.searches} searches"
     )
-    if change > 0 and best.won is not None and 2 * best.won > own.searches:
-        return "good", f"Searching the best units pays: {change:+.1f} % ({facts})."
-    return "open", f"Searching the best units does not pay here: {change:+.1f} % ({facts})."
+    if best.chance is None or best.chance >= _CHANCE:
+        return "open", f"Searching the best units and {best.method} are alike here: {facts}."
+    if own.mean > best.mean:
+        return "good", f"Searching the best units pays: {facts}."
+    return "open", f"Searching the best units does not pay here: {facts}."
 
 
 # --- files ---------------------------------------------------------------------------------------
 
 
 def _write_networks(record: AutobuildRecord, folder: Path, count: int) -> list[Member]:
-    """Write the first networks of the front over all of AutoBuild's searches as graphs."""
+    """Return the front over all of AutoBuild's searches and write ``count`` of it, evenly, as
+    graphs.
+    """
     own = next(one for one in record.searches if one.method == AUTOBUILD)
     points = np.concatenate(list(own.fronts))
     names = [name for some in own.members for name in some]
     order = pareto_front(points, np.array([True, False])).tolist()
     space = FAMILIES[record.family]
+    written = set(np.linspace(1, len(order), min(count, len(order))).round().astype(int).tolist())
     members = []
     for rank, index in enumerate(order, start=1):
-        file = f"networks/rank_{rank}.json" if rank <= count else ""
+        file = f"networks/rank_{rank}.json" if rank in written else ""
         if file:
             write(space.build(names[index]), folder / file)
         accuracy, latency = points[index].tolist()
@@ -207,7 +224,7 @@ def _summary(
         "sources": dict(record.sources),
         "targets": {one.name: dict(one.predictor.card.metrics) for one in record.targets},
         "hypervolume_from": {"accuracy": record.worst[0], "latency_ms": record.worst[1]},
-        "methods": {row.method: {"mean": row.mean, "std": row.std} for row in rows},
+        "methods": [asdict(row) for row in rows],
         "front": [[one.architecture, one.accuracy, one.latency] for one in members],
         "version": version("archloom"),
     }

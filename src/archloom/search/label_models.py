@@ -94,13 +94,23 @@ def graphs_of(family: str, architectures: Sequence[str]) -> list[Graph]:
     return [space.build(architecture) for architecture in architectures]
 
 
+def covering_networks(family: str) -> list[Graph]:
+    """Return few networks that together have every operator of all networks of a family: of each
+    block one network of nothing else, since what a block is depends on its place only.
+    """
+    space = block_space(family)
+    return graphs_of(
+        family,
+        [
+            "|".join(",".join([block] * depths[-1]) for depths in space.depths)
+            for block in space.codes
+        ],
+    )
+
+
 def measure_operators(family: str) -> LatencyTable:
     """Return the latencies of all operators that networks of a family can have, measured here."""
-    space, uniform = block_space(family), []
-    for block in space.codes:
-        stages = [",".join([block] * depths[-1]) for depths in space.depths]
-        uniform.append("|".join(stages))
-    return measure_table(graphs_of(family, uniform))
+    return measure_table(covering_networks(family))
 
 
 def run_models(

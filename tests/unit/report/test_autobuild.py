@@ -1,0 +1,170 @@
+"""The result folder of an AutoBuild run: files, page, figures, sentences."""
+
+import csv
+import json
+import re
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from archloom.config import Config
+from archloom.data.block_table import BlockTable
+from archloom.errors import DataError
+from archloom.io import read_graph
+from archloom.predict.block_training import BlockTraining
+from archloom.predict.blocks import BlockPredictor
+from archloom.report.autobuild import MethodRow, headline, method_rows, write_autobuild_report
+from archloom.report.unit_record import (
+    AutobuildFiles,
+    Searches,
+    norms_of_blocks,
+    read_autobuild,
+    value_importance,
+)
+from archloom.search.evaluators import Figure
+from archloom.search.exhaustive import evaluate_space, gather_space, write_networks
+from archloom.search.label_models import write_labelled
+from archloom.search.unit_comparison import AUTOBUILD, compare_methods, methods
+from archloom.search.unit_search import UnitSearchSettings
+from archloom.search.unit_space import UnitSpace
+from archloom.spaces import FAMILIES
+from block_world import SumOf
+
+FAMILY = "ofa_mbv3"
+FIGURES = (Figure("acc", SumOf(1), maximise=True), Figure("latency", SumOf(3)))
+TARGETS = ("acc", "acc / latency")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """All parts of a small run."""
+    folder = tmp_path_factory.mktemp("run")
+    names = tuple(islice(FAMILIES[FAMILY].architectures(0), 400))
+    metrics = {figure.name: figure.evaluator(names) for figure in FIGURES}
+    table = BlockTable(FAMILY, names, metrics, np.full(400, 224))
+    write_labelled(table, {"acc": "sums <of> expansions"}, folder / "networks.parquet")
+    ranked, spaces = [], []
+    for number, target in enumerate(TARGETS):
+        ranked.append(folder / f"target_{number}")
+        predictor = BlockPredictor.fit(table.labelled(target), BlockTraining(epochs=2))
+        predictor.save(ranked[-1] / "predictor.safetensors")
+        predictor.score_units().write_space(ranked[-1] / "space.json", 2)
+        evaluate_space(UnitSpace.read(ranked[-1] / "space.json"), FIGURES, folder / f"e{number}")
+        spaces.append(folder / f"space_{number}.parquet")
+        write_networks(gather_space(folder / f"e{number}"), spaces[-1])
+    variations = methods([UnitSpace.read(one / "space.json") for one in ranked], "gpu")
+    settings = UnitSearchSettings(first=8, iterations=2, children=6)
+    write_networks(
+        compare_methods(variations, FIGURES, settings, [0, 1, 2]), folder / "visited.parquet"
+    )
+    return AutobuildFiles(folder / "networks.parquet", ranked, spaces, folder / "visited.parquet")
+
+
+@pytest.fixture(scope="module")
+def result(files, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("result") / FAMILY
+    config = Config().model_dump(mode="json")
+    write_autobuild_report(files, config | {"report": {"members": 3}}, FAMILY, folder)
+    return folder
+
+
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_the_folder_is_complete_and_its_tables_agree(result):
+    summary = json.loads((result / "summary.json").read_text())
+    assert summary["format"] == "archloom-autobuild-summary/1" and summary["networks"] == 400
+    assert list(summary["targets"]) == list(TARGETS)
+    front = rows(result / "front.csv")
+    assert [[one["architecture"], float(one["accuracy"])] for one in front] == [
+        row[:2] for row in summary["front"]
+    ]
+    files = [one["file"] for one in front if one["file"]]
+    assert 1 <= len(files) <= 3
+    graph = read_graph(result / files[0])
+    wanted = next(one["architecture"] for one in front if one["file"] == files[0])
+    assert graph.hash == FAMILIES[FAMILY].build(wanted).hash
+    units = rows(result / "units.csv")
+    assert len(units) == len(TARGETS) * 5 * 2
+    for name in ("fronts", "hypervolume", "spaces", "importance", "hops", "norms_1", "norms_2"):
+        assert (result / "figures" / f"{name}.svg").read_text().startswith("<?xml")
+        assert (result / "figures" / f"{name}.png").stat().st_size > 5000
+
+
+def test_the_page_is_self_contained_and_escapes_what_it_shows(result):
+    page = (result / "report.html").read_text()
+    assert "default-src &#39;none&#39;" in page and "sums &lt;of&gt; expansions" in page
+    assert page.count("<svg") == 5 + len(TARGETS)
+    assert not re.search(r'(src|href)="https?:', page)
+    for target in re.findall(r'href="([^"#:]+)"', page):
+        assert (result / target).is_file(), target
+
+
+def test_the_front_beats_all_that_autobuild_evaluated(files, result):
+    import pyarrow.parquet as pq
+
+    seen = [row for row in pq.read_table(files.visited).to_pylist() if row["method"] == AUTOBUILD]
+    for one in rows(result / "front.csv"):
+        accuracy, latency = float(one["accuracy"]), float(one["latency_ms"])
+        assert not [
+            row
+            for row in seen
+            if row["acc"] >= accuracy
+            and row["latency"] <= latency
+            and (row["acc"], row["latency"]) != (accuracy, latency)
+        ]
+
+
+def test_hypervolume_grows_round_by_round(files):
+    record = read_autobuild(files, FAMILY)
+    assert record.worst.tolist() == [record.labelled[:, 0].min(), record.labelled[:, 1].max()]
+    for one in record.searches:
+        assert one.hypervolumes.shape == (3, 3) and (np.diff(one.hypervolumes) >= 0).all()
+        assert one.evaluated.tolist() == [20, 20, 20]
+
+
+def test_parts_of_another_family_are_refused(files):
+    with pytest.raises(DataError, match="the networks are of ofa_mbv3_w10"):
+        read_autobuild(files, "ofa_mbv3_w10")
+
+
+def test_importance_is_the_scalar_of_each_value_the_family_has(files):
+    predictor = BlockPredictor.load(files.targets[0] / "predictor.safetensors")
+    found = value_importance(predictor)
+    assert {name: len(values) for name, values in found.items()} == {
+        "Stage": 5,
+        "Place": 4,
+        "Expansion": 3,
+        "Kernel": 3,
+    }
+    layer = predictor.network.embed_layer
+    weights = layer.get_submodule("kernel_embed").weight
+    scalar = layer.get_submodule("kernel_mlp")(weights).abs().detach().flatten()
+    assert list(found["Kernel"].values()) == pytest.approx(scalar.tolist())
+    assert norms_of_blocks(predictor, "|".join(["e3k3,e3k3"] * 5)).shape == (5, 10)
+
+
+def searches(method, final):
+    volumes = np.array([[0.0, value] for value in final])
+    fronts = [np.zeros((1, 2))] * len(final)
+    return Searches(method, fronts, [["x"]] * len(final), volumes, np.full(len(final), 250))
+
+
+@pytest.mark.parametrize(
+    ("other", "tone", "words"),
+    [
+        ((1.0, 1.1, 0.9, 1.0), "good", "pays: .*larger in 4 of 4"),
+        ((2.5, 1.1, 1.9, 2.6), "open", "are alike here"),
+        ((3.0, 3.1, 2.9, 3.0), "open", "does not pay here"),
+        ((2.0, 2.1, 2.2, 2.1), "open", "are alike here"),
+    ],
+)
+def test_the_headline_says_no_more_than_the_seeds_do(other, tone, words):
+    found = method_rows([searches("Stage-Full", other), searches(AUTOBUILD, (2.0, 2.1, 2.2, 2.1))])
+    assert isinstance(found[0], MethodRow) and found[0].method == AUTOBUILD
+    assert found[1].won == sum(a > b for a, b in zip((2.0, 2.1, 2.2, 2.1), other, strict=True))
+    told = headline(found)
+    assert told[0] == tone and re.search(words, told[1])
