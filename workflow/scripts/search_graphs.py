@@ -20,6 +20,7 @@ if __name__ == "__main__":
         settings = SearchSettings(**run.settings)
 
         def progress(iteration: int, iterations: int, done: int, _parents: int) -> None:
+            """Count parents; an iteration may have fewer than ``top_k``."""
             run.progress((iteration - 1) * settings.top_k + done, iterations * settings.top_k)
 
         result = optimise(
