@@ -250,6 +250,7 @@ def unit_space(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "space.json").write_text(json.dumps(content | {"units": units}))
     names = ["|".join(words) for words in product(*pools)][:3]
     columns = {"architecture": names, "acc": [0.5, 0.7, 0.6], "cost": [1.0, 3.0, 2.0]}
+    columns |= {"resolution": [64] * 3}
     pq.write_table(pa.table(columns), folder / "known.parquet")
     return folder
 
@@ -269,7 +270,7 @@ def test_search_units_writes_the_front(unit_space, tmp_path, capsys):
 def test_evaluate_units_writes_every_network(unit_space, tmp_path, capsys):
     objective = ["--objective", f"max:acc={unit_space / 'known.parquet'}"]
     common = [unit_space / "space.json", "--to", tmp_path / "all.parquet", *objective]
-    common += ["--state", tmp_path / "state", "--chunk", "1"]
+    common += ["--state", tmp_path / "state", "--chunk", "1", "--resolution", "64"]
     assert run("evaluate-units", *common, "--shard", "2/2") == 0
     assert not (tmp_path / "all.parquet").exists()
     assert "part 2/2 of 4 networks" in capsys.readouterr().out

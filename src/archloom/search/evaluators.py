@@ -65,15 +65,25 @@ class PredictedFigure:
 
 
 class TabledFigure:
-    """A column of a table of networks."""
+    """A column of a table of networks, of those measured at one input size."""
 
-    def __init__(self, table: BlockTable, metric: str) -> None:
+    def __init__(self, table: BlockTable, metric: str, resolution: int = RESOLUTION) -> None:
         if metric not in table.metrics:
             raise ConfigError(
                 f"the table has no metric {metric!r}: write one of {', '.join(table.metrics)}."
             )
-        column = table.metrics[metric]
-        self._values = dict(zip(table.architectures, column.tolist(), strict=True))
+        rows = zip(
+            table.architectures,
+            table.resolution.tolist(),
+            table.metrics[metric].tolist(),
+            strict=True,
+        )
+        self._values = {name: value for name, pixels, value in rows if pixels == resolution}
+        if not self._values:
+            raise ConfigError(
+                f"the table has no network with an input of {resolution} pixels: its sizes are "
+                f"{', '.join(map(str, sorted(set(table.resolution.tolist()))))}, choose one."
+            )
 
     @property
     def identity(self) -> str:
@@ -165,7 +175,7 @@ def _source(source: str, name: str, family: str, resolution: int) -> Evaluator:
             )
         return PredictedFigure(predictor, resolution)
     if ending == ".parquet":
-        return TabledFigure(read_block_table(source, block_family(family)), name)
+        return TabledFigure(read_block_table(source, block_family(family)), name, resolution)
     raise ConfigError(
         f'objective {name}: "{source}" is no source: write measured, supernet, or a file that '
         "ends in .safetensors or .parquet."

@@ -40,10 +40,15 @@ def test_a_label_model_of_another_family_is_refused(predictor, tmp_path):
 
 def test_a_table_knows_its_networks_only(tmp_path):
     path = tmp_path / "measured.parquet"
-    pq.write_table(pa.table({"architecture": TWO[:1], "energy": [3.5]}), path)
+    columns = {"architecture": [TWO[0], *TWO], "energy": [3.5, 2.0, 7.0]}
+    pq.write_table(pa.table(columns | {"resolution": [224, 192, 192]}), path)
     figure = Figure.parse(f"energy={path}", "ofa_mbv3")
     assert not figure.maximise
     np.testing.assert_array_equal(evaluate([figure], TWO)["energy"], [3.5, np.nan])
+    smaller = Figure.parse(f"energy={path}", "ofa_mbv3", 192)
+    assert smaller.evaluator(TWO).tolist() == [2.0, 7.0]
+    with pytest.raises(ConfigError, match="sizes are 192, 224"):
+        Figure.parse(f"energy={path}", "ofa_mbv3", 160)
     with pytest.raises(ConfigError, match="no metric 'power': write one of energy"):
         Figure.parse(f"power={path}", "ofa_mbv3")
 
