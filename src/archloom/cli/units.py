@@ -26,9 +26,9 @@ Objectives = Annotated[
     list[str],
     typer.Option(
         "--objective",
-        help="What counts, [max:|min:]NAME=SOURCE, repeatable: a predictor (.safetensors), a table "
-        "of networks with that column (.parquet), measured (latency in ms, here), or supernet "
-        "(accuracy, see --images).",
+        help="What counts, NAME=SOURCE, or max:NAME=SOURCE where more is better, repeatable: a "
+        "predictor (.safetensors), a table of networks with that column (.parquet), measured "
+        "(latency in ms, here), or supernet (accuracy, see --images).",
     ),
 ]
 Checkpoint = Annotated[
