@@ -98,12 +98,16 @@ class OperatorGraphs:
         """Return the graphs of these indices, in this order, with the classes that they need."""
         return OperatorGraphs(*self.parts.take(graphs).selected(self.classes))
 
-    def entries(self) -> list[Ids]:
-        """Return the class of every node (U,) at levels 0 to M."""
-        ids = [self.parts.entries]
+    def lineage(self) -> list[Ids]:
+        """Return the class at levels 0 to M of every class of level M."""
+        ids = [np.arange(len(self.classes.levels[-1].ptr) - 1, dtype=np.int32)]
         for level in reversed(self.classes.levels):
             ids.append(level.own[ids[-1]])
         return ids[::-1]
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return the number of nodes of every class of level M."""
+        return np.bincount(self.parts.entries, minlength=len(self.classes.levels[-1].ptr) - 1)
 
 
 class FeatureScalars(nn.Module):
@@ -229,36 +233,36 @@ class OperatorNetwork(nn.Module):
         self.register_buffer("hop_moments", torch.tensor([[0.0], [1.0]]).repeat(1, shape.hops + 1))
         self.register_buffer("label_moments", torch.tensor([0.0, 1.0]))
 
-    def hops(self, graphs: OperatorGraphs, entries: Sequence[Ids]) -> list[Tensor]:
-        """Return the embeddings of the classes at hops 0 to M: (K_0, 5), then (K_m, D)."""
+    def hops(self, graphs: OperatorGraphs) -> list[Tensor]:
+        """Return what the classes of level M are at hops 0 to M: (K_M, 5), then (K_M, D)."""
+        lineage, n_nodes = graphs.lineage(), graphs.counts()
         rows = self.embed_layer(graphs.classes.features)
         hops = [rows]
-        layers = zip(self.gnn_layers, self.norms, graphs.classes.levels, entries[1:], strict=True)
+        layers = zip(self.gnn_layers, self.norms, graphs.classes.levels, lineage[1:], strict=True)
         for number, (layer, norm, level, ids) in enumerate(layers):
-            counts = np.bincount(ids, minlength=len(level.ptr) - 1).astype(np.float32)
+            counts = np.bincount(ids, n_nodes, len(level.ptr) - 1).astype(np.float32)
             z = self.activate(norm(layer(rows, level), torch.from_numpy(counts)))
             rows = z + rows.index_select(0, torch.from_numpy(level.own)) if number else z
             hops.append(rows)
-        return hops
+        return [
+            rows.index_select(0, torch.from_numpy(ids))
+            for rows, ids in zip(hops, lineage, strict=True)
+        ]
 
     def forward(self, graphs: OperatorGraphs) -> tuple[Tensor, Tensor]:
         """Return (G,) predictions before de-normalisation, and (M + 1, G) L1 norms of the graph
         embeddings.
         """
-        entries, ptr = graphs.entries(), graphs.parts.ptr
+        hops = self.hops(graphs)
         pool = part_means if self.shape.pooling == "mean" else gather_sum
-        pooled = [
-            pool(rows, ids, ptr)
-            for rows, ids in zip(self.hops(graphs, entries), entries, strict=True)
-        ]
-        predicted = self.regressor(self.activate(self.post_proj(pooled[-1]))).squeeze(1)
-        return predicted, torch.stack([one.abs().sum(1) for one in pooled])
+        pooled = pool(torch.cat(hops, dim=1), graphs.parts.entries, graphs.parts.ptr)
+        parts = torch.split(pooled, [rows.shape[1] for rows in hops], dim=1)
+        predicted = self.regressor(self.activate(self.post_proj(parts[-1]))).squeeze(1)
+        return predicted, torch.stack([one.abs().sum(1) for one in parts])
 
 
 def node_norms(network: OperatorNetwork, graphs: OperatorGraphs) -> NDArray[np.float32]:
     """Return the (M + 1, U) L1 norms of the node embeddings at every hop."""
-    entries = graphs.entries()
     with torch.no_grad():
-        hops = network.hops(graphs, entries)
-        norms = [rows.abs().sum(1).numpy()[ids] for rows, ids in zip(hops, entries, strict=True)]
-    return np.stack(norms)
+        norms = torch.stack([rows.abs().sum(1) for rows in network.hops(graphs)])
+    return norms.numpy()[:, graphs.parts.entries]

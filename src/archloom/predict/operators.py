@@ -103,8 +103,7 @@ class OperatorPredictor:
         converted = OperatorGraphs.of([graph], self.network.shape.hops)
         norms = node_norms(self.network, converted)
         with torch.no_grad():
-            scalars = self.network.embed_layer(converted.classes.features).numpy()
-        scalars = scalars[converted.entries()[0]]
+            scalars = self.network.hops(converted)[0].numpy()[converted.parts.entries]
         return NodeImportance(graph, norms, self._standardised(norms), scalars)
 
     def score_segments(self, segments: Sequence[Graph]) -> NDArray[np.float64]:
