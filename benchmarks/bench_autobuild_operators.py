@@ -40,10 +40,10 @@ from archloom.views.sequence import mobile_space  # noqa: E402
 
 NAME = "autobuild_operators"
 OFA, DIGITS = ("ofa_mbv3", "ofa_pn"), ("nb201", "hiaml", "two_path")
+SEARCHED = ("nb201", "two_path")
 SEEDS, SEARCH_SEEDS = (0, 1, 2), range(10)
-CELLS, NETWORKS = 2000, 40
-BUDGETS = (300, 600, 1000)
-SETTINGS = BlockTraining()
+CELLS, NETWORKS, EPOCHS = 2000, 40, 30
+BUDGETS = (200, 400, 800)
 FEW = {"batch_size": 32, "test_share": 0.2}
 NOTE = (
     "Accuracies of the Once-for-All families are pseudo-labels of the published predictors; nb201 "
@@ -189,19 +189,18 @@ def agreement(rankings):
 
 
 def predictors():
-    """Return the quality of predictors of every kind of network."""
-    found, importance = {}, {}
+    """Yield the quality of predictors of every kind of network, one kind after the other."""
     for family in OFA:
         data = ofa(family)
-        trained, rows = zip(*(run(data, seed) for seed in SEEDS), strict=True)
-        found[family] = [*rows, run(data, 0, "graphconv")[1]]
-        importance[family] = block_effects(family, trained)
+        trained, rows = zip(*(run(data, seed, epochs=EPOCHS) for seed in SEEDS), strict=True)
+        rows += (run(data, 0, "graphconv", epochs=EPOCHS)[1],)
+        yield family, rows, block_effects(family, trained)
     data, twins = cells()
-    found["nb201 benchmark"] = [run(data, seed, twins=twins)[1] for seed in SEEDS]
+    rows = [run(data, seed, twins=twins, epochs=EPOCHS)[1] for seed in SEEDS]
+    yield "nb201 benchmark", rows, None
     for family in DIGITS:
         data = digits(family)
-        found[f"{family} digits"] = [run(data, seed, **FEW)[1] for seed in SEEDS]
-    return {"predictors": found, "importance_of_blocks": importance}
+        yield f"{family} digits", [run(data, seed, **FEW)[1] for seed in SEEDS], None
 
 
 def segments():
@@ -213,7 +212,7 @@ def segments():
     database = build_database(mined, tokeniser)
     found = {"topologies": database.n_topologies, "instances": database.n_instances}
     found["families"] = {
-        family: compare(family, data[family], vocabulary, database) for family in DIGITS
+        family: compare(family, data[family], vocabulary, database) for family in SEARCHED
     }
     return found
 
@@ -248,6 +247,7 @@ def compare(family, data, vocabulary, database):
             str(budget): {
                 "uniform": spread(uniform[:, column]),
                 "by importance": spread(ranked[:, column]),
+                "seeds": len(uniform),
                 "seeds_won": int((ranked[:, column] > uniform[:, column]).sum()),
                 "p": round(float(wilcoxon(ranked[:, column], uniform[:, column]).pvalue), 3),
             }
@@ -278,15 +278,24 @@ def spread(values):
     return [round(float(values.mean()), 3), round(float(values.std(ddof=1)), 3)]
 
 
-def main():
+def keep(part, **found):
+    """Put what was found into the result file, beside what it holds of other parts."""
     path = RESULTS / f"{NAME}.json"
     figures = json.loads(path.read_text())["figures"] if path.exists() else {}
+    figures.setdefault(part, {}).update(found)
+    figures.setdefault("load", {})[part] = round(os.getloadavg()[0], 1)
+    record(NAME, figures, seeds=list(SEEDS), note=NOTE)
+
+
+def main():
     for part in sys.argv[1:] or ("view", "predictors", "segments"):
-        load = round(os.getloadavg()[0], 1)
-        found = {"view": view, "predictors": predictors, "segments": segments}[part]()
-        figures |= found if part == "predictors" else {part: found}
-        figures.setdefault("load_at_start", {})[part] = load
-        record(NAME, figures, seeds=list(SEEDS), note=NOTE)
+        if part == "predictors":
+            for name, rows, importance in predictors():
+                keep(part, **{name: rows})
+                if importance:
+                    keep("importance_of_blocks", **{name: importance})
+        else:
+            keep(part, **{"view": view, "segments": segments}[part]())
 
 
 if __name__ == "__main__":
