@@ -152,10 +152,12 @@ def kept(rule, job):
 
 
 def file_of(reference):
-    """Return the path of data:DATASET/FILE (made by retrieve_file) or of an ordinary file."""
+    """Return the path of data:DATASET/FILE (made by retrieve_file) or of an ordinary file, which
+    is here even where outputs are kept in object storage (local).
+    """
     if reference.startswith(DATA_PREFIX):
         return f"resources/data/{reference.removeprefix(DATA_PREFIX)}"
-    return reference
+    return local(reference)
 
 
 def dataset_files(name):
@@ -261,7 +263,7 @@ def report_settings():
 def known_labels(wildcards):
     """Return the committed table of labels measured before, where there is one."""
     table = f"labels/{SETTINGS.labels.recipe.dataset}/{wildcards.family}.parquet"
-    return [table] if Path(table).is_file() else []
+    return [local(table)] if Path(table).is_file() else []
 
 
 def model_row(wildcards):

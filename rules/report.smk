@@ -98,11 +98,11 @@ rule count_instances:
 
 rule build_published_tables:
     input:
-        published="config/published/{system}.yaml",
+        published=local("config/published/{system}.yaml"),
         graphs=PUBLISHED_GRAPHS,
         latency="<resources>/tables/latency.json" if PUBLISHED_GRAPHS else [],
         instances="<resources>/tables/instances.json" if PUBLISHED_VOCABULARY else [],
-        records=sorted(map(str, Path("benchmarks/results").glob("*.json"))),
+        records=local(sorted(map(str, Path("benchmarks/results").glob("*.json")))),
     output:
         tables=directory("<results>/tables/{system}"),
     log:
