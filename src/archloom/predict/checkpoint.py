@@ -34,6 +34,8 @@ RANGE = "range."
 """What the names of the tensors of a range begin with."""
 _NO_WEIGHTS = (RANGE, "aggregator.", "encoder.init_ff.")
 """Tensors that are no weights: the range, and those of the published files that nothing reads."""
+LARGEST_NPZ = 1 << 30
+"""Bytes that an npz file of weights may unpack to."""
 
 
 def code_version() -> str:
@@ -199,7 +201,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt", device="cpu") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return tensors, dict(file.metadata() or {})
-    except (SafetensorError, zipfile.BadZipFile, EOFError, ValueError, TypeError) as error:
+    except (
+        SafetensorError,
+        zipfile.BadZipFile,
+        EOFError,
+        MemoryError,
+        ValueError,
+        TypeError,
+    ) as error:
         raise FormatError(
             f"{path} is truncated or no weights file ({error}): get or train it again."
         ) from error
@@ -208,7 +217,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _read_npz(path: Path) -> dict[str, Tensor]:
-    """Return the arrays of an npz file; pickled objects are refused."""
+    """Return the arrays of an npz file; pickled objects are refused, and archives that announce
+    more than ``LARGEST_NPZ`` bytes.
+    """
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > LARGEST_NPZ:
+        raise ValueError(f"it would unpack to {size:,} bytes")
     with np.load(path, allow_pickle=False) as file:
         arrays: dict[str, NDArray[Any]] = {name: file[name] for name in file.files}
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
