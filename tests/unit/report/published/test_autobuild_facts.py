@@ -1,0 +1,77 @@
+"""AutoBuild's published figures: all tables are there, and ours point at what benchmarks record."""
+
+import csv
+import json
+import runpy
+import sys
+
+import pytest
+
+from archloom.report.published.facts import read_published
+from archloom.report.published.ours import KINDS, Sources
+from archloom.report.published.tables import write_tables
+
+PRINTED = {
+    "diffusion": 6,
+    "hops": 24,
+    "construction": 22,
+    "pareto": 54,
+    "max_accuracy": 14,
+    "responses": 65,
+    "predictors": 24,
+}
+
+
+@pytest.fixture(scope="module")
+def autobuild(project):
+    return read_published(project / "config" / "published" / "autobuild.yaml")
+
+
+def test_every_figure_asked_for_is_there(autobuild):
+    printed = {
+        table.name: sum(entry.value is not None for entry in table.entries)
+        for table in autobuild.tables
+    }
+    assert printed == PRINTED
+    values = {
+        (entry.row, entry.column): entry.value
+        for table in autobuild.tables
+        for entry in table.entries
+    }
+    assert values["ProxylessNAS, NPU latency", "prediction"] == 0.985
+    assert values["GPU, AutoBuild-NAS", "within 9.5 ms"] == 79.05
+    assert values["PN, NPU latency", "e6k7"] == 14.67
+
+
+def test_entries_without_ours_say_why(autobuild):
+    for table in autobuild.tables:
+        for entry in table.entries:
+            assert entry.ours.keys() <= KINDS.keys() and table.missing
+
+
+def test_the_benchmark_asks_for_the_published_latencies(project, autobuild, monkeypatch):
+    monkeypatch.syspath_prepend(str(project / "benchmarks"))
+    monkeypatch.delitem(sys.modules, "recording", raising=False)
+    points = runpy.run_path(str(project / "benchmarks" / "bench_autobuild_tables.py"))["POINTS"]
+    asked = {
+        (f"{device.upper()}, {method}", f"within {ms} ms")
+        for device, by_method in points.items()
+        for method, latencies in by_method.items()
+        for ms in latencies
+    }
+    (pareto,) = (table for table in autobuild.tables if table.name == "pareto")
+    assert asked == {(entry.row, entry.column) for entry in pareto.entries}
+
+
+def test_the_folder_of_tables_takes_what_is_recorded(project, tmp_path):
+    records = {path.stem: path for path in (project / "benchmarks" / "results").glob("*.json")}
+    path = project / "config" / "published" / "autobuild.yaml"
+    write_tables(path, Sources(records=records), tmp_path)
+    figures = json.loads((tmp_path / "summary.json").read_text())["figures"]
+    wanted = sum(
+        bool(entry.ours) for table in read_published(path).tables for entry in table.entries
+    )
+    assert figures["recorded"] == wanted
+    with (tmp_path / "predictors.csv").open(encoding="utf-8") as lines:
+        errors = [row for row in csv.DictReader(lines) if row["unit"] == "millionths"]
+    assert len(errors) == 8 and all(float(row["ours"]) < 10 for row in errors)
