@@ -1,4 +1,4 @@
-# make demo | artefacts | test | test-slow | lint | format | bench | docs | schema. Each sets up .venv by itself.
+# make demo | artefacts | test | test-slow | test-slurm | lint | format | bench | docs | schema. Each sets up .venv by itself.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -13,9 +13,9 @@ PYTHON_CODE := src tests benchmarks examples workflow/scripts
 SNAKEMAKE_CODE := Snakefile rules
 
 export PATH := $(BIN):$(PATH)
-test test-slow bench: export OMP_NUM_THREADS = 1
+test test-slow test-slurm bench: export OMP_NUM_THREADS = 1
 
-.PHONY: help environment browser demo artefacts test test-slow lint format bench docs schema
+.PHONY: help environment browser demo artefacts test test-slow test-slurm lint format bench docs schema
 
 help:
 	@sed -n 's/^# make/make/p; s/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -55,6 +55,10 @@ test: lint browser ## lint, then all tests but the slow ones
 
 test-slow: $(STAMP) browser ## only the slow tests
 	python -m pytest -n $(JOBS) --dist loadfile -m slow
+
+# Installs Debian's Slurm where it is missing, starts it, and stops it again: for containers.
+test-slurm: $(STAMP) ## a real Slurm on this machine runs AutoGO and meets with faults; as root
+	ARCHLOOM_TEST_SLURM=1 python -m pytest tests/slurm
 
 lint: $(STAMP) ## ruff, snakefmt, mypy
 	ruff check $(wildcard $(PYTHON_CODE))
