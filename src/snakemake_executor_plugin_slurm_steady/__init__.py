@@ -146,7 +146,8 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
 
     @staticmethod
     def _controller_answers() -> bool:
-        return _slurm("scontrol", "ping").returncode == 0
+        """Tell whether the controller, or one that stands in for it, is up."""
+        return "is UP" in _slurm("scontrol", "ping").stdout
 
     @staticmethod
     def _ended(names: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from archloom.workflow.engine import make_plan
 from slurm_checkout import SNAKEMAKE, Checkout, Gate
 from slurm_cluster import Cluster, SlurmJob
 
@@ -63,14 +64,12 @@ def test_a_cancelled_job_is_tried_again(cluster, checkout, started):
 
 
 def test_a_job_short_of_memory_is_tried_again_with_more(cluster, checkout):
-    checkout.stub("build_family")
+    asked = make_plan([TARGET], root=checkout.root).jobs[0].resources["mem_mb"]
+    checkout.stub("build_family", TOO_LITTLE.format(slurm_amount(asked)))
     checkout.run(TARGET)
-    enough = cluster.jobs(checkout.root)[0].memory_mb
-    checkout.stub("build_family", TOO_LITTLE.format(slurm_amount(enough)))
-    checkout.run(TARGET)
-    jobs = cluster.jobs(checkout.root)[1:]
+    jobs = cluster.jobs(checkout.root)
     assert states(jobs) == ["FAILED", "COMPLETED"]
-    assert [job.memory_mb for job in jobs] == [enough, 2 * enough]
+    assert [job.memory_mb for job in jobs] == [asked, 2 * asked]
 
 
 def slurm_amount(megabytes: int) -> str:
