@@ -26,8 +26,11 @@ from archloom.workflow.content import content_digest, files_in
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("config", "rules", "profiles", "workflow", "labels", "src", "Snakefile")
-TIMED = ("logs/", "/records/", "benchmark", ".log", "run.html")
-"""What names the files that say when and how long something ran, and is not compared."""
+TIMED = ("/records/", "/kept/", "/shards/", "run.html")
+"""What names the files that say when and how long something ran, or that jobs work with, and is not
+compared.
+"""
+TABLES = (".csv", ".md", ".parquet")
 
 State = tuple[int, int]
 """Inode and time stamp of an output: both stay unless it is made again."""
@@ -93,7 +96,7 @@ class Checkout:
         return len(self._noted("incomplete"))
 
     def contents(self) -> dict[str, str]:
-        """Return the digests of all files that the run has left, but for logs and records."""
+        """Return the digests of all files that the run has made, but for those of ``TIMED``."""
         files = [file for name in ("resources", "results") for file in files_in(self.root / name)]
         names = {str(file.relative_to(self.root)): file for file in files}
         kept = {name for name in names if not any(word in name for word in TIMED)}
@@ -164,13 +167,18 @@ def kill_again_and_again(
 
 
 def compare(one: Checkout, other: Checkout) -> dict[str, object]:
-    """Return how many files two runs have in common, byte for byte, and which differ."""
+    """Return how many files, and tables among them, two runs have in common, byte for byte, and
+    which files differ.
+    """
     first, second = one.contents(), other.contents()
-    same = [name for name, digest in first.items() if second.get(name) == digest]
+    names = first.keys() | second.keys()
+    same = {name for name, digest in first.items() if second.get(name) == digest}
     return {
-        "files": len(first.keys() | second.keys()),
+        "files": len(names),
         "identical": len(same),
-        "differing": sorted((first.keys() | second.keys()) - set(same)),
+        "tables": sum(name.endswith(TABLES) for name in names),
+        "identical_tables": sum(name.endswith(TABLES) for name in same),
+        "differing": sorted(names - same),
     }
 
 

@@ -40,7 +40,8 @@ def write_weights(
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     card_path(target).unlink(missing_ok=True)
     with replacing(target) as temporary:
-        save_tensors(temporary, tensors, {"format": FORMAT, "graph": graph.hash})
+        about = json.dumps({"format": FORMAT, "graph": graph.hash})
+        save_tensors(temporary, tensors, {"archloom": about})  # one entry: several have no order
         digest = _digest(temporary)
     card = {
         "format": FORMAT,

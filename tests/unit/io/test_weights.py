@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -74,3 +77,22 @@ def test_missing_files_are_named(written, tmp_path):
 
 def test_the_card_is_json_for_people(written):
     assert json.loads(card_path(written[2]).read_text())["format"] == "archloom-weights/1"
+
+
+def test_the_same_weights_give_the_same_bytes(tmp_path):
+    """In every process: the order of what a safetensors file says of itself is drawn anew there."""
+    code = (
+        "import sys, torch\n"
+        "from archloom.io.weights import write_weights\n"
+        "from archloom.graph import GraphBuilder\n"
+        "b = GraphBuilder()\n"
+        "b.output(b.conv(b.input(4, 4, 1), 2))\n"
+        "write_weights(sys.argv[1], {'1.weight': torch.ones(2, 1, 1, 1)}, b.build())\n"
+    )
+    written = set()
+    for number in range(3):
+        path = tmp_path / f"{number}.safetensors"
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        subprocess.run([sys.executable, "-c", code, str(path)], env=environment, check=True)
+        written.add(path.read_bytes())
+    assert len(written) == 1
