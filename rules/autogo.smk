@@ -210,38 +210,172 @@ else:
             command("import_predictor", "weights graphs", "weights card", "kind")
 
 
-rule search_graphs:
-    input:
-        graph="<resources>/models/{model}.json",
-        vocabulary="<resources>/vocabulary.json",
-        segments="<resources>/segments",
-        weights=predictor_file("safetensors"),
-        card=predictor_file("json"),
-    output:
-        front="<resources>/search/{model}/front.parquet",
-        visited="<resources>/search/{model}/visited.parquet",
-        stats="<resources>/search/{model}/stats.json",
-    log:
-        "<logs>/search_graphs/{model}.log",
-    benchmark:
-        "<benchmarks>/search_graphs/{model}.tsv"
-    threads: SETTINGS.search.n_jobs
-    resources:
-        **needs("search_graphs"),
-    params:
-        settings=settings("search", without=["jobs", "n_jobs"], family=model_family),
-        seed=SETTINGS.seed,
-        code=code_of("search_graphs"),
-    message:
-        "Evolve {wildcards.model}"
-    shell:
-        command(
-            "search_graphs",
-            "graph vocabulary segments weights card",
-            "front visited stats",
-            "model",
-            "{wildcards.model}",
-        )
+if SETTINGS.search.jobs == 1:
+
+    rule search_graphs:
+        input:
+            graph="<resources>/models/{model}.json",
+            vocabulary="<resources>/vocabulary.json",
+            segments="<resources>/segments",
+            weights=predictor_file("safetensors"),
+            card=predictor_file("json"),
+        output:
+            front="<resources>/search/{model}/front.parquet",
+            visited="<resources>/search/{model}/visited.parquet",
+            stats="<resources>/search/{model}/stats.json",
+        log:
+            "<logs>/search_graphs/{model}.log",
+        benchmark:
+            "<benchmarks>/search_graphs/{model}.tsv"
+        threads: SETTINGS.search.n_jobs
+        resources:
+            **needs("search_graphs"),
+        params:
+            settings=settings("search", without=["jobs", "n_jobs"], family=model_family),
+            seed=SETTINGS.seed,
+            code=code_of("search_graphs"),
+        message:
+            "Evolve {wildcards.model}"
+        shell:
+            command(
+                "search_graphs",
+                "graph vocabulary segments weights card",
+                "front visited stats",
+                "model",
+                "{wildcards.model}",
+            )
+
+else:
+
+    STEP_DETAILS = ["iterations", "jobs", "n_jobs"]
+
+    rule start_search:
+        input:
+            graph="<resources>/models/{model}.json",
+            vocabulary="<resources>/vocabulary.json",
+            segments="<resources>/segments",
+            weights=predictor_file("safetensors"),
+            card=predictor_file("json"),
+        output:
+            iteration=directory("<resources>/search/{model}/iterations/0"),
+        log:
+            "<logs>/start_search/{model}.log",
+        benchmark:
+            "<benchmarks>/start_search/{model}.tsv"
+        threads: 1
+        resources:
+            **needs("start_search"),
+        params:
+            settings=settings("search", without=STEP_DETAILS, family=model_family),
+            seed=SETTINGS.seed,
+            code=code_of("start_search"),
+        message:
+            "Rate {wildcards.model}, from which a search starts"
+        shell:
+            command(
+                "start_search",
+                "graph vocabulary segments weights card",
+                "iteration",
+                "model",
+            )
+
+    rule mutate_parents:
+        input:
+            graph="<resources>/models/{model}.json",
+            vocabulary="<resources>/vocabulary.json",
+            segments="<resources>/segments",
+            weights=predictor_file("safetensors"),
+            card=predictor_file("json"),
+            earlier=iterations_before,
+        output:
+            outcomes=directory("<resources>/search/{model}/shards/{iteration}/{shard}"),
+        log:
+            "<logs>/mutate_parents/{model}-{iteration}-{shard}.log",
+        benchmark:
+            "<benchmarks>/mutate_parents/{model}-{iteration}-{shard}.tsv"
+        threads: SETTINGS.search.n_jobs
+        resources:
+            **needs("mutate_parents"),
+        params:
+            settings=settings("search", without=STEP_DETAILS, family=model_family),
+            seed=SETTINGS.seed,
+            code=code_of("mutate_parents"),
+        message:
+            "Mutate parents of {wildcards.model}, iteration {wildcards.iteration} ({wildcards.shard})"
+        shell:
+            command(
+                "mutate_parents",
+                "graph vocabulary segments weights card earlier",
+                "outcomes",
+                "model iteration shard",
+            )
+
+    rule finish_iteration:
+        input:
+            graph="<resources>/models/{model}.json",
+            vocabulary="<resources>/vocabulary.json",
+            segments="<resources>/segments",
+            weights=predictor_file("safetensors"),
+            card=predictor_file("json"),
+            earlier=iterations_before,
+            outcomes=shards(
+                "search/{model}/shards/{iteration}/{shard}", SETTINGS.search.jobs
+            ),
+        output:
+            iteration=directory("<resources>/search/{model}/iterations/{iteration}"),
+        log:
+            "<logs>/finish_iteration/{model}-{iteration}.log",
+        benchmark:
+            "<benchmarks>/finish_iteration/{model}-{iteration}.tsv"
+        threads: 1
+        resources:
+            **needs("finish_iteration"),
+        params:
+            settings=settings("search", without=STEP_DETAILS, family=model_family),
+            seed=SETTINGS.seed,
+            code=code_of("finish_iteration"),
+        message:
+            "Finish iteration {wildcards.iteration} of {wildcards.model}"
+        shell:
+            command(
+                "finish_iteration",
+                "graph vocabulary segments weights card earlier outcomes",
+                "iteration",
+                "model iteration",
+            )
+
+    rule finish_search:
+        input:
+            graph="<resources>/models/{model}.json",
+            vocabulary="<resources>/vocabulary.json",
+            segments="<resources>/segments",
+            weights=predictor_file("safetensors"),
+            card=predictor_file("json"),
+            earlier=all_iterations,
+        output:
+            front="<resources>/search/{model}/front.parquet",
+            visited="<resources>/search/{model}/visited.parquet",
+            stats="<resources>/search/{model}/stats.json",
+        log:
+            "<logs>/finish_search/{model}.log",
+        benchmark:
+            "<benchmarks>/finish_search/{model}.tsv"
+        threads: 1
+        resources:
+            **needs("finish_search"),
+        params:
+            settings=settings("search", without=["jobs", "n_jobs"], family=model_family),
+            seed=SETTINGS.seed,
+            code=code_of("finish_search"),
+        message:
+            "Read the front of {wildcards.model}"
+        shell:
+            command(
+                "finish_search",
+                "graph vocabulary segments weights card earlier",
+                "front visited stats",
+                "model",
+            )
 
 
 rule train_front:

@@ -65,6 +65,7 @@ wildcard_constraints:
     kind="psc|gnn",
     shard=PATTERN,
     number="[0-9]+",
+    iteration="[1-9][0-9]*",
     group="|".join([ALL_FAMILIES, *SETTINGS.families]),
 
 
@@ -234,6 +235,22 @@ def predictor_file(suffix):
         return f"{RESOURCES}/predictors/{group}/{predictor.kind}.{suffix}"
 
     return path
+
+
+def iterations_of_search(total):
+    """Return the folders of the first iterations of a search in steps, the input's included."""
+    pattern = f"{RESOURCES}/search/{{model}}/iterations/{{iteration}}"
+    return expand(pattern, iteration=range(total), allow_missing=True)
+
+
+def iterations_before(wildcards):
+    folders = iterations_of_search(int(wildcards.iteration))
+    return expand(folders, model=wildcards.model)
+
+
+def all_iterations(wildcards):
+    folders = iterations_of_search(SETTINGS.search.iterations + 1)
+    return expand(folders, model=wildcards.model)
 
 
 FRONT_RECIPE = SETTINGS.front_training.recipe or SETTINGS.labels.recipe

@@ -2,21 +2,14 @@
 
 from archloom.io.files import read_json
 from archloom.io.native import from_native
-from archloom.predict import load_predictor
 from archloom.search.optimise import Artefacts, optimise
 from archloom.search.record import save_search
 from archloom.search.settings import SearchSettings
-from archloom.segments.tables import read_database
-from archloom.segments.vocabulary import Vocabulary
 from archloom.workflow import job
 
 if __name__ == "__main__":
     with job() as run:
-        artefacts = Artefacts(
-            Vocabulary.load(run.input("vocabulary")),
-            read_database(run.input("segments")),
-            load_predictor(run.input("weights")),
-        )
+        artefacts = Artefacts.of_files(*map(run.input, ("vocabulary", "segments", "weights")))
         settings = SearchSettings(**run.settings)
 
         def progress(iteration: int, iterations: int, done: int, _parents: int) -> None:

@@ -54,10 +54,12 @@ def write_text(path: str | Path, text: str) -> None:
 def link_or_copy(source: str | Path, target: str | Path) -> None:
     """Give the file ``source`` a second name ``target``, or copy it where that cannot be done.
 
-    For files that are only ever replaced, never changed.
+    For files that are only ever replaced, never changed. ``target`` must not exist.
     """
     try:
         os.link(source, target)
+    except FileExistsError:
+        raise
     except OSError:
         shutil.copyfile(source, target)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -53,10 +53,32 @@ def evolve(
     Raises ``GraphError`` for an invalid input, ``ConfigError`` for goals that cannot be read and
     ``SearchError`` for a folder in use or of other settings, or an input without a figure.
     """
+    home = nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="archloom-")
+    with (
+        home as path,
+        open_search(graph, mutator, goals, path, seed=seed, progress=progress) as search,
+    ):
+        with workers(mutator, n_jobs) as mutate:
+            search.run(mutate)
+        return search.result()
+
+
+@contextmanager
+def open_search(
+    graph: Graph,
+    mutator: Mutator,
+    goals: Goals | None,
+    folder: str | Path,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Iterator[GraphSearch]:
+    """Yield the search whose state lies in ``folder``, see ``evolve``; nobody else may open it
+    meanwhile.
+    """
     check(graph)
     settings = mutator.settings
     goals = goals or Goals.of(settings.objectives, settings.constraints, settings.latency_threads)
-    home = nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="archloom-")
     fingerprint = {
         "input": graph.hash,
         "seed": seed,
@@ -64,15 +86,12 @@ def evolve(
         **settings.identity,
         **goals.identity,
     }
-    with home as path, Archive(path, fingerprint, goals.names) as archive:
-        search = _Search(archive, graph, mutator, goals, seed, progress)
-        with workers(mutator, n_jobs) as mutate:
-            search.run(mutate)
-        return search.result()
+    with Archive(folder, fingerprint, goals.names) as archive:
+        yield GraphSearch(archive, graph, mutator, goals, seed, progress)
 
 
-class _Search(Evolution[Graph, Task, Outcome]):
-    """One run of ``evolve``."""
+class GraphSearch(Evolution[Graph, Task, Outcome]):
+    """One search, as ``evolve`` runs it."""
 
     def __init__(
         self,

@@ -132,11 +132,16 @@ class Evolution(ABC, Generic[Network, Task, Litter]):
 
     def run(self, mutate: Callable[[Sequence[Task]], Iterator[Litter]]) -> None:
         """Go on until the search is over."""
-        if not self.archive.n_iterations:
-            begun = time.perf_counter()
-            self._record(0, self.first(), [], time.perf_counter() - begun)
+        self.begin()
         while not self.stopped:
             self.iterate(mutate)
+
+    def begin(self) -> None:
+        """Record what the search starts from, unless that is done."""
+        if not self.archive.n_iterations:
+            begun = time.perf_counter()
+            first = self.first()
+            self._record(0, first, [], time.perf_counter() - begun)
 
     def iterate(self, mutate: Callable[[Sequence[Task]], Iterator[Litter]]) -> None:
         """Run one iteration and write it to the archive."""

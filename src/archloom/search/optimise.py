@@ -67,6 +67,17 @@ class Artefacts:
                     f"{path} is missing: `make artefacts` makes vocabulary, segments and predictor "
                     "in resources/ (minutes on two cores); or name the folder that has them."
                 )
+        return cls.of_files(vocabulary, segments, weights, ranking)
+
+    @classmethod
+    def of_files(
+        cls,
+        vocabulary: str | Path,
+        segments: str | Path,
+        weights: str | Path,
+        ranking: str | Path | None = None,
+    ) -> Self:
+        """Read the artefacts at these paths; raises ``DataError`` or ``FormatError``."""
         words = Vocabulary.load(vocabulary)
         predictor = load_predictor(weights, segment=Tokeniser(words).segment)
         ranked = None if ranking is None else read_ranking(ranking)

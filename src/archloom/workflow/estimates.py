@@ -177,7 +177,7 @@ _NEEDS: dict[str, Callable[[Config, Mapping[str, str]], Need]] = {
     "train_front": _front,
     "read_model": _fixed(Need(memory_mb=2000)),
     "start_search": _fixed(Need(memory_mb=2000)),
-    "finish_iteration": _fixed(Need(memory_mb=2000)),
+    "finish_iteration": _fixed(Need(0.3, 2000)),
     "finish_search": _fixed(Need(memory_mb=2000)),
     "build_autogo_report": _fixed(Need(0.3, 2000)),
     "build_autobuild_report": _fixed(Need(0.3, 2000)),

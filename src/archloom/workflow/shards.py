@@ -39,6 +39,11 @@ class Shard:
     def __str__(self) -> str:
         return f"{self.number}of{self.total}"
 
+    @property
+    def slice(self) -> slice:
+        """What cuts the share of this shard out of a list."""
+        return slice(self.number - 1, None, self.total)
+
     def share(self, items: Iterable[Item]) -> Iterator[Item]:
         """Yield the items of this shard; every item is in exactly one of the ``total`` shards."""
         return islice(items, self.number - 1, None, self.total)

@@ -73,6 +73,8 @@ def test_a_second_name_or_a_copy(tmp_path, monkeypatch):
     (tmp_path / "source").write_text("content")
     link_or_copy(tmp_path / "source", tmp_path / "linked")
     assert (tmp_path / "linked").samefile(tmp_path / "source")
+    with pytest.raises(FileExistsError):
+        link_or_copy(tmp_path / "source", tmp_path / "linked")
 
     def refuse(*_):
         raise OSError(errno.EXDEV, "Invalid cross-device link")

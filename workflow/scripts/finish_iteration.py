@@ -1,0 +1,16 @@
+"""Put the children of all jobs of an iteration together and take those that keep the limits."""
+
+from archloom.io.files import read_json
+from archloom.io.native import from_native
+from archloom.search.optimise import Artefacts
+from archloom.search.settings import SearchSettings
+from archloom.search.steps import Steps
+from archloom.workflow import job
+
+if __name__ == "__main__":
+    with job() as run:
+        artefacts = Artefacts.of_files(*map(run.input, ("vocabulary", "segments", "weights")))
+        graph = from_native(read_json(run.input("graph")))
+        settings = SearchSettings(**run.settings, iterations=int(run.wildcards["iteration"]))
+        steps = Steps(graph, artefacts.mutator(settings), run.seed, run.inputs["earlier"])
+        steps.close(run.inputs["outcomes"], run.output["iteration"])
