@@ -14,9 +14,9 @@ def checkout_type() -> type[Checkout]:
 
 
 @pytest.fixture
-def checkout(project: Path, tmp_path: Path) -> Checkout:
-    """A fresh copy, nothing made yet."""
-    return copy_workflow(project, tmp_path / "checkout")
+def checkout(request: pytest.FixtureRequest, project: Path, tmp_path: Path) -> Checkout:
+    """A fresh copy, nothing made yet; a parameter is the name of its folder."""
+    return copy_workflow(project, tmp_path / getattr(request, "param", "checkout"))
 
 
 @pytest.fixture(scope="module")
