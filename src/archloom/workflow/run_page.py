@@ -4,7 +4,7 @@ and how much memory it needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -130,7 +130,7 @@ def _graph(found: Sequence[Stage]) -> Any:
         for one in stage.made
         for path in one.record.outputs
     }
-    edges = sorted(
+    edges = _without_circles(
         {
             (maker[path], number)
             for number, stage in enumerate(made)
@@ -151,6 +151,22 @@ def _graph(found: Sequence[Stage]) -> Any:
     ]
     picture = Picture("Rules", ["Darker: a larger part of the work."], [], [Panel(boxes, edges)])
     return Markup(picture.render())
+
+
+def _without_circles(edges: Collection[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the edges but those that close a circle: rules of a search in steps feed each other."""
+    after: dict[int, set[int]] = {}
+    kept = []
+    for source, target in sorted(edges):
+        reached, todo = {target}, [target]
+        while todo:
+            new = after.get(todo.pop(), set()) - reached
+            reached |= new
+            todo += new
+        if source not in reached:
+            after.setdefault(source, set()).add(target)
+            kept.append((source, target))
+    return kept
 
 
 def _jobs(number: int) -> str:

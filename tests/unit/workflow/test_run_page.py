@@ -1,8 +1,10 @@
 """The page of a run."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from archloom.workflow.run_page import Timeline, write_run_page
+from archloom.workflow.run_page import Timeline, _without_circles, write_run_page
 
 
 def page(run) -> str:
@@ -55,3 +57,19 @@ def test_a_time_line_of_nothing_divides_nothing(spans):
     timeline = Timeline.of(spans)
     assert timeline.length == 0
     assert timeline.place(5, 5) == (0, 0.3)
+
+
+@given(st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=20))
+def test_the_picture_of_the_rules_has_no_circles(edges):
+    kept = _without_circles(edges)
+    assert set(kept) <= edges
+    left = list(kept)
+    while left:  # take away rules that nothing leads to, until none is left
+        targets = {target for _, target in left}
+        ends = [edge for edge in left if edge[0] not in targets]
+        assert ends
+        left = [edge for edge in left if edge not in ends]
+
+
+def test_rules_that_feed_each_other_keep_the_way_there():
+    assert _without_circles({(0, 1), (1, 2), (2, 1), (2, 3)}) == [(0, 1), (1, 2), (2, 3)]
