@@ -22,10 +22,10 @@ from archloom.views.sequence import Sequences
 N_HOPS = 4
 N_UNITS = 5
 """Units of a network that moments are kept of, as in the published files."""
-_FEATURES = {"stage": (6, 3), "block": (4, 2), "mbconv": (2, 2), "exp": (3, 2), "kernel": (3, 3)}
+FEATURES = {"stage": (6, 3), "block": (4, 2), "mbconv": (2, 2), "exp": (3, 2), "kernel": (3, 3)}
 """Number of values and embedding size of the coded features, in the order of the code columns."""
-N_FEATURES = len(_FEATURES) + 1
-_SLOPE = 0.2
+NFEATURES = len(FEATURES) + 1
+SLOPE = 0.2
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Nodes:
     @classmethod
     def of(cls, sequences: Sequences) -> Nodes:
         """Convert graphs, or a forest of units."""
-        starts = np.cumsum([0, *(n for n, _ in _FEATURES.values())])[:-1]
+        starts = np.cumsum([0, *(n for n, _ in FEATURES.values())])[:-1]
         counts = np.diff(sequences.ptr)
         parent = sequences.parent
         return cls(
@@ -104,7 +104,7 @@ class FeatureScalars(nn.Module):
 
     def __init__(self, slots: int) -> None:
         super().__init__()
-        for name, (n_values, size) in _FEATURES.items():
+        for name, (n_values, size) in FEATURES.items():
             self.add_module(f"{name}_embed", nn.Embedding(n_values, size))
             self.add_module(f"{name}_mlp", nn.Linear(size, 1))
         self.res_mlp = nn.Sequential(nn.Linear(1, 3), nn.Linear(3, 1))
@@ -114,7 +114,7 @@ class FeatureScalars(nn.Module):
     def table(self) -> Tensor:
         """Return the scalar of every value of the coded features, one feature after the other."""
         scalars = []
-        for name in _FEATURES:
+        for name in FEATURES:
             embedding, linear = self.get_submodule(f"{name}_embed"), f"{name}_mlp"
             scalars.append(self.get_submodule(linear)(embedding.weight).abs())
         return torch.cat(scalars).squeeze(1)
@@ -160,7 +160,7 @@ class GATv2Conv(nn.Module):
         before = own.index_select(0, nodes.parent)
         vector = self.att[0, 0]
         activate = nn.functional.leaky_relu
-        margin = (activate(query + before, _SLOPE) - activate(query + own, _SLOPE)) @ vector
+        margin = (activate(query + before, SLOPE) - activate(query + own, SLOPE)) @ vector
         share = torch.sigmoid(margin)[:, None] * nodes.linked
         return torch.lerp(own, before, share) + self.bias
 
@@ -171,7 +171,7 @@ class Encoder(nn.Module):
     def __init__(self, shape: BlockShape) -> None:
         super().__init__()
         layer = GATv2Conv if shape.layer == "gatv2" else GraphConv
-        sizes = [N_FEATURES, *[shape.width] * (N_HOPS - 1)]
+        sizes = [NFEATURES, *[shape.width] * (N_HOPS - 1)]
         self.gnn_layers = nn.ModuleList(layer(size, shape.width) for size in sizes)
         self.bns = nn.ModuleList(
             nn.ModuleDict({"module": nn.BatchNorm1d(shape.width)}) for _ in sizes

@@ -20,10 +20,13 @@ from archloom.predict.block_network import (
     Nodes,
     node_norms,
 )
-from archloom.predict.soft_rank import rank_loss
+from archloom.predict.block_step import ChainSet, StepGradient
+from archloom.predict.soft_rank import SoftRanks, ranking
 from archloom.spaces import Space
 from archloom.views.sequence import Sequences
 from archloom.views.units import largest_unit, unit_sizes
+
+_BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
 OnEpoch = Callable[[int, float], None]
 """Called with the number of finished epochs and the mean loss of the last."""
@@ -41,6 +44,7 @@ class BlockTraining:
     rank_weight   : of the rank loss beside the squared error, 0 for none
     test_share    : of the networks, kept for the test
     seed          : of split, weights and order
+    soft_ranks    : own, or torchsort for those of that package, which are the same
     """
 
     epochs: int = 60
@@ -51,6 +55,7 @@ class BlockTraining:
     rank_weight: float = 1.0
     test_share: float = 0.1
     seed: int = 0
+    soft_ranks: SoftRanks = "own"
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 2)):
@@ -110,28 +115,20 @@ def train_blocks(
         network = BlockNetwork(shape)
     mean, std = float(values.mean()), float(values.std()) or 1.0
     network.mlp_moments = torch.tensor([mean, std])
-    labels = torch.from_numpy(((values - mean) / std).astype(np.float32))
-    parameters = _flat(network)
-    optimiser = torch.optim.AdamW(
-        [parameters], lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    labels = ((values - mean) / std).astype(np.float32)
+    chains = ChainSet(graphs)
+    optimiser = _AdamW(network, settings)
+    step = StepGradient(
+        network, chains, settings.batch_size, settings.rank_weight, ranking(settings.soft_ranks)
     )
     rng = np.random.default_rng([settings.seed, 1])
     for epoch in range(1, settings.epochs + 1):
         total = 0.0
         order = rng.permutation(len(graphs))
-        optimiser.param_groups[0]["lr"] = settings.rate(epoch - 1)
         for start in range(0, len(order), settings.batch_size):
             rows = order[start : start + settings.batch_size]
-            wanted = labels[torch.from_numpy(rows)]
-            predicted, norms = network(Nodes.of(graphs.take(rows)))
-            loss = torch.nn.functional.mse_loss(predicted, wanted)
-            if settings.rank_weight:
-                loss = loss + settings.rank_weight * rank_loss(norms, wanted)
-            optimiser.zero_grad(set_to_none=False)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
-            optimiser.step()
-            total += loss.item() * len(rows)
+            total += step(rows, labels[rows]) * len(rows)
+            optimiser.step(settings.rate(epoch - 1))
         if not math.isfinite(total):
             raise ConfigError(
                 f"training diverged in epoch {epoch}: lower learning_rate (now "
@@ -145,19 +142,39 @@ def train_blocks(
     return network
 
 
-def _flat(network: BlockNetwork) -> torch.Tensor:
-    """Return one vector that all parameters of the network and their gradients become views of, so
-    that an optimiser's step is one pass instead of one per parameter.
+class _AdamW:
+    """AdamW with a bound on the gradient's norm, on one vector that all parameters of a network and
+    their gradients become views of: a step is a few passes instead of some per parameter.
     """
-    parts = list(network.parameters())
-    vector = torch.cat([part.detach().flatten() for part in parts]).requires_grad_()
-    vector.grad = torch.zeros_like(vector)
-    sizes = [part.numel() for part in parts]
-    values, gradients = torch.split(vector.detach(), sizes), torch.split(vector.grad, sizes)
-    for part, value, gradient in zip(parts, values, gradients, strict=True):
-        part.data = value.view_as(part)
-        part.grad = gradient.view_as(part)
-    return vector
+
+    def __init__(self, network: BlockNetwork, settings: BlockTraining) -> None:
+        parts = list(network.parameters())
+        self.values = torch.cat([part.detach().flatten() for part in parts]).numpy()
+        self.gradient, self.mean, self.square = np.zeros((3, *self.values.shape), dtype=np.float32)
+        sizes = [part.numel() for part in parts]
+        values, gradients = (
+            torch.split(torch.from_numpy(one), sizes) for one in (self.values, self.gradient)
+        )
+        for part, value, gradient in zip(parts, values, gradients, strict=True):
+            part.data, part.grad = value.view_as(part), gradient.view_as(part)
+        self.settings, self.steps = settings, 0
+
+    def step(self, rate: float) -> None:
+        """Change the parameters along their gradients."""
+        gradient, settings = self.gradient, self.settings
+        norm = float(np.sqrt(gradient @ gradient))
+        gradient *= np.float32(min(1.0, settings.clip_norm / (norm + 1e-6)))
+        self.steps += 1
+        for moment, one, beta in (
+            (self.mean, gradient, _BETAS[0]),
+            (self.square, gradient * gradient, _BETAS[1]),
+        ):
+            moment += np.float32(1 - beta) * (one - moment)
+        first, second = (1 - beta**self.steps for beta in _BETAS)
+        scale = np.sqrt(self.square * np.float32(1 / second))
+        scale += np.float32(_EPSILON)
+        self.values *= np.float32(1 - rate * settings.weight_decay)
+        self.values -= np.float32(rate / first) * self.mean / scale
 
 
 def unit_moments(

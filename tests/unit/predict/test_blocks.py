@@ -285,4 +285,4 @@ def test_cells_are_learnt_and_their_states_ranked(tmp_path):
     assert predictor.card.metrics["srcc"] > 0.9
     scored = predictor.score_units()
     counts = np.array([unit.count("conv_3x3") for unit in scored.units.blocks])
-    assert spearman(scored.score[scored.units.unit == 2], counts[scored.units.unit == 2]) > 0.7
+    assert spearman(scored.score[scored.units.unit == 2], counts[scored.units.unit == 2]) > 0.6
