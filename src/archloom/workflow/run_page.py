@@ -154,7 +154,7 @@ def _graph(found: Sequence[Stage]) -> Any:
 
 
 def _without_circles(edges: Collection[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the edges but those that close a circle: rules of a search in steps feed each other."""
+    """Return the edges but those that close a circle: steps of a search feed each other."""
     after: dict[int, set[int]] = {}
     kept = []
     for source, target in sorted(edges):
