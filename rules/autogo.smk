@@ -210,6 +210,8 @@ else:
             command("import_predictor", "weights graphs", "weights card", "kind")
 
 
+SEARCH_DETAILS = ["segment_ranking", "jobs", "n_jobs"]
+
 if SETTINGS.search.jobs == 1:
 
     rule search_graphs:
@@ -219,6 +221,7 @@ if SETTINGS.search.jobs == 1:
             segments="<resources>/segments",
             weights=predictor_file("safetensors"),
             card=predictor_file("json"),
+            ranking=segment_ranking(),
         output:
             front="<resources>/search/{model}/front.parquet",
             visited="<resources>/search/{model}/visited.parquet",
@@ -231,7 +234,7 @@ if SETTINGS.search.jobs == 1:
         resources:
             **needs("search_graphs"),
         params:
-            settings=settings("search", without=["jobs", "n_jobs"], family=model_family),
+            settings=settings("search", without=SEARCH_DETAILS, family=model_family),
             seed=SETTINGS.seed,
             code=code_of("search_graphs"),
         message:
@@ -239,7 +242,7 @@ if SETTINGS.search.jobs == 1:
         shell:
             command(
                 "search_graphs",
-                "graph vocabulary segments weights card",
+                "graph vocabulary segments weights card ranking",
                 "front visited stats",
                 "model",
                 "{wildcards.model}",
@@ -247,7 +250,7 @@ if SETTINGS.search.jobs == 1:
 
 else:
 
-    STEP_DETAILS = ["iterations", "jobs", "n_jobs"]
+    STEP_DETAILS = ["iterations", *SEARCH_DETAILS]
 
     rule start_search:
         input:
@@ -256,6 +259,7 @@ else:
             segments="<resources>/segments",
             weights=predictor_file("safetensors"),
             card=predictor_file("json"),
+            ranking=segment_ranking(),
         output:
             iteration=directory("<resources>/search/{model}/iterations/0"),
         log:
@@ -274,7 +278,7 @@ else:
         shell:
             command(
                 "start_search",
-                "graph vocabulary segments weights card",
+                "graph vocabulary segments weights card ranking",
                 "iteration",
                 "model",
             )
@@ -286,6 +290,7 @@ else:
             segments="<resources>/segments",
             weights=predictor_file("safetensors"),
             card=predictor_file("json"),
+            ranking=segment_ranking(),
             earlier=iterations_before,
         output:
             outcomes=directory("<resources>/search/{model}/shards/{iteration}/{shard}"),
@@ -305,7 +310,7 @@ else:
         shell:
             command(
                 "mutate_parents",
-                "graph vocabulary segments weights card earlier",
+                "graph vocabulary segments weights card ranking earlier",
                 "outcomes",
                 "model iteration shard",
             )
@@ -317,6 +322,7 @@ else:
             segments="<resources>/segments",
             weights=predictor_file("safetensors"),
             card=predictor_file("json"),
+            ranking=segment_ranking(),
             earlier=iterations_before,
             outcomes=shards(
                 "search/{model}/shards/{iteration}/{shard}", SETTINGS.search.jobs
@@ -339,7 +345,7 @@ else:
         shell:
             command(
                 "finish_iteration",
-                "graph vocabulary segments weights card earlier outcomes",
+                "graph vocabulary segments weights card ranking earlier outcomes",
                 "iteration",
                 "model iteration",
             )
@@ -351,6 +357,7 @@ else:
             segments="<resources>/segments",
             weights=predictor_file("safetensors"),
             card=predictor_file("json"),
+            ranking=segment_ranking(),
             earlier=all_iterations,
         output:
             front="<resources>/search/{model}/front.parquet",
@@ -364,7 +371,7 @@ else:
         resources:
             **needs("finish_search"),
         params:
-            settings=settings("search", without=["jobs", "n_jobs"], family=model_family),
+            settings=settings("search", without=SEARCH_DETAILS, family=model_family),
             seed=SETTINGS.seed,
             code=code_of("finish_search"),
         message:
@@ -372,7 +379,7 @@ else:
         shell:
             command(
                 "finish_search",
-                "graph vocabulary segments weights card earlier",
+                "graph vocabulary segments weights card ranking earlier",
                 "front visited stats",
                 "model",
             )

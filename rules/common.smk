@@ -237,6 +237,12 @@ def predictor_file(suffix):
     return path
 
 
+def segment_ranking():
+    """Return the ranking that segments are drawn by; none where they are drawn uniformly."""
+    ranking = SETTINGS.search.segment_ranking
+    return [file_of(ranking)] if ranking else []
+
+
 def iterations_of_search(total):
     """Return the folders of the first iterations of a search in steps, the input's included."""
     pattern = f"{RESOURCES}/search/{{model}}/iterations/{{iteration}}"

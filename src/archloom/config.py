@@ -233,6 +233,8 @@ class Search(Section):
     """Repeat the rules of the reference that were found wrong, for comparison only."""
     solver: str = Field(default="highs", pattern=r"^(highs|pyomo:[A-Za-z0-9_]+)$")
     """Solver of the shape propagation: highs (in process), or pyomo:NAME for any Pyomo solver."""
+    segment_ranking: str = ""
+    """File of archloom rank-segments to draw replacement segments by; empty: uniformly."""
     jobs: int = Field(default=1, ge=1, le=1000)
     """Jobs that share the parents of an iteration; the results do not depend on it."""
     n_jobs: int = Field(default=1, ge=1, le=1024)

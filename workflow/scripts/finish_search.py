@@ -10,7 +10,8 @@ from archloom.workflow import job
 
 if __name__ == "__main__":
     with job() as run:
-        artefacts = Artefacts.of_files(*map(run.input, ("vocabulary", "segments", "weights")))
+        files = map(run.input, ("vocabulary", "segments", "weights"))
+        artefacts = Artefacts.of_files(*files, *run.inputs["ranking"])
         graph = from_native(read_json(run.input("graph")))
         mutator = artefacts.mutator(SearchSettings(**run.settings))
         found = Steps(graph, mutator, run.seed, run.inputs["earlier"]).result()

@@ -9,7 +9,8 @@ from archloom.workflow import job
 
 if __name__ == "__main__":
     with job() as run:
-        artefacts = Artefacts.of_files(*map(run.input, ("vocabulary", "segments", "weights")))
+        files = map(run.input, ("vocabulary", "segments", "weights"))
+        artefacts = Artefacts.of_files(*files, *run.inputs["ranking"])
         graph = from_native(read_json(run.input("graph")))
         mutator = artefacts.mutator(SearchSettings(**run.settings))
         Steps(graph, mutator, run.seed).begin(run.output["iteration"])
