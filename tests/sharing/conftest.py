@@ -17,12 +17,19 @@ TARGET = "results/autogo/nb201"
 SHARED = ("dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/.gitignore", ".gitignore")
 
 
-def git(folder: Path, *arguments: str) -> None:
+def run_git(folder: Path, *arguments: str) -> None:
+    """Run a command of Git under an identity of its own."""
     identity = ("-c", "user.name=test", "-c", "user.email=test@example.org")
     environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull}
     subprocess.run(
         ["git", *identity, *arguments], cwd=folder, env=environment, check=True, capture_output=True
     )
+
+
+@pytest.fixture(scope="session")
+def git() -> Callable[..., None]:
+    """What runs Git in a folder."""
+    return run_git
 
 
 @pytest.fixture(scope="session")
@@ -39,16 +46,16 @@ def shared(project: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     known.write_text("known labels")
     (checkout.root / "src/archloom").mkdir(parents=True)
     (checkout.root / "src/archloom/module.py").write_text("")
-    git(checkout.root, "init", "--quiet")
-    git(checkout.root, "add", ".")
-    git(checkout.root, "commit", "--quiet", "--message", "Workflow")
+    run_git(checkout.root, "init", "--quiet")
+    run_git(checkout.root, "add", ".")
+    run_git(checkout.root, "commit", "--quiet", "--message", "Workflow")
     checkout.run(TARGET)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(dvc.REMOTE_VARIABLE, str(remote))
         pushed = dvc.push(checkout.root)
     assert not pushed.left_out
-    git(checkout.root, "add", "dvc.lock")
-    git(checkout.root, "commit", "--quiet", "--message", "Shared")
+    run_git(checkout.root, "add", "dvc.lock")
+    run_git(checkout.root, "commit", "--quiet", "--message", "Shared")
     return checkout.root, remote
 
 
@@ -64,7 +71,7 @@ def clone(shared: tuple[Path, Path], remote: Path, tmp_path: Path) -> Callable[[
     """What makes a fresh clone, in which nothing is made or pulled yet."""
 
     def fresh() -> Checkout:
-        git(tmp_path, "clone", "--quiet", str(shared[0]), "clone")
+        run_git(tmp_path, "clone", "--quiet", str(shared[0]), "clone")
         return Checkout(tmp_path / "clone")
 
     return fresh
