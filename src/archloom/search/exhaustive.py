@@ -82,10 +82,9 @@ def gather_space(folder: str | Path) -> pa.Table:
     """Return the networks of a finished evaluation, best sum of unit scores first: architecture,
     score (that sum), and one column per figure.
 
-    Raises ``DataError`` where chunks are missing.
+    Raises ``DataError`` where chunks are missing and ``FormatError`` where one is damaged.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     home = Path(folder)
     settings = _settings(home)
@@ -97,7 +96,7 @@ def gather_space(folder: str | Path) -> pa.Table:
             f"{home} lacks {len(missing)} of {chunks} parts ({missing[0]} and so on): the "
             "evaluation is not finished, run it again, every shard of it."
         )
-    return pa.concat_tables([pq.read_table(part) for part in parts])
+    return pa.concat_tables([_read(part) for part in parts])
 
 
 def write_networks(table: pa.Table, path: str | Path) -> None:
@@ -105,7 +104,19 @@ def write_networks(table: pa.Table, path: str | Path) -> None:
     import pyarrow.parquet as pq
 
     with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+
+def _read(part: Path) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(part, partitioning=None, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise FormatError(
+            f"{part} is damaged ({error}): delete it and run the evaluation again."
+        ) from error
 
 
 def _claim(home: Path, space: UnitSpace, figures: Sequence[Figure], chunk: int) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from archloom.errors import ConfigError, DataError
+from archloom.errors import ConfigError, DataError, FormatError
 from archloom.search.exhaustive import Shard, evaluate_space, gather_space, write_networks
 from block_world import SMALL, SumOf, figures
 
@@ -35,6 +35,13 @@ def test_what_is_there_is_not_evaluated_again(tmp_path):
     seen = []
     evaluate_space(SMALL, figures(), tmp_path, chunk=10, on_chunk=lambda *done: seen.append(done))
     assert seen == [(1, 1)]
+
+
+def test_a_damaged_part_is_named(tmp_path):
+    evaluate_space(SMALL, figures(), tmp_path, chunk=10)
+    (tmp_path / "part-000001.parquet").write_bytes(b"half")
+    with pytest.raises(FormatError, match=r"part-000001.parquet is damaged .* delete it"):
+        gather_space(tmp_path)
 
 
 def test_a_folder_of_another_evaluation_is_refused(tmp_path):
