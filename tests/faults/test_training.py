@@ -118,6 +118,25 @@ def test_stopped_measuring_goes_on_to_the_same_labels(tmp_path, how, n_jobs):
     assert figures(rest) == figures(measure(NETWORKS, images(), RECIPE, SEEDS, n_jobs=1))
 
 
+def test_damage_to_what_was_noted_costs_the_damaged_lines_only(tmp_path):
+    whole = measure(NETWORKS[:1], images(), RECIPE, SEEDS, out=tmp_path, n_jobs=1)
+    (shard,) = tmp_path.glob("*.jsonl")
+    first, second = shard.read_bytes().splitlines(keepends=True)
+    shard.write_bytes(bytes(100) + b"\n\xff\xfe\n[1]\n7\n{}\n" + first + second[:20])
+    steps = []
+    again = measure(
+        NETWORKS[:1],
+        images(),
+        RECIPE,
+        SEEDS,
+        out=tmp_path,
+        n_jobs=1,
+        progress=lambda done, _: steps.append(done),
+    )
+    assert steps == [2]  # one was there
+    assert figures(again) == figures(whole)
+
+
 def test_a_diverging_network_is_a_reported_failure(tmp_path):
     wild = replace(RECIPE, optimiser="sgd", learning_rate=1e30, schedule="constant")
     result = measure(NETWORKS[:2], images(), wild, out=tmp_path, n_jobs=1)

@@ -258,12 +258,12 @@ def _append(shard: Path, label: Label) -> None:
 
 
 def _read_shards(folder: Path, recipe: Recipe) -> list[Label]:
-    """Return the labels in the shards of ``recipe``; a line cut by a kill is left out."""
+    """Return the labels in the shards of ``recipe``; a cut or damaged line is left out."""
     labels = []
     for shard in sorted(folder.glob(f"{recipe.hash}-*.jsonl")):
-        for line in shard.read_text(encoding="utf-8").splitlines():
+        for line in shard.read_bytes().splitlines():
             try:
                 labels.append(Label(**json.loads(line)))
-            except (json.JSONDecodeError, TypeError):
-                log.warning("%s: a cut line is left out", shard)
+            except (ValueError, TypeError):
+                log.warning("%s: a cut or damaged line is left out", shard)
     return labels
