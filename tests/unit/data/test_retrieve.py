@@ -194,3 +194,21 @@ def test_jobs_download_only_where_the_settings_say_so(monkeypatch):
     assert not may_download()
     monkeypatch.setenv(DOWNLOAD_VARIABLE, "1")
     assert may_download()
+
+
+@pytest.mark.parametrize("permitted", [True, False])
+def test_the_job_of_a_run_downloads_where_it_may(checkout, server, project, permitted):
+    server.answers = [whole(CONTENT)]
+    to = own_place("toy", "pinned.bin")
+    command = [sys.executable, project / "workflow/scripts/retrieve_file.py", "--log", "job.log"]
+    command += ["--wildcard", "dataset", "toy", "--wildcard", "file", "pinned.bin"]
+    environment = os.environ | {DOWNLOAD_VARIABLE: "1" if permitted else ""}
+    done = subprocess.run(
+        [*command, "--output", "file", to],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode == 0) == permitted == to.exists() == bool(server.requests)
+    assert permitted or "toy/pinned.bin is not here" in done.stderr
