@@ -1,4 +1,4 @@
-# make demo | artefacts | test | test-slow | test-slurm | lint | format | bench | docs | schema. Each sets up .venv by itself.
+# make demo | artefacts | test | test-slow | test-slurm | pull | push | lint | format | bench | docs | schema. Each sets up .venv by itself.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -15,7 +15,7 @@ SNAKEMAKE_CODE := Snakefile rules
 export PATH := $(BIN):$(PATH)
 test test-slow test-slurm bench: export OMP_NUM_THREADS = 1
 
-.PHONY: help environment browser demo artefacts test test-slow test-slurm lint format bench docs schema
+.PHONY: help environment browser demo artefacts test test-slow test-slurm pull push lint format bench docs schema
 
 help:
 	@sed -n 's/^# make/make/p; s/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -59,6 +59,12 @@ test-slow: $(STAMP) browser ## only the slow tests
 # Installs Debian's Slurm where it is missing, starts it, and stops it again: for containers.
 test-slurm: $(STAMP) ## a real Slurm on this machine runs AutoGO and meets with faults; as root
 	ARCHLOOM_TEST_SLURM=1 python -m pytest tests/slurm
+
+pull: $(STAMP) ## get shared data and caches from DVC's remote, and recognise them
+	@archloom pull
+
+push: $(STAMP) ## send what was made to DVC's remote; commit dvc.lock afterwards
+	@archloom push
 
 lint: $(STAMP) ## ruff, snakefmt, mypy
 	ruff check $(wildcard $(PYTHON_CODE))

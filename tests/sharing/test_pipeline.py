@@ -60,3 +60,12 @@ def test_dependencies_are_here_or_made_by_another_stage(project, stages):
     for stage in stages.values():
         for path in paths_of(stage, "deps"):
             assert path in made or (project / path).exists() or path.endswith("/records"), path
+
+
+def test_the_cluster_profiles_ask_for_a_gpu_for_the_same_rules(project):
+    asking = []
+    for name in ("slurm", "kubernetes"):
+        profile = yaml.safe_load((project / f"profiles/{name}/config.yaml").read_text())
+        rules = profile["set-resources"]
+        asking.append({rule for rule, wants in rules.items() if wants.get("gpu")})
+    assert asking[0] == asking[1] != set()
