@@ -224,6 +224,27 @@ def test_rank_units_writes_predictor_units_and_space(block_table, tmp_path, caps
     assert predictor.card.target == "2*width - 1"
 
 
+def test_rank_units_of_several_seeds_tells_how_far_they_agree(block_table, tmp_path, capsys):
+    options = ["--target", "width", "--epochs", "1", "--seeds", "2", "--seed", "3"]
+    assert run("rank-units", block_table, tmp_path, *options) == 0
+    shown = capsys.readouterr().out
+    agreed = json.loads((tmp_path / "agreement.json").read_text())
+    assert [one["unit"] for one in agreed] == [1, 2, 3, 4, 5]
+    assert shown.count("mean rank correlation") == 5 and "seed 4: rank correlation" in shown
+    table = pq.read_table(tmp_path / "units.parquet")
+    files = ("predictor.safetensors", "predictor-seed4.safetensors")
+    scores = [BlockPredictor.load(tmp_path / name).score_units().score for name in files]
+    np.testing.assert_allclose(table["score"].to_numpy(), np.mean(scores, axis=0))
+    np.testing.assert_allclose(table["spread"].to_numpy(), np.std(scores, axis=0, ddof=1))
+    importance = json.loads((tmp_path / "importance.json").read_text())
+    assert len(importance["features"]) == len(importance["values"]) == 2
+    assert "Expansion" in shown and set(importance["values"][0]["Kernel"]) == {
+        "kernel 3",
+        "kernel 5",
+        "kernel 7",
+    }
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

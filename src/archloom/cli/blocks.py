@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from archloom.cli.app import app, err, out
+from archloom.io.files import write_text
 
 if TYPE_CHECKING:
-    pass
+    from archloom.predict.blocks import BlockPredictor
+    from archloom.predict.unit_scores import ScoredUnits
 
 
 @app.command()
@@ -40,6 +44,18 @@ def rank_units(
     top_k: Annotated[int, typer.Option(min=1, help="Units per stage that are shown and kept.")] = 5,
     epochs: Annotated[int, typer.Option(help="Passes over the networks.")] = 60,
     seed: Annotated[int, typer.Option(help="The same seed gives the same ranking.")] = 0,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="How many predictors are trained, from this seed on. Units are ranked by the mean "
+            "of their scores, and how far the predictors agree is told.",
+        ),
+    ] = 1,
+    soft_ranks: Annotated[
+        Literal["own", "torchsort"],
+        typer.Option(help="own, or torchsort for those of that package, if it is installed."),
+    ] = "own",
 ) -> None:
     """Tell which building blocks matter: learn a metric of networks and rank all their stages.
 
@@ -48,30 +64,89 @@ def rank_units(
     from archloom.data.block_table import read_block_table
     from archloom.predict.block_training import BlockTraining
     from archloom.predict.blocks import BlockPredictor
+    from archloom.predict.unit_agreement import agreement, mean_ranking
     from archloom.views.sequence import mobile_space
 
-    settings = BlockTraining(epochs=epochs, seed=seed)
+    settings = BlockTraining(epochs=epochs, seed=seed, soft_ranks=soft_ranks)
     labels = read_block_table(table, mobile_space(family)).labelled(target)
-    with epoch_bar(epochs) as advance:
-        predictor = BlockPredictor.fit(labels, settings, on_epoch=advance)
-    scored = predictor.score_units()
-    shown = Table("unit", "rank", "score", "blocks")
-    for indices in scored.best(top_k):
-        for rank, index in enumerate(indices.tolist(), start=1):
-            unit = str(scored.units.unit[index] + 1) if rank == 1 else ""
-            shown.add_row(unit, str(rank), f"{scored.score[index]:.6g}", scored.units.blocks[index])
-    predictor.save(to / "predictor.safetensors")
+    predictors = []
+    for one in range(seed, seed + seeds):
+        with epoch_bar(epochs) as advance:
+            predictors.append(
+                BlockPredictor.fit(labels, replace(settings, seed=one), on_epoch=advance)
+            )
+    rankings = [predictor.score_units() for predictor in predictors]
+    scored = mean_ranking(rankings)
+    agreed = agreement(rankings) if seeds > 1 else []
+    predictors[0].save(to / "predictor.safetensors")
+    for one, predictor in enumerate(predictors[1:], start=seed + 1):
+        predictor.save(to / f"predictor-seed{one}.safetensors")
     for name in ("units.parquet", "units.csv"):
         scored.write(to / name)
     scored.write_space(to / "space.json", top_k)
+    write_text(to / "importance.json", json.dumps(_importance(predictors), indent=1) + "\n")
+    if agreed:
+        found = [one.to_dict() for one in agreed]
+        write_text(to / "agreement.json", json.dumps(found, indent=1) + "\n")
+    _show_units(scored, top_k)
+    _show_importance(predictors)
+    for one, predictor in enumerate(predictors, start=seed):
+        _show_quality(predictor.card.metrics, f"seed {one}: " if seeds > 1 else "")
+    for line in agreed:
+        out.print(line.in_words(), highlight=False)
+    out.print(f"{len(scored):,} units scored; wrote {to}")
+
+
+def _show_units(scored: ScoredUnits, top_k: int) -> None:
+    """Print the best units of each place."""
+    spread = ["spread"] if scored.spread is not None else []
+    shown = Table("unit", "rank", "score", *spread, "blocks")
+    for indices in scored.best(top_k):
+        for rank, index in enumerate(indices.tolist(), start=1):
+            unit = str(scored.units.unit[index] + 1) if rank == 1 else ""
+            scores = [f"{scored.score[index]:.6g}"]
+            if scored.spread is not None:
+                scores.append(f"{scored.spread[index]:.2g}")
+            shown.add_row(unit, str(rank), *scores, scored.units.blocks[index])
     out.print(shown)
-    found = predictor.card.metrics
+
+
+def _importance(predictors: Sequence[BlockPredictor]) -> dict[str, Any]:
+    """Return what every predictor says of features and of their values, a list per seed."""
+    from archloom.predict.feature_importance import value_importance
+
+    return {
+        "features": [one.card.metrics["importance"] for one in predictors],
+        "values": [value_importance(one.network, one.card.family) for one in predictors],
+    }
+
+
+def _show_importance(predictors: Sequence[BlockPredictor]) -> None:
+    """Print the importance of the features of blocks and, of each, its most important value."""
+    found = _importance(predictors)
+    shown = Table("feature", "importance", "std over blocks", "values, most important first")
+    for name in found["features"][0]:
+        mean, std = (
+            sum(one[name][key] for one in found["features"]) / len(predictors)
+            for key in ("mean", "std")
+        )
+        values = {
+            value: sum(one[name][value] for one in found["values"]) / len(predictors)
+            for value in found["values"][0].get(name, ())
+        }
+        order = sorted(values, key=values.__getitem__, reverse=True)
+        listed = ", ".join(f"{value.split()[-1]} ({values[value]:.3g})" for value in order)
+        shown.add_row(name, f"{mean:.3g}", f"{std:.3g}", listed)
+    out.print(shown)
+
+
+def _show_quality(found: Mapping[str, Any], whose: str) -> None:
+    """Print how a predictor did on its test networks."""
     hops = ", ".join(f"{value:.3f}" for value in found["srcc_per_hop"])
     out.print(
-        f"rank correlation on {found['networks']} test networks: {found['srcc']:.3f}; of the norms "
-        f"at hops 0 to 4: {hops}"
+        f"{whose}rank correlation on {found['networks']} test networks: {found['srcc']:.3f}, mean "
+        f"absolute error {found['mae']:.3g}; of the norms at hops 0 to 4: {hops}"
     )
-    out.print(f"{len(scored):,} units scored; wrote {to}")
 
 
 @contextmanager

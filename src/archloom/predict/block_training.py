@@ -67,6 +67,8 @@ class BlockTraining:
         for name in ("weight_decay", "rank_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} = {getattr(self, name)}: write 0 or more.")
+        if self.soft_ranks not in ("own", "torchsort"):
+            raise ConfigError(f"soft_ranks = {self.soft_ranks!r}: write own or torchsort.")
         if not 0 < self.test_share < 1:
             raise ConfigError(f"test_share = {self.test_share}: write a number between 0 and 1.")
 

@@ -18,6 +18,7 @@ from archloom.errors import DataError
 from archloom.predict.block_file import BlockCard, read_block_predictor, write_block_predictor
 from archloom.predict.block_network import BlockNetwork, BlockShape, Nodes, node_norms
 from archloom.predict.block_training import BlockTraining, OnEpoch, train_blocks, unit_moments
+from archloom.predict.feature_importance import category_importance
 from archloom.predict.metrics import evaluate, spearman
 from archloom.predict.predictor import chunks
 from archloom.predict.unit_scores import ScoredUnits
@@ -44,7 +45,8 @@ class BlockPredictor:
         on_epoch: OnEpoch | None = None,
     ) -> Self:
         """Train a predictor and test it on networks kept apart; the card holds what was found:
-        ``evaluate``'s metrics in natural units and, per hop, the rank correlation of the norms.
+        ``evaluate``'s metrics in natural units, the rank correlation of the norms per hop, and the
+        importance of the features of the test networks' blocks.
 
         Raises ``DataError`` for too few networks or units without any.
         """
@@ -132,7 +134,15 @@ class BlockPredictor:
         predicted, norms = self._run(labels.architectures, labels.resolution)
         hops = [spearman(row, labels.values) for row in norms]
         quality = evaluate(predicted, labels.values)
-        metrics = {"networks": len(labels.values), **quality, "srcc_per_hop": hops}
+        importance = category_importance(
+            self.network, labels.family, labels.architectures, labels.resolution
+        )
+        metrics = {
+            "networks": len(labels.values),
+            **quality,
+            "srcc_per_hop": hops,
+            "importance": {name: asdict(one) for name, one in importance.items()},
+        }
         self.card = replace(self.card, metrics=metrics)
 
 

@@ -27,8 +27,10 @@ FORMAT = "archloom-unit-space/1"
 class ScoredUnits:
     """All units of a family, scored for one target.
 
-    norm  : (U,) L1 norm of the embedding of the unit's last block
-    score : (U,) in units of the target, larger is better
+    norm   : (U,) L1 norm of the embedding of the unit's last block
+    score  : (U,) in units of the target, larger is better
+    spread : (U,) standard deviation of the score over the seeds that it is the mean of; None where
+             one predictor scored
     """
 
     family: str
@@ -36,6 +38,7 @@ class ScoredUnits:
     units: Units
     norm: NDArray[np.float64]
     score: NDArray[np.float64]
+    spread: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.units)
@@ -56,20 +59,21 @@ class ScoredUnits:
         return [order[self.units.unit[order] == unit][:count] for unit, count in enumerate(counts)]
 
     def table(self) -> pa.Table:
-        """Return the columns unit (from 1), n_blocks, blocks, hop, norm and score."""
+        """Return the columns unit (from 1), n_blocks, blocks, hop, norm, score and, of several
+        seeds, spread.
+        """
         import pyarrow as pa
 
         units = self.units
-        return pa.table(
-            {
-                "unit": pa.array(units.unit + 1, pa.int8()),
-                "n_blocks": pa.array(units.size, pa.int8()),
-                "blocks": pa.array(units.blocks, pa.string()),
-                "hop": pa.array(units.size - 1, pa.int8()),
-                "norm": self.norm,
-                "score": self.score,
-            }
-        )
+        columns = {
+            "unit": pa.array(units.unit + 1, pa.int8()),
+            "n_blocks": pa.array(units.size, pa.int8()),
+            "blocks": pa.array(units.blocks, pa.string()),
+            "hop": pa.array(units.size - 1, pa.int8()),
+            "norm": self.norm,
+            "score": self.score,
+        }
+        return pa.table(columns if self.spread is None else columns | {"spread": self.spread})
 
     def write(self, path: str | Path) -> None:
         """Write the table; the ending .parquet or .csv chooses the format, another raises

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archloom.io.palette import BLUE, CYCLE, GREY, INK, VERMILLION, blend
+from archloom.predict.feature_importance import value_importance
 from archloom.report.figures import styled
 from archloom.report.unit_fronts import FrontPanel
-from archloom.report.unit_record import Matrix, Searches, Target, norms_of_blocks, value_importance
+from archloom.report.unit_record import Matrix, Searches, Target, norms_of_blocks
 from archloom.views.block_space import block_space
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ _GAP = 0.5
 
 def importance_figure(targets: Sequence[Target]) -> Figure:
     """Return the importance of the values of each feature, a row of pictures per target."""
-    found = [value_importance(target.predictor) for target in targets]
+    found = [
+        value_importance(target.predictor.network, target.predictor.card.family)
+        for target in targets
+    ]
     with styled(12.4, 0.5 + 2.3 * len(targets)) as figure:
         axes = figure.subplots(len(targets), len(found[0]), squeeze=False)
         for row, target, features in zip(axes, targets, found, strict=True):

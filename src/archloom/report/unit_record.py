@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from archloom.data.block_table import BlockTable, read_block_table
 from archloom.errors import DataError
+from archloom.io.files import read_json
 from archloom.predict.block_network import Nodes, node_norms
 from archloom.predict.blocks import BlockPredictor
+from archloom.predict.unit_agreement import UnitAgreement
 from archloom.search.front import hypervolume, pareto_front
 from archloom.search.label_models import ACCURACY, LATENCY, read_sources
 from archloom.search.unit_space import UnitSpace
@@ -33,8 +35,8 @@ class AutobuildFiles:
     """Where the parts of a run lie.
 
     networks : the labelled networks
-    targets  : one folder per target with ``predictor.safetensors`` and ``space.json``, as
-               ``archloom rank-units`` writes them
+    targets  : one folder per target with ``predictor.safetensors``, ``space.json`` and, of several
+               seeds, ``agreement.json``, as ``archloom rank-units`` writes them
     spaces   : for each target all networks of its space: architecture and the figures
     visited  : what the searches evaluated, see ``archloom.search.unit_comparison``
     """
@@ -49,12 +51,14 @@ class AutobuildFiles:
 class Target:
     """One target: its predictor, the best units of each place, and what they build.
 
-    built : (N, 2) accuracy and latency of all networks of the best units
+    built     : (N, 2) accuracy and latency of all networks of the best units
+    agreement : of the seeds on each place; none where one predictor ranked
     """
 
     predictor: BlockPredictor
     space: UnitSpace
     built: Matrix
+    agreement: Sequence[UnitAgreement] = ()
 
     @property
     def name(self) -> str:
@@ -134,7 +138,9 @@ def _target(folder: Path, family: str, built: pa.Table) -> Target:
             f"{folder} is of {predictor.card.family}, the networks are of {family}: rank their "
             "units again."
         )
-    return Target(predictor, space, _points(built))
+    agreed = folder / "agreement.json"
+    found = [UnitAgreement(**one) for one in read_json(agreed)] if agreed.exists() else []
+    return Target(predictor, space, _points(built), found)
 
 
 def _points(table: pa.Table) -> Matrix:
@@ -160,28 +166,6 @@ def _searches(method: str, visited: pa.Table, worst: NDArray[np.float64]) -> Sea
     longest = max(map(len, volumes))
     filled = [row + row[-1:] * (longest - len(row)) for row in volumes]
     return Searches(method, fronts, members, np.array(filled), np.array(counts))
-
-
-def value_importance(predictor: BlockPredictor) -> dict[str, dict[str, float]]:
-    """Return the importance of every value of every feature that networks of the family have: the
-    non-negative scalar that stands for it (AutoBuild spec 3.3).
-    """
-    seen, layer = block_space(predictor.card.family), predictor.network.embed_layer
-    parts = {
-        "stage": [f"stage {i + 1}" for i in range(len(seen.depths))],
-        "block": [f"block {i + 1}" for i in range(max(depths[-1] for depths in seen.depths))],
-        "mbconv": [],
-        "exp": ["expansion 3", "expansion 4", "expansion 6"],
-        "kernel": ["kernel 3", "kernel 5", "kernel 7"],
-    }
-    titles = {"stage": "Stage", "block": "Place", "exp": "Expansion", "kernel": "Kernel"}
-    values, start, found = layer.table().detach().tolist(), 0, {}
-    for name, labels in parts.items():
-        if name in titles:
-            some = values[start : start + len(labels)]
-            found[titles[name]] = dict(zip(labels, some, strict=True))
-        start += layer.get_parameter(f"{name}_embed.weight").shape[0]
-    return found
 
 
 def norms_of_blocks(predictor: BlockPredictor, architecture: str) -> NDArray[np.float64]:

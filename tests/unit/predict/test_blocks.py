@@ -253,6 +253,7 @@ def test_too_few_networks_and_missing_depths_are_told():
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"rank_weight": -1.0}, "rank_weight"),
         ({"test_share": 1.0}, "test_share"),
+        ({"soft_ranks": "hard"}, "soft_ranks"),
     ],
 )
 def test_settings_out_of_range(settings, name):

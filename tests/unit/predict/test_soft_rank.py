@@ -1,12 +1,15 @@
 """Soft ranks: the published test vectors, gradients, and what defines a projection."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archloom.predict.soft_rank import rank_loss, soft_rank
+from archloom.errors import ConfigError
+from archloom.predict.soft_rank import rank_loss, rank_loss_gradient, ranked, ranking, soft_rank
 
 ROWS = st.lists(
     st.lists(st.floats(-50, 50, width=32), min_size=6, max_size=6), min_size=1, max_size=4
@@ -67,3 +70,27 @@ def test_a_target_without_variation_has_loss_one_and_no_gradient():
     loss = rank_loss(values, torch.ones(3))
     loss.backward()
     assert loss.item() == 1 and not values.grad.any()
+
+
+def test_the_gradient_of_the_loss_is_its_slope():
+    values = 3 * torch.randn(2, 7, dtype=torch.float64, generator=torch.manual_seed(1))
+    target = torch.randn(7, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: rank_loss(x, target), values.requires_grad_())
+
+
+def test_the_ranks_of_torchsort_are_ours():
+    pytest.importorskip("torchsort", reason="the package torchsort is not installed")
+    rng = np.random.default_rng(0)
+    values, target = rng.normal(0, 20, (5, 128)), rng.normal(size=128)
+    ours, theirs = ranked(values)[0], ranking("torchsort")(values)[0]
+    np.testing.assert_allclose(theirs, ours, rtol=1e-4)
+    loss, gradient = rank_loss_gradient(values, target)
+    other_loss, other_gradient = rank_loss_gradient(values, target, ranking("torchsort"))
+    assert other_loss == pytest.approx(loss, rel=1e-4)
+    np.testing.assert_allclose(other_gradient, gradient, atol=1e-3 * np.abs(gradient).max())
+
+
+def test_torchsort_that_is_not_installed_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchsort", None)
+    with pytest.raises(ConfigError, match=r"archloom\[torchsort\]"):
+        ranking("torchsort")

@@ -14,13 +14,13 @@ from archloom.errors import DataError
 from archloom.io import read_graph
 from archloom.predict.block_training import BlockTraining
 from archloom.predict.blocks import BlockPredictor
+from archloom.predict.unit_agreement import UnitAgreement
 from archloom.report.autobuild import MethodRow, headline, method_rows, write_autobuild_report
 from archloom.report.unit_record import (
     AutobuildFiles,
     Searches,
     norms_of_blocks,
     read_autobuild,
-    value_importance,
 )
 from archloom.search.evaluators import Figure
 from archloom.search.exhaustive import evaluate_space, gather_space, write_networks
@@ -50,6 +50,9 @@ def files(tmp_path_factory):
         predictor = BlockPredictor.fit(table.labelled(target), BlockTraining(epochs=2))
         predictor.save(ranked[-1] / "predictor.safetensors")
         predictor.score_units().write_space(ranked[-1] / "space.json", 2)
+        if not number:
+            agreed = UnitAgreement(3, 2, 0.91, 50, 0.5, 0.1)
+            (ranked[-1] / "agreement.json").write_text(json.dumps([agreed.to_dict()]))
         evaluate_space(UnitSpace.read(ranked[-1] / "space.json"), FIGURES, folder / f"e{number}")
         spaces.append(folder / f"space_{number}.parquet")
         write_networks(gather_space(folder / f"e{number}"), spaces[-1])
@@ -97,6 +100,7 @@ def test_the_folder_is_complete_and_its_tables_agree(result):
 def test_the_page_is_self_contained_and_escapes_what_it_shows(result):
     page = (result / "report.html").read_text()
     assert "default-src &#39;none&#39;" in page and "sums &lt;of&gt; expansions" in page
+    assert page.count("unit 3: the seeds agree") == page.count("(first seed)") == 1
     assert page.count("<svg") == 5 + len(TARGETS)
     assert not re.search(r'(src|href)="https?:', page)
     for target in re.findall(r'href="([^"#:]+)"', page):
@@ -131,19 +135,8 @@ def test_parts_of_another_family_are_refused(files):
         read_autobuild(files, "ofa_mbv3_w10")
 
 
-def test_importance_is_the_scalar_of_each_value_the_family_has(files):
+def test_norms_of_blocks_are_of_every_block_at_every_hop(files):
     predictor = BlockPredictor.load(files.targets[0] / "predictor.safetensors")
-    found = value_importance(predictor)
-    assert {name: len(values) for name, values in found.items()} == {
-        "Stage": 5,
-        "Place": 4,
-        "Expansion": 3,
-        "Kernel": 3,
-    }
-    layer = predictor.network.embed_layer
-    weights = layer.get_submodule("kernel_embed").weight
-    scalar = layer.get_submodule("kernel_mlp")(weights).abs().detach().flatten()
-    assert list(found["Kernel"].values()) == pytest.approx(scalar.tolist())
     assert norms_of_blocks(predictor, "|".join(["e3k3,e3k3"] * 5)).shape == (5, 10)
 
 
