@@ -109,6 +109,7 @@ rule rank_units:
         settings=facts(
             target=lambda wildcards: AUTOBUILD.targets[int(wildcards.target) - 1],
             epochs=AUTOBUILD.epochs,
+            seeds=AUTOBUILD.seeds,
             top_k=AUTOBUILD.top_k,
         ),
         seed=SETTINGS.seed,
@@ -179,6 +180,7 @@ rule search_units:
                 "networks",
                 "targets",
                 "top_k",
+                "seeds",
                 "device",
             ],
             device=block_device,

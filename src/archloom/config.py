@@ -299,6 +299,8 @@ class Autobuild(Section):
     """What is to be large, each an expression over acc and latency that units are ranked by."""
     epochs: int = Field(default=60, ge=1, le=10_000)
     """Passes over the labelled networks in training."""
+    seeds: int = Field(default=2, ge=1, le=100)
+    """Predictors per target, each with a seed of its own; the mean of their scores ranks units."""
     top_k: int = Field(default=5, ge=1, le=25)
     """Best units of each place that are kept, per target."""
     searches: int = Field(default=10, ge=2, le=1000)

@@ -19,6 +19,7 @@ SETTINGS = {
         "latency_table": "operators.json",
         "targets": ["acc / latency"],
         "epochs": 2,
+        "seeds": 2,
         "top_k": 2,
         "searches": 2,
         "search": {"first": 10, "iterations": 1, "children": 5},

@@ -1,8 +1,12 @@
-"""Learn one target of labelled block networks and rank all their units."""
+"""Learn one target of labelled block networks, with several seeds, and rank all their units."""
+
+import json
 
 from archloom.data.block_table import read_block_table
+from archloom.io.files import write_text
 from archloom.predict.block_training import BlockTraining
 from archloom.predict.blocks import BlockPredictor
+from archloom.predict.unit_agreement import agreement, mean_ranking
 from archloom.views.sequence import block_family
 from archloom.workflow import job
 
@@ -10,10 +14,16 @@ if __name__ == "__main__":
     with job() as run:
         settings, folder = run.settings, run.output["ranked"]
         table = read_block_table(run.input("networks"), block_family(run.wildcards["family"]))
-        training = BlockTraining(epochs=settings["epochs"], seed=run.seed)
-        predictor = BlockPredictor.fit(table.labelled(settings["target"]), training)
-        scored = predictor.score_units()
+        labels, predictors = table.labelled(settings["target"]), []
+        for number in range(settings["seeds"]):
+            training = BlockTraining(epochs=settings["epochs"], seed=run.seed + number)
+            predictors.append(BlockPredictor.fit(labels, training))
+            run.progress(number + 1, settings["seeds"])
+        rankings = [predictor.score_units() for predictor in predictors]
+        scored = mean_ranking(rankings)
         folder.mkdir()
-        predictor.save(folder / "predictor.safetensors")
+        predictors[0].save(folder / "predictor.safetensors")
         scored.write(folder / "units.parquet")
         scored.write_space(folder / "space.json", settings["top_k"])
+        found = [one.to_dict() for one in agreement(rankings)] if len(rankings) > 1 else []
+        write_text(folder / "agreement.json", json.dumps(found, indent=1) + "\n")
