@@ -39,6 +39,7 @@ class OperatorCard:
     training  : training settings
     metrics   : measured on test networks, in natural units
     operators : those that occur in the training networks
+    vocabulary: operator of every index that the network was made for
     range     : the training networks as far as it takes to judge others; None: not known
     """
 

@@ -37,6 +37,8 @@ from archloom.views.operators import (
 FEATURES = ("operator", "channels", "size", "window", "groups and bias")
 """Categories of features, in the order of the 0-hop embedding."""
 _SIZE = 8
+_DOUBLINGS = 4
+"""Doublings of a size that count as 1."""
 _SLOPE = 0.2
 _CHOICES = {
     "layer": ("gatv2", "graphconv"),
@@ -130,7 +132,7 @@ class FeatureScalars(nn.Module):
         """Map feature rows (K, 18) to scalars (K, 5)."""
         code = torch.from_numpy(rows[:, OPERATOR].astype(np.int64))
         values = rows.astype(np.float32)
-        logs = np.log2(1 + values) / 4
+        logs = np.log2(1 + values) / _DOUBLINGS
         groups = values[:, GROUPS] / np.maximum(values[:, CHANNELS[0]], 1)
         numbers = (
             logs[:, CHANNELS],
