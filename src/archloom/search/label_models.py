@@ -58,9 +58,10 @@ class MadeUpAccuracy:
     def __call__(self, architectures: Sequence[str]) -> NDArray[np.float64]:
         """Return (N,) fractions."""
         seen = block_space(self.family)
-        millions = np.array([flops(one, "mac") for one in graphs_of(self.family, architectures)])
+        networks = graphs_of(self.family, architectures)
+        macs = np.array([flops(one, "mac") / 2 for one in networks])
         blocks = [sum(map(len, seen.parse(one)[2:4])) for one in architectures]
-        error = 0.18 + 0.8 / np.sqrt(millions / 1e6) - 0.002 * np.array(blocks)
+        error = 0.18 + 0.8 / np.sqrt(macs / 1e6) - 0.002 * np.array(blocks)
         return 1 - np.asarray(error, dtype=np.float64)
 
 
