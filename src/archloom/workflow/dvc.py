@@ -68,17 +68,16 @@ def pull(root: Path, paths: Sequence[str] = ()) -> Pulled:
     Files that differ from what DVC knows are never replaced without a question on the terminal.
     Raises ``DataError`` when DVC or the remote is missing.
     """
-    wanted = [Path(path) for path in paths]
-    if wanted:
-        wanted += [resources / PROVENANCE for resources in _runs(root)]
-    places = [(root / path).absolute() for path in wanted]
     with _repository(root) as repo:
-        found = repo.pull(targets=[str(place) for place in places] or None, allow_missing=True)
-        lacking = [out for out in repo.index.outs if out.hash_info and not out.exists]
-        missing = [Path(out.fs_path) for out in lacking]
-        if places:
-            missing = [path for path in missing if path in places]
-        names = [path.relative_to(repo.root_dir).as_posix() for path in missing]
+        shared = [out.fs_path for out in repo.index.outs if out.hash_info]
+        wanted = [str((root / path).absolute()) for path in paths]
+        if wanted:
+            wanted += [place for place in shared if Path(place).name == PROVENANCE]
+        elif not shared:
+            raise DataError("dvc.lock names no files: push some where they are, and commit it.")
+        found = repo.pull(targets=wanted or shared, allow_missing=True)
+        missing = [place for place in wanted or shared if not Path(place).exists()]
+        names = [Path(place).relative_to(repo.root_dir).as_posix() for place in missing]
     return Pulled(int(found["stats"]["fetched"]), names)
 
 
