@@ -12,9 +12,21 @@ from stub_workflow import Checkout, copy_workflow
 pytest.importorskip("dvc", reason="DVC is not installed: pip install 'archloom[dvc]'")
 
 from archloom.workflow import dvc  # noqa: E402  # after the skip
+from job_chain import Chain  # noqa: E402
 
 TARGET = "results/autogo/nb201"
 SHARED = ("dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/.gitignore", ".gitignore")
+
+CHAIN_PIPELINE = """
+stages:
+  caches:
+    cmd: "true"
+    outs:
+      - resources/graphs.parquet: {persist: true}
+      - resources/labels.parquet: {persist: true}
+      - resources/weights: {persist: true}
+      - resources/provenance.json: {persist: true}
+"""
 
 
 def run_git(folder: Path, *arguments: str) -> None:
@@ -27,9 +39,18 @@ def run_git(folder: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def git() -> Callable[..., None]:
-    """What runs Git in a folder."""
-    return run_git
+def chain_repository() -> Callable[[Path], Chain]:
+    """What makes a repository for a chain of jobs that are only played."""
+
+    def make(root: Path) -> Chain:
+        chain = Chain(root)
+        chain.write("dvc.yaml", CHAIN_PIPELINE)
+        chain.write(".dvc/config", "")
+        chain.write(".gitignore", "/resources/\n/.snakemake/\n")
+        run_git(root, "init", "--quiet")
+        return chain
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 
 from archloom.workflow import dvc
 from archloom.workflow.sharing import Verdict, adopt
-from job_chain import CHAIN, Chain
+from job_chain import CHAIN
 from stub_workflow import Checkout, copy_workflow
 
 boto3 = pytest.importorskip("boto3")
@@ -19,16 +19,6 @@ server = pytest.importorskip("moto.server", reason="moto is not installed: pip i
 
 LABELS, SEGMENTS = "resources/labels/nb201.parquet", "resources/segments"
 DATA = "resources/data/nasbench201/accuracy.parquet"
-PIPELINE = """
-stages:
-  caches:
-    cmd: "true"
-    outs:
-      - resources/graphs.parquet: {persist: true}
-      - resources/labels.parquet: {persist: true}
-      - resources/weights: {persist: true}
-      - resources/provenance.json: {persist: true}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -90,18 +80,12 @@ def copy_of(checkout: Checkout, root: Path) -> Checkout:
     return Checkout(root)
 
 
-def test_dvc_shares_through_object_storage(git, tmp_path, bucket, monkeypatch):
+def test_dvc_shares_through_object_storage(chain_repository, tmp_path, bucket, monkeypatch):
     monkeypatch.setenv(dvc.REMOTE_VARIABLE, "s3://archloom/dvc")
-    maker, clone = Chain(tmp_path / "maker"), Chain(tmp_path / "clone")
+    maker, clone = chain_repository(tmp_path / "maker"), chain_repository(tmp_path / "clone")
     maker.make_all()
-    maker.write("dvc.yaml", PIPELINE)
-    maker.write(".dvc/config", "")
-    maker.write(".gitignore", "/resources/\n/.snakemake/\n")
-    git(maker.root, "init", "--quiet")
     assert len(dvc.push(maker.root).stages) == 1
     assert any(key.startswith("dvc/files/md5/") for key in keys(bucket))
-    for name in ("dvc.yaml", "dvc.lock", ".dvc/config", ".gitignore"):
-        clone.write(name, (maker.root / name).read_text())
-    git(clone.root, "init", "--quiet")
+    clone.write("dvc.lock", (maker.root / "dvc.lock").read_text())
     assert dvc.pull(clone.root).missing == []
     assert adopt(clone.root, Path("resources")) == dict.fromkeys(CHAIN, Verdict.RECOGNISED)
