@@ -226,6 +226,7 @@ def test_rank_units_writes_predictor_units_and_space(block_table, tmp_path, caps
 
 def test_rank_units_of_several_seeds_tells_how_far_they_agree(block_table, tmp_path, capsys):
     options = ["--target", "width", "--epochs", "1", "--seeds", "2", "--seed", "3"]
+    options += ["--contexts", "0"]
     assert run("rank-units", block_table, tmp_path, *options) == 0
     shown = capsys.readouterr().out
     agreed = json.loads((tmp_path / "agreement.json").read_text())

@@ -52,6 +52,14 @@ def rank_units(
             "of their scores, and how far the predictors agree is told.",
         ),
     ] = 1,
+    contexts: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Score a unit by the mean prediction for this many networks that it is put into; "
+            "0: by the norm of its embedding, as AutoBuild was published, which is less reliable.",
+        ),
+    ] = 4,
     soft_ranks: Annotated[
         Literal["own", "torchsort"],
         typer.Option(help="own, or torchsort for those of that package, if it is installed."),
@@ -75,7 +83,7 @@ def rank_units(
             predictors.append(
                 BlockPredictor.fit(labels, replace(settings, seed=one), on_epoch=advance)
             )
-    rankings = [predictor.score_units() for predictor in predictors]
+    rankings = [one.score_units(contexts=contexts) for one in predictors]
     scored = mean_ranking(rankings)
     agreed = agreement(rankings) if seeds > 1 else []
     predictors[0].save(to / "predictor.safetensors")

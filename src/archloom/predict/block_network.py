@@ -221,8 +221,12 @@ class BlockNetwork(nn.Module):
         if self.shape.pooling == "mean":
             pooled = pooled / nodes.sizes
         parts = torch.split(pooled, [hop.shape[1] for hop in hops], dim=1)
-        predicted = self.regressor(self.activate(self.post_proj(parts[-1]))).squeeze(1)
-        return predicted, torch.stack([part.abs().sum(1) for part in parts])
+        return self.read(parts[-1]), torch.stack([part.abs().sum(1) for part in parts])
+
+    def read(self, pooled: Tensor) -> Tensor:
+        """Return the predictions (G,) of embeddings (G, D) of graphs at the last hop."""
+        predicted: Tensor = self.regressor(self.activate(self.post_proj(pooled)))
+        return predicted.squeeze(1)
 
 
 def activation(shape: BlockShape) -> nn.Module:

@@ -21,13 +21,15 @@ from archloom.predict.block_training import BlockTraining, OnEpoch, train_blocks
 from archloom.predict.feature_importance import category_importance
 from archloom.predict.metrics import evaluate, spearman
 from archloom.predict.predictor import chunks
+from archloom.predict.unit_context import predict_in_contexts
 from archloom.predict.unit_scores import ScoredUnits
 from archloom.spaces import Space
 from archloom.views.block_space import block_space
 from archloom.views.sequence import RESOLUTION, Pixels, block_family, sequence_graphs
-from archloom.views.units import all_units, largest_unit
+from archloom.views.units import Units, all_units, largest_unit
 
 _BATCH = 1024
+_CONTEXT_SEED = 2024
 
 
 class BlockPredictor:
@@ -78,27 +80,49 @@ class BlockPredictor:
         """Return (5, G) L1 norms of the graph embeddings of hops 0 to 4."""
         return self._run(architectures, resolution)[1]
 
-    def score_units(self, resolution: int = RESOLUTION) -> ScoredUnits:
+    def score_units(self, resolution: int = RESOLUTION, contexts: int = 0) -> ScoredUnits:
         """Return every unit of the family with its score, in units of the target.
 
         The norm of a unit of n blocks is that of its last node at hop n - 1, which has seen exactly
         the unit. It is standardised among all nodes at that hop in the training networks, then
         given mean and spread of the targets of the networks that have such a unit of n blocks.
-        Raises ``DataError`` for a predictor without moments.
+
+        contexts : with 1 or more, the score is instead the mean prediction for that many networks
+                   of the family with the unit put in; they are the same for every predictor
+
+        Raises ``DataError`` for a predictor without moments, where norms are to be scored.
         """
-        if not self.card.moments:
-            raise DataError(
-                "this predictor has no moments of hops and units, as those published with "
-                "AutoBuild: train one with archloom rank-units."
-            )
         units = all_units(block_family(self.card.family), resolution)
         norms = node_norms(self.network, Nodes.of(units.forest))
         hop = units.size - 1
         norm = norms[hop, units.node].astype(np.float64)
+        if contexts:
+            score = self._score_in_contexts(units, contexts, resolution)
+        else:
+            score = self._score_norms(units, norm)
+        return ScoredUnits(self.card.family, self.card.target, units, norm, score)
+
+    def _score_norms(self, units: Units, norm: NDArray[np.float64]) -> NDArray[np.float64]:
+        if not self.card.moments:
+            raise DataError(
+                "this predictor has no moments of hops and units, as those published with "
+                "AutoBuild: train one with archloom rank-units, or score units in contexts."
+            )
+        hop = units.size - 1
         mean, std = self.network.hop_moments.double().numpy()[:, hop]
         means, stds = self.network.embed_layer.moment_tsr.double().numpy()[units.unit, hop].T
-        score = (norm - mean) / std * stds + means
-        return ScoredUnits(self.card.family, self.card.target, units, norm, score)
+        score: NDArray[np.float64] = (norm - mean) / std * stds + means
+        return score
+
+    def _score_in_contexts(
+        self, units: Units, contexts: int, resolution: int
+    ) -> NDArray[np.float64]:
+        space = block_family(self.card.family)
+        chosen = _contexts(self.card.family, units, contexts)
+        graphs = sequence_graphs(space, chosen, resolution)
+        spans = block_space(self.card.family).spans
+        mean, std = self.network.mlp_moments.tolist()
+        return predict_in_contexts(self.network, units, spans, graphs) * std + mean
 
     def save(self, path: str | Path) -> None:
         """Write weights and card to ``path`` (safetensors) and the card beside it."""
@@ -144,6 +168,22 @@ class BlockPredictor:
             "importance": {name: asdict(one) for name, one in importance.items()},
         }
         self.card = replace(self.card, metrics=metrics)
+
+
+def _contexts(family: str, units: Units, n: int) -> list[str]:
+    """Return ``n`` random networks of a family, always the same: first a size of each unit is
+    drawn, then a unit of that size.
+    """
+    rng = np.random.default_rng(_CONTEXT_SEED)
+    seen, drawn = block_space(family), []
+    for _ in range(n):
+        words = []
+        for place in range(len(seen.spans)):
+            size = rng.choice(np.unique(units.size[units.unit == place]))
+            rows = np.flatnonzero((units.unit == place) & (units.size == size))
+            words.append(units.blocks[rng.choice(rows)])
+        drawn.append(seen.join(words))
+    return drawn
 
 
 def _check_units(space: Space, moments: torch.Tensor) -> None:
