@@ -1,8 +1,16 @@
 # AutoBuild: labels of block networks, rankings of their units, searches of the best, report.
+from archloom.data import expression
+
 BLOCK_FAMILIES = "ofa_mbv3|ofa_mbv3_w10|ofa_pn"
 AUTOBUILD = SETTINGS.autobuild
 AUTOBUILD_PREDICTORS = files_that_are_here("autobuild_models")
 TARGET_NUMBERS = [str(number) for number in range(1, len(AUTOBUILD.targets) + 1)]
+
+try:
+    for written in [] if AUTOBUILD.table else AUTOBUILD.targets:
+        expression.parse(written, ("acc", "latency"))
+except ArchloomError as error:
+    raise WorkflowError(f"\nautobuild.targets: {error}")
 
 
 def block_device(wildcards):

@@ -65,6 +65,18 @@ def test_a_second_run_does_nothing(run):
     assert not run.planned(TARGET, *CONFIG)
 
 
+def test_a_target_that_cannot_be_computed_is_told_before_anything_runs(run):
+    done = run.snakemake(TARGET, "--config", "autobuild={targets: [acc - price]}", "--dry-run")
+    assert done.returncode and "autobuild.targets" in done.stderr and "'price'" in done.stderr
+
+
+def test_a_table_of_ones_own_needs_no_measurements(run):
+    (run.root / "mine.parquet").write_bytes(b"")
+    chosen = "autobuild={table: mine.parquet, targets: [acc]}"
+    planned = run.planned("results/mine/autobuild/ofa_pn", "--config", "run={name: mine}", chosen)
+    assert planned["label_block_networks"] == 1 and "measure_operator_latency" not in planned
+
+
 def test_measuring_the_operators_is_part_of_the_plan_where_no_table_is_given(run):
     planned = run.planned(
         "results/other/autobuild/ofa_pn",
