@@ -21,8 +21,10 @@ Front = NDArray[np.float64]
 
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 _STYLES = ("-", "--", "-.", ":")
-_STEPS = 400
+_STEPS = 200
 _COLUMNS = 3
+_WIDE = 5
+"""Ratio of latencies from which their axis is logarithmic."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def attained(fronts: Sequence[Front], latencies: NDArray[np.float64]) -> NDArray
 
 def _draw(axes: Axes, panel: FrontPanel) -> None:
     everything = np.concatenate([front for some in panel.fronts.values() for front in some])
-    latencies = np.linspace(everything[:, 1].min(), everything[:, 1].max(), _STEPS)
+    least, most = everything[:, 1].min(), everything[:, 1].max()
+    latencies = np.geomspace(least, most, _STEPS)
     for index, (method, fronts) in enumerate(panel.fronts.items()):
         colour, style = _COLOURS[index % len(_COLOURS)], _STYLES[index % len(_STYLES)]
         reached = 100 * attained(fronts, latencies)
@@ -72,4 +75,16 @@ def _draw(axes: Axes, panel: FrontPanel) -> None:
         x = latencies[common]
         axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
         axes.plot(x, middle, style, color=colour, lw=1.6, label=method)
+    if most > _WIDE * least:
+        _make_logarithmic(axes)
     axes.set(xlabel="latency in ms", ylabel="top-1 accuracy in %", title=panel.title)
+
+
+def _make_logarithmic(axes: Axes) -> None:
+    """Give the latencies a logarithmic axis with plain numbers."""
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
