@@ -48,3 +48,18 @@ def test_more_seeds_of_the_predictor_keep_those_that_are_trained(finished):
     assert planned["train_predictor"] == 2
     assert planned["choose_predictor"] == 1
     assert planned["measure_labels"] == 0
+
+
+def test_a_search_in_steps_goes_on_where_more_iterations_are_wanted(checkout):
+    front = "resources/search/nb201/front.parquet"
+
+    def steps(iterations, jobs=2):
+        return (front, "--config", f"search={{jobs: {jobs}, iterations: {iterations}}}")
+
+    planned = checkout.planned(*steps(3))
+    names = ("start_search", "mutate_parents", "finish_iteration", "finish_search")
+    assert [planned[name] for name in names] == [1, 6, 3, 1]
+    checkout.run(*steps(1))
+    assert checkout.planned(*steps(1)) == Counter()
+    more = Counter(mutate_parents=2, finish_iteration=1, finish_search=1)
+    assert checkout.planned(*steps(2)) == more

@@ -16,6 +16,10 @@ from archloom.settings import check_config
 
 CORES = 1_000_000
 """Cores and, with them, threads of a job are not limited by this machine."""
+CHECKSUM_BYTES = 500_000_000
+"""Inputs up to this size are compared by content where their time stamps are new, as
+``profiles/default`` says too.
+"""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,9 @@ def make_plan(
                 snakefile=snakefile,
                 workdir=home,
             )
-            flow = workflow.dag(DAGSettings(targets=set(targets))).workflow_api._workflow
+            flow = workflow.dag(
+                DAGSettings(targets=set(targets), max_checksum_file_size=CHECKSUM_BYTES)
+            ).workflow_api._workflow
             flow._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True)
             flow._build_dag()
             settings = check_config(flow.globals["config"], files)
