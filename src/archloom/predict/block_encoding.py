@@ -66,7 +66,7 @@ class EncoderPass:
             )
             self._layers.append(_Layer(convolution, batch_norm, slope, scratch))
         self._hops = np.empty((N_HOPS, n_rows, shape.width), dtype=np.float32)
-        self._gradient = np.empty_like(scratch[0])
+        self._gradient = np.empty_like(scratch[:2])
 
     def forward(self, x: Array, linked: Array) -> Array:
         """Return the embeddings of hops 1 to M, (M, N, D), valid until the next call.
@@ -79,7 +79,10 @@ class EncoderPass:
         before = x
         for hop, (layer, out) in enumerate(zip(self._layers, hops, strict=True)):
             new = layer.forward(before, linked)
-            np.copyto(out, new) if hop == 0 else np.add(before, new, out=out)
+            if hop:
+                np.add(before, new, out=out)
+            else:
+                np.copyto(out, new)
             before = out
         return hops
 
@@ -90,11 +93,12 @@ class EncoderPass:
         graph     : (N,) graph of each row
         """
         hops = self._hops[:, : len(graph)]
-        back = self._gradient[: len(graph)]
-        np.take(gradients[-1], graph, axis=0, out=back)
+        back, added = self._gradient[:, : len(graph)]
+        np.take(gradients[-1], graph, axis=0, out=back, mode="clip")
         for hop in range(N_HOPS - 1, 0, -1):
             back += self._layers[hop].backward(back, hops[hop - 1], self._linked)
-            back += gradients[hop - 1].take(graph, axis=0)
+            np.take(gradients[hop - 1], graph, axis=0, out=added, mode="clip")
+            back += added
         return self._layers[0].backward(back, self._x, self._linked)
 
 

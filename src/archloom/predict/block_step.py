@@ -83,7 +83,7 @@ class StepGradient:
         rank: Ranking,
     ) -> None:  # fmt: skip
         self._graphs, self._rank_weight, self._rank = graphs, rank_weight, rank
-        self._mean = network.shape.pooling == "mean"
+        self._pooling = network.shape.pooling
         self._features = _Features(network.embed_layer, graphs)
         self._encoder = EncoderPass(network, batch_size * graphs.longest)
         self._head = _head(network)
@@ -93,16 +93,22 @@ class StepGradient:
         chains = self._graphs.take(rows)
         first = self._features.forward()
         hops = self._encoder.forward(x := first[chains.kind], chains.linked)
-        sizes = chains.sizes[:, None].astype(np.float32)
-        weight = np.reciprocal(sizes) if self._mean else np.ones_like(sizes)
-        pooled = [np.add.reduceat(hop, chains.starts, axis=0) * weight for hop in (x, *hops)]
+        pooled = [self._pool(hop, chains.starts) for hop in (x, *hops)]
         loss, gradients = self._loss(pooled, labels)
-        for gradient in gradients:
-            gradient *= weight
+        if self._pooling == "mean":
+            for gradient in gradients:
+                gradient /= chains.sizes[:, None]
         back = self._encoder.backward(np.stack(gradients[1:]), chains.graph)
         back += gradients[0][chains.graph]
         self._features.backward(chains.kind, back)
         return loss
+
+    def _pool(self, rows: Array, starts: Rows) -> Array:
+        """Return the mean or sum (G, .) of the rows of every graph."""
+        index, table = torch.arange(len(rows)), torch.from_numpy(rows)
+        return nn.functional.embedding_bag(
+            index, table, torch.from_numpy(starts), mode=self._pooling
+        ).numpy()
 
     def _loss(self, pooled: list[Array], labels: Array) -> tuple[float, list[Array]]:
         """Return the loss of embeddings (G, .) of graphs at all hops, and its gradients."""
