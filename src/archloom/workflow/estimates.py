@@ -20,6 +20,8 @@ is an assumption for one data-centre GPU.
 """
 CPU_FACTOR = 40
 """Assumption: how many times longer a network of full size trains on the cores of a job."""
+WEIGHTS_MB = {"digits": 1, "cifar10": 100}
+"""Of one network; those of NB-101 have up to 50 million weights, most have far fewer."""
 INSTANCES_PER_GRAPH = 110
 """P/S/C instances, as measured for NB-201 and more than in the other families."""
 MILLISECONDS_PER_INSTANCE = 0.08
@@ -42,16 +44,23 @@ class Need:
 
     minutes     of wall time
     memory_mb   asked for at the first attempt
-    disk_mb     of what it writes, checkpoints included
+    output_mb   of what it leaves
+    scratch_mb  of what it writes besides and removes again
     gpu         whether it trains on a GPU where the setting ``device`` leaves that open
     is_assumed  whether the minutes rest on assumptions rather than on measurements
     """
 
     minutes: float = 0.2
     memory_mb: int = 1000
-    disk_mb: int = 20
+    output_mb: int = 20
+    scratch_mb: int = 0
     gpu: bool = False
     is_assumed: bool = False
+
+    @property
+    def disk_mb(self) -> int:
+        """Space that the job needs."""
+        return self.output_mb + self.scratch_mb
 
     @property
     def limit(self) -> int:
@@ -72,8 +81,12 @@ def trainings(settings: Config, family: str) -> int:
     return count * labels.seeds + several * max(0, labels.noise_seeds - labels.seeds)
 
 
-def _training(recipe: Recipe, device: str, networks: float, n_jobs: int) -> Need:
-    """Return what it takes to train networks by a recipe, ``n_jobs`` at once."""
+def _training(
+    recipe: Recipe, device: str, networks: float, n_jobs: int, kept_mb: float = 0
+) -> Need:
+    """Return what it takes to train networks by a recipe, ``n_jobs`` at once; of each remain
+    ``kept_mb``.
+    """
     values = recipe.model_dump(exclude_none=True)
     epochs = TrainingRecipe.from_dict(values).epochs
     gpu = device != "cpu"
@@ -85,7 +98,8 @@ def _training(recipe: Recipe, device: str, networks: float, n_jobs: int) -> Need
     return Need(
         minutes=0.2 + seconds / 60,
         memory_mb=2000 + 1000 * n_jobs if recipe.dataset == "digits" else 4000 + 2000 * n_jobs,
-        disk_mb=100 if recipe.dataset == "digits" else 2000,
+        output_mb=math.ceil(1 + networks * kept_mb),
+        scratch_mb=math.ceil(4 * n_jobs * WEIGHTS_MB[recipe.dataset]),
         gpu=gpu,
         is_assumed=recipe.dataset != "digits",
     )
@@ -127,7 +141,7 @@ def _predictor(settings: Config, wildcards: Mapping[str, str]) -> Need:
     return Need(
         minutes=0.2 + milliseconds / 60_000,
         memory_mb=3000 + count,
-        disk_mb=100,
+        output_mb=20,
         gpu=predictor.device != "cpu",
     )
 
@@ -138,7 +152,7 @@ def _search(settings: Config, parents: float, processes: int) -> Need:
     return Need(
         minutes=0.2 + parents * tried * SECONDS_PER_PARENT / processes / 60,
         memory_mb=1500 + 1000 * processes,
-        disk_mb=200,
+        output_mb=20,
     )
 
 
@@ -156,7 +170,7 @@ def _front(settings: Config, _: Mapping[str, str]) -> Need:
     front = settings.front_training
     share = (front.members + 1) * front.seeds / front.jobs
     recipe = front.recipe or settings.labels.recipe
-    return _training(recipe, front.device, share, front.n_jobs)
+    return _training(recipe, front.device, share, front.n_jobs, WEIGHTS_MB[recipe.dataset])
 
 
 def _fixed(found: Need) -> Callable[[Config, Mapping[str, str]], Need]:

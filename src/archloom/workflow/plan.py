@@ -24,7 +24,7 @@ class PlannedStage:
     core_hours   minutes times threads, of all jobs
     gpu_hours    of the jobs that train on a GPU
     read         bytes of files that no planned job makes, each counted once per rule
-    written      bytes
+    written      bytes that remain
     is_assumed   whether the hours rest on assumptions rather than on measurements
     """
 
@@ -97,7 +97,7 @@ def _read(jobs: Sequence[PlannedJob], made: set[str], root: Path) -> int:
 def _written(jobs: Sequence[PlannedJob], needs: Sequence[Need]) -> int:
     if jobs[0].rule == RETRIEVAL:
         return sum(map(_registered, jobs))
-    return sum(one.disk_mb * MEGABYTE for one in needs)
+    return sum(one.output_mb * MEGABYTE for one in needs)
 
 
 def _registered(job: PlannedJob) -> int:
