@@ -19,7 +19,8 @@ if __name__ == "__main__":
             training = BlockTraining(epochs=settings["epochs"], seed=run.seed + number)
             predictors.append(BlockPredictor.fit(labels, training))
             run.progress(number + 1, settings["seeds"])
-        rankings = [predictor.score_units() for predictor in predictors]
+        contexts = settings["contexts"]
+        rankings = [predictor.score_units(contexts=contexts) for predictor in predictors]
         scored = mean_ranking(rankings)
         folder.mkdir()
         predictors[0].save(folder / "predictor.safetensors")
