@@ -42,7 +42,7 @@ def rank_units(
         ),
     ] = "acc",
     top_k: Annotated[int, typer.Option(min=1, help="Units per stage that are shown and kept.")] = 5,
-    epochs: Annotated[int, typer.Option(help="Passes over the networks.")] = 60,
+    epochs: Annotated[int, typer.Option(help="Passes over the networks.")] = 200,
     seed: Annotated[int, typer.Option(help="The same seed gives the same ranking.")] = 0,
     seeds: Annotated[
         int,

@@ -159,7 +159,9 @@ def test_a_unit_scores_as_the_stage_does_alone(trained):
         )
         with torch.no_grad():
             norm = network.hops(alone)[size - 1][-1].abs().sum().item()
+            inside = network.hops(Nodes.of(whole))[size - 1][rows[-1]].abs().sum().item()
         assert scored.norm[i] == pytest.approx(norm, rel=1e-4)
+        assert inside == pytest.approx(norm, rel=1e-4)
         mean, std = network.hop_moments[:, size - 1].tolist()
         low, spread = network.embed_layer.moment_tsr[unit, size - 1].tolist()
         assert scored.score[i] == pytest.approx((norm - mean) / std * spread + low, rel=1e-4)
