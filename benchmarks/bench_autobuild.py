@@ -1,12 +1,14 @@
 """AutoBuild on the pseudo-labelled block networks: published predictors, training, unit scores.
 
-    python benchmarks/bench_autobuild.py
+    python benchmarks/bench_autobuild.py [FOLDER]
 
 Needs the datasets ofa_pseudo and autobuild_models. The labels are outputs of the published
 predictors, no measurements, so rank correlations are optimistic, and what is said of the best units
-is judged by the same predictors.
+is judged by the same predictors. Trained predictors and what their training took are kept in FOLDER
+(resources/bench_autobuild), so that a broken-off run goes on where it was.
 """
 
+import sys
 import time
 from itertools import product
 
@@ -23,15 +25,20 @@ import torch  # noqa: E402
 
 from archloom.data import registry  # noqa: E402
 from archloom.data.block_table import read_block_table  # noqa: E402
+from archloom.io.files import write_text  # noqa: E402
 from archloom.predict.block_network import BlockShape  # noqa: E402
 from archloom.predict.block_training import BlockTraining  # noqa: E402
 from archloom.predict.blocks import BlockPredictor  # noqa: E402
 from archloom.predict.metrics import spearman  # noqa: E402
-from archloom.predict.soft_rank import soft_rank  # noqa: E402
+from archloom.predict.soft_rank import ranked, soft_rank  # noqa: E402
+from archloom.predict.unit_agreement import agreement, mean_ranking  # noqa: E402
 from archloom.views.sequence import mobile_space  # noqa: E402
+from archloom.views.units import all_units  # noqa: E402
 
 FAMILIES = ("ofa_mbv3", "ofa_pn")
-SEEDS = (0, 1)
+SEEDS = (0, 1, 2)
+EPOCHS = 200
+CONTEXTS_OF_SCORES = 3
 K = 5
 UNITS, CONTEXTS = 60, 40
 
@@ -63,99 +70,164 @@ def checks():
 
 
 def soft_rank_ms():
-    """Return the median processor time of one row of 128 values, forward and backward."""
-    values = torch.from_numpy(np.random.default_rng(0).normal(0, 20, (1, 128)).astype(np.float32))
-    values.requires_grad_()
-    soft_rank(values).sum().backward()
-    times = []
-    for _ in range(300):
-        started = time.perf_counter()
-        soft_rank(values).sum().backward()
-        times.append(1000 * (time.perf_counter() - started))
-    return {"median": round(float(np.median(times)), 3), "best": round(min(times), 3)}
-
-
-def judge(family, labels, scored):
-    """Return what the published accuracy predictor says of the ranking.
-
-    Random units of each stage are put into random networks; their mean accuracy is compared with
-    the score. All networks made of the best units are compared with the random ones.
+    """Return the time of one row of 128 values, forward and backward: as the training calls it, and
+    through PyTorch's tape.
     """
-    teacher = BlockPredictor.load(registry.find("autobuild_models", f"{family}_acc.safetensors"))
-    rng = np.random.default_rng(0)
-    words = scored.units.blocks
-    stages = len(mobile_space(family).stages)
-    parts = [name.split("|") for name in labels.architectures[:CONTEXTS]]
-    agreement = []
-    for unit in range(5):
-        chosen = rng.choice(np.flatnonzero(scored.units.unit == unit), UNITS, replace=False)
-        behind = unit + 1 if unit < 4 else stages
-        networks = [
-            "|".join([*one[:unit], words[i], *one[behind:]]) for i in chosen for one in parts
-        ]
-        means = teacher.predict(networks).reshape(UNITS, CONTEXTS).mean(1)
-        agreement.append(round(spearman(scored.score[chosen], means), 3))
-    best = [[words[i] for i in indices] for indices in scored.best(K)]
-    built = teacher.predict(["|".join(units) for units in product(*best)])
-    return {
-        "agreement_by_unit": agreement,
-        "best_units": [units[0] for units in best],
-        "built": {
-            "networks": len(built),
-            "mean": round(float(built.mean()), 4),
-            "min": round(float(built.min()), 4),
-            "max": round(float(built.max()), 4),
-        },
-        "random": {
-            "networks": len(labels.values),
-            "mean": round(float(labels.values.mean()), 4),
-            "max": round(float(labels.values.max()), 4),
-        },
-    }
+    values = np.random.default_rng(0).normal(0, 20, (1, 128)).astype(np.float32)
+    taped = torch.from_numpy(values.copy()).requires_grad_()
+
+    def in_training():
+        ranks, pullback = ranked(values)
+        pullback(ranks)
+
+    found = {}
+    for name, call in (
+        ("in_training", in_training),
+        ("with_tape", lambda: soft_rank(taped).sum().backward()),
+    ):
+        times = []
+        for _ in range(320):
+            started = time.perf_counter()
+            call()
+            times.append(1000 * (time.perf_counter() - started))
+        times = times[20:]
+        found[name] = {"median": round(float(np.median(times)), 3), "best": round(min(times), 3)}
+    return found
 
 
-def run(family, settings, layer="gatv2"):
-    """Train on the accuracies of a family, rank its units, judge the ranking."""
-    labels = labels_of(family).labelled("acc")
-    wall, cpu = time.perf_counter(), time.process_time()
-    predictor = BlockPredictor.fit(labels, settings, BlockShape(layer))
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+def trained(family, settings, layer, folder):
+    """Return a predictor of accuracies and the processor and wall time of its training, from the
+    folder if it is there.
+    """
+    path = folder / f"{family}-{layer}-{settings.epochs}-{settings.seed}.safetensors"
+    times = path.with_suffix(".times.json")
+    if not times.exists():
+        labels = labels_of(family).labelled("acc")
+        wall, cpu = time.perf_counter(), time.process_time()
+        predictor = BlockPredictor.fit(labels, settings, BlockShape(layer))
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        predictor.save(path)
+        write_text(times, json.dumps({"cpu_s": cpu, "wall_s": wall}) + "\n")
+    return BlockPredictor.load(path), json.loads(times.read_text())
+
+
+class Judge:
+    """What the published accuracy predictor says of rankings of a family's units.
+
+    Random units of each stage are put into random networks; their mean accuracy is their effect.
+    """
+
+    def __init__(self, family):
+        self.teacher = BlockPredictor.load(
+            registry.find("autobuild_models", f"{family}_acc.safetensors")
+        )
+        self.labels = labels_of(family).labelled("acc")
+        units = all_units(mobile_space(family))
+        stages, rng = len(mobile_space(family).stages), np.random.default_rng(0)
+        parts = [name.split("|") for name in self.labels.architectures[:CONTEXTS]]
+        self.chosen, self.effects = [], []
+        for unit in range(5):
+            chosen = rng.choice(np.flatnonzero(units.unit == unit), UNITS, replace=False)
+            behind = unit + 1 if unit < 4 else stages
+            networks = [
+                "|".join([*one[:unit], units.blocks[i], *one[behind:]])
+                for i in chosen
+                for one in parts
+            ]
+            self.chosen.append(chosen)
+            self.effects.append(self.teacher.predict(networks).reshape(UNITS, CONTEXTS).mean(1))
+
+    def __call__(self, scored):
+        """Return the rank correlation of scores and effects, and what the best units build."""
+        pairs = zip(self.chosen, self.effects, strict=True)
+        best = [[scored.units.blocks[i] for i in indices] for indices in scored.best(K)]
+        built = self.teacher.predict(["|".join(units) for units in product(*best)])
+        return {
+            "agreement_by_unit": [
+                round(spearman(scored.score[chosen], effects), 3) for chosen, effects in pairs
+            ],
+            "best_units": [units[0] for units in best],
+            "built": {
+                "networks": len(built),
+                "mean": round(float(built.mean()), 4),
+                "min": round(float(built.min()), 4),
+                "max": round(float(built.max()), 4),
+            },
+        }
+
+    def random(self):
+        """Return what the labelled networks reach."""
+        values = self.labels.values
+        return {
+            "networks": len(values),
+            "mean": round(float(values.mean()), 4),
+            "max": round(float(values.max()), 4),
+        }
+
+
+def scores(predictor, contexts):
+    """Return a ranking, and the processor time of it and of writing its reduced space."""
     started = time.process_time()
-    scored = predictor.score_units()
+    scored = predictor.score_units(contexts=contexts)
     scoring = time.process_time() - started
     with tempfile.TemporaryDirectory() as folder:
         started = time.process_time()
         scored.write_space(Path(folder) / "space.json", K)
         writing = time.process_time() - started
-    metrics = predictor.card.metrics
-    return {
-        "layer": layer,
-        "epochs": settings.epochs,
-        "seed": settings.seed,
-        "training_cpu_s": round(cpu, 1),
-        "training_wall_s": round(wall, 1),
-        "srcc": round(metrics["srcc"], 4),
-        "mae": round(metrics["mae"], 5),
-        "srcc_per_hop": [round(value, 3) for value in metrics["srcc_per_hop"]],
-        "units": len(scored),
-        "scoring_cpu_s": round(scoring, 2),
-        "space_cpu_s": round(writing, 3),
-        **judge(family, labels, scored),
-    }
+    return scored, {"scoring_cpu_s": round(scoring, 2), "space_cpu_s": round(writing, 3)}
+
+
+def run(family, layer, seeds, folder, judge):
+    """Train predictors of a family's accuracy, rank its units, judge the rankings."""
+    runs, rankings = [], {"norms": [], "contexts": []}
+    for seed in seeds:
+        settings = BlockTraining(epochs=EPOCHS, seed=seed)
+        predictor, times = trained(family, settings, layer, folder)
+        metrics, found = predictor.card.metrics, {}
+        for name, contexts in (("norms", 0), ("contexts", CONTEXTS_OF_SCORES)):
+            scored, cost = scores(predictor, contexts)
+            rankings[name].append(scored)
+            found[name] = cost | judge(scored)
+        runs.append(
+            {
+                "seed": seed,
+                "training_cpu_s": round(times["cpu_s"], 1),
+                "training_wall_s": round(times["wall_s"], 1),
+                "srcc": round(metrics["srcc"], 4),
+                "mae": round(metrics["mae"], 5),
+                "srcc_per_hop": [round(value, 3) for value in metrics["srcc_per_hop"]],
+                **found,
+            }
+        )
+    summary = {"layer": layer, "epochs": EPOCHS, "units": len(scored), "runs": runs}
+    if len(seeds) > 1:
+        for name, some in rankings.items():
+            agreed = agreement(some)
+            summary[f"seeds_by_{name}"] = {
+                "spearman_by_unit": [round(one.spearman, 3) for one in agreed],
+                "overlap_by_unit": [round(one.overlap, 3) for one in agreed],
+                "k": agreed[0].k,
+                "mean_ranking": judge(mean_ranking(some)),
+            }
+    return summary
 
 
 def main():
-    runs = {
-        family: [run(family, BlockTraining(seed=seed)) for seed in SEEDS] for family in FAMILIES
-    }
-    others = [
-        run("ofa_mbv3", BlockTraining(), "graphconv"),
-        run("ofa_mbv3", BlockTraining(epochs=200)),
-    ]
-    figures = {"published": checks(), "soft_rank_ms": soft_rank_ms(), "families": runs}
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "resources/bench_autobuild")
+    judges = {family: Judge(family) for family in FAMILIES}
+    families = {family: run(family, "gatv2", SEEDS, folder, judges[family]) for family in FAMILIES}
+    families["ofa_mbv3, graphconv"] = run(
+        "ofa_mbv3", "graphconv", SEEDS[:1], folder, judges["ofa_mbv3"]
+    )
     record(
         "autobuild",
-        figures | {"others": others},
+        {
+            "published": checks(),
+            "soft_rank_ms": soft_rank_ms(),
+            "contexts": CONTEXTS_OF_SCORES,
+            "random": {family: judge.random() for family, judge in judges.items()},
+            "families": families,
+        },
         seeds=list(SEEDS),
         note="pseudo-labels of the published predictors, which also judge the units: consistency, "
         "not ImageNet accuracy",

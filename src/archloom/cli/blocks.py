@@ -59,7 +59,7 @@ def rank_units(
             help="Score a unit by the mean prediction for this many networks that it is put into; "
             "0: by the norm of its embedding, as AutoBuild was published, which is less reliable.",
         ),
-    ] = 4,
+    ] = 3,
     soft_ranks: Annotated[
         Literal["own", "torchsort"],
         typer.Option(help="own, or torchsort for those of that package, if it is installed."),
