@@ -275,7 +275,7 @@ def search(start, artefacts, family, seed):
 
 def spread(values):
     """Return mean and standard deviation."""
-    return [round(float(values.mean()), 3), round(float(values.std(ddof=1)), 3)]
+    return [float(f"{value:.3g}") for value in (values.mean(), values.std(ddof=1))]
 
 
 def keep(part, **found):
