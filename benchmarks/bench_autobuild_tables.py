@@ -1,15 +1,19 @@
 """Our side of the tables of AutoBuild's paper, on the pseudo-labelled block networks.
 
-    python benchmarks/bench_autobuild_tables.py
+    python benchmarks/bench_autobuild_tables.py [PART ...]
 
+Parts are responses, construction (with the searches) and hops; others keep what was recorded.
 Needs the datasets ofa_pseudo and autobuild_models. Labels and judge are the predictors published
 with AutoBuild, so all of it is consistency with them, not ImageNet accuracy.
 """
 
-from recording import one_thread, record
+from recording import RESULTS, one_thread, record
 
 one_thread()
 
+import json  # noqa: E402
+import sys  # noqa: E402
+from functools import cache  # noqa: E402
 from itertools import product  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -53,7 +57,8 @@ CONSTRUCTION = {
 }
 """Targets of the paper's figure: accuracy in percent where it is not an exponent or a ratio."""
 RESOLUTIONS = (224, 208, 192)
-SEARCHES = tuple(range(10))
+SEARCHES = tuple(range(5))
+EPOCHS = 25
 POINTS = {
     "gpu": {
         "AutoBuild-NAS": (5.6, 5.9, 6.2, 6.5, 7.2, 7.5, 8.8, 9.5),
@@ -100,7 +105,9 @@ def hops(family):
     table, found = table_of(family), {}
     for name, target in HOP_TARGETS.items():
         runs = [
-            BlockPredictor.fit(table.labelled(target), BlockTraining(seed=seed)).card.metrics
+            BlockPredictor.fit(
+                table.labelled(target), BlockTraining(EPOCHS, seed=seed)
+            ).card.metrics
             for seed in SEEDS
         ]
         rows = np.array([[*run["srcc_per_hop"], run["srcc"]] for run in runs])
@@ -113,6 +120,14 @@ def extent(values, digits):
     return f"{values.min():.{digits}f}–{values.max():.{digits}f}"
 
 
+@cache
+def ranked(family, target):
+    """Return the units of a family, scored for a target."""
+    return BlockPredictor.fit(
+        table_of(family).labelled(target), BlockTraining(EPOCHS)
+    ).score_units()
+
+
 def construction(family):
     """Return what all networks of the best units are like, by device and target, and the spaces of
     these units by device.
@@ -123,7 +138,7 @@ def construction(family):
     for device, targets in CONSTRUCTION.items():
         found[device], spaces[device] = {}, []
         for name, target in targets.items():
-            scored = BlockPredictor.fit(table.labelled(target), BlockTraining()).score_units()
+            scored = ranked(family, target)
             best = [[scored.units.blocks[i] for i in some] for some in scored.best(K)]
             networks = [space.join(units) for units in product(*best)]
             scores = tuple((0.0,) * len(pool) for pool in best)
@@ -175,7 +190,7 @@ def responses(family):
         for size in sizes:
             values = factor * teacher(family, metric).predict(names, size)
             found[f"{metric} {size}"] = response(values, counts, digits)
-    costs = np.array([2e-6 * flops(space.build(name), "mac") for name in names])
+    costs = np.array([1e-6 * flops(space.build(name), "mac") for name in names])
     return found | {"flops 224": response(costs, counts, 1)}
 
 
@@ -208,20 +223,36 @@ def reached(family, spaces):
     return found
 
 
+def all_responses():
+    """Return the responses of both families."""
+    return {"responses": {family: responses(family) for family in ("ofa_mbv3", "ofa_pn")}}
+
+
+def built():
+    """Return what the best units make, and what searches of them reach."""
+    found, spaces = construction("ofa_mbv3")
+    return {"construction": found, "pareto": reached("ofa_mbv3", spaces)}
+
+
+def all_hops():
+    """Return the rank correlations of the family that the paper shows."""
+    return {"hops": {"ofa_pn": hops("ofa_pn")}}
+
+
+PARTS = {"responses": all_responses, "construction": built, "hops": all_hops}
+
+
 def main():
-    built, spaces = construction("ofa_mbv3")
-    figures = {
-        "hops": {"ofa_pn": hops("ofa_pn")},
-        "construction": built,
-        "pareto": reached("ofa_mbv3", spaces),
-        "responses": {family: responses(family) for family in ("ofa_mbv3", "ofa_pn")},
-    }
-    record(
-        "autobuild_tables",
-        figures,
-        seeds=list(SEEDS),
-        note="pseudo-labels of the published predictors, which also judge what is built",
-    )
+    path = RESULTS / "autobuild_tables.json"
+    for name in sys.argv[1:] or PARTS:
+        found = json.loads(path.read_text())["figures"] if path.exists() else {}
+        figures = found | PARTS[name]() | {"epochs": EPOCHS, "searches": len(SEARCHES)}
+        record(
+            "autobuild_tables",
+            figures,
+            seeds=list(SEEDS),
+            note="pseudo-labels of the published predictors, which also judge what is built",
+        )
 
 
 if __name__ == "__main__":
