@@ -459,6 +459,39 @@ def imports() -> str:
     )
 
 
+def planning() -> str:
+    """Return how long Snakemake plans, and what the full scale takes."""
+    found = figures("workflow")
+    plan = found["plan"]
+    rows = [
+        [f"`snakemake -n {target}`", jobs, f"{one['cpu_s']:.1f}", f"{one['wall_s']:.1f}"]
+        for target, jobs, one in (
+            ("results/autogo/nb201", "0, all is there", found["finished"]),
+            ("everything", f"{plan['total']['jobs']:,}", found["full"]),
+        )
+    ]
+    stages = [
+        [
+            stage["rule"],
+            f"{stage['jobs']:,}",
+            f"{stage['core_hours']:,.0f}",
+            f"{stage['gpu_hours']:,.0f}",
+            f"{stage['longest'] / 60:.1f}",
+            f"{stage['written'] / 1e9:,.0f}",
+            "assumed speed of one GPU" if stage["is_assumed"] else "measurements",
+        ]
+        for stage in [*plan["stages"], plan["total"]]
+    ]
+    head = ["stage", "jobs", "core h", "GPU h", "longest job, h", "writes, GB", "hours from"]
+    return (
+        "## Planning\n\nDry runs in a copy whose jobs do nothing; the load of the two cores was "
+        f"{found['load']:.0f}, so that the processor time tells more than the wall time.\n\n"
+        + table(["dry run", "jobs to run", "CPU s", "wall s"], rows)
+        + "\n\nWhat `archloom plan everything --configfile config/full.yaml` plans: stages of an "
+        "hour or more. Upper bounds; nothing of it was run.\n\n" + table(head, stages)
+    )
+
+
 def labels() -> str:
     """Return what the digits labels are worth."""
     facts = json.loads((ROOT / "labels" / "digits" / "recipe.json").read_text(encoding="utf-8"))
@@ -624,7 +657,7 @@ def page() -> str:
         few_images,
         speed,
     )
-    parts += (combined, families, imports, report_page, labels, autobuild, autobuild_operators)
+    parts += (combined, families, imports, report_page, planning, labels, autobuild, autobuild_operators)
     return "\n\n".join([HEAD.rstrip(), *(part() for part in parts)]) + "\n"
 
 
