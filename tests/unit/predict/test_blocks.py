@@ -13,15 +13,13 @@ import torch
 from archloom.data.block_table import BlockLabels, read_block_table
 from archloom.errors import ConfigError, DataError, FormatError
 from archloom.predict import GNN
-from archloom.predict.block_file import BlockCard
 from archloom.predict.block_network import BlockNetwork, BlockShape, GATv2Conv, GraphConv, Nodes
 from archloom.predict.block_training import BlockTraining
-from archloom.predict.blocks import BlockPredictor, _contexts
+from archloom.predict.blocks import BlockPredictor
 from archloom.predict.metrics import spearman
 from archloom.spaces import FAMILIES, nb201
-from archloom.views.block_space import block_space
 from archloom.views.sequence import mobile_space, sequence_graphs
-from archloom.views.units import largest_unit, unit_spans
+from archloom.views.units import unit_spans
 
 SPACE = FAMILIES["ofa_mbv3"]
 
@@ -291,21 +289,3 @@ def test_cells_are_learnt_and_their_states_ranked(tmp_path):
     scored = predictor.score_units()
     counts = np.array([unit.count("conv_3x3") for unit in scored.units.blocks])
     assert spearman(scored.score[scored.units.unit == 2], counts[scored.units.unit == 2]) > 0.6
-
-
-@pytest.mark.parametrize("family", ["ofa_mbv3", "ofa_pn", "nb_macro"])
-def test_units_in_contexts_are_scored_by_the_networks_that_they_make(family):
-    torch.manual_seed(3)
-    slots = largest_unit(FAMILIES[family])
-    for shape in (BlockShape(width=8, slots=slots), BlockShape("graphconv", 8, "sum", slots=slots)):
-        card = BlockCard(family, "acc", shape=shape, moments=False)
-        predictor = BlockPredictor(BlockNetwork(shape).eval(), card)
-        scored = predictor.score_units(contexts=2)
-        seen, units = block_space(family), scored.units
-        contexts = [seen.units(one) for one in _contexts(family, units, 2)]
-        assert contexts[0] != contexts[1]
-        for i in np.random.default_rng(0).choice(len(units), 40):
-            place = int(units.unit[i])
-            parts = [[*one[:place], units.blocks[i], *one[place + 1 :]] for one in contexts]
-            wanted = predictor.predict([seen.join(one) for one in parts]).mean()
-            assert scored.score[i] == pytest.approx(wanted, abs=1e-4)
