@@ -4,6 +4,7 @@ python benchmarks/summarise.py
 """
 
 import json
+import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -568,6 +569,141 @@ def autobuild() -> str:
     )
 
 
+def autobuild_labels() -> str:
+    """Return what AutoBuild learns from measured labels, beside the truth and a regression."""
+    found = figures("autobuild_labels")
+    parts = {
+        "nb_macro": _tabulated_spaces,
+        "nb201_latency": _tabulated_latencies,
+        "ofa_accuracy": _supernet_labels,
+        "fpga": _fpga_blocks,
+    }
+    return (
+        "## AutoBuild on measured labels\n\nBeside it stands a least-squares regression that adds "
+        "up an effect of every block at its place and learns from the same networks. "
+        + "\n\n".join(part(found) for name, part in parts.items() if name in found)
+    )
+
+
+def _tabulated_spaces(found: dict) -> str:
+    """Return how well units are ranked where every network is measured."""
+    scorings, settings = ("autobuild", "in_contexts", "regression"), found["settings"]
+    rows = [
+        [
+            f"{name}, {target}",
+            *(f"{one['srcc'][who]['mean']:.3f}" for who in ("autobuild", "regression")),
+            *(f"{_mean_of(one[who]['agreement']):.2f}" for who in (*scorings, "mean_of_seeds")),
+            *(f"{100 * _mean_of(one[who]['in_best']):.0f}" for who in (*scorings, "chance")),
+            *(f"{_number_of(one[who]['space']['best']):.2f}" for who in (*scorings, "chance")),
+            f"{one['chance']['all']['best']:.2f}",
+        ]
+        for name, part in (("NB-201", "nb201"), ("NB-Macro", "nb_macro"))
+        for target, one in found.get(part, {}).items()
+    ]
+    head = ["table", "SRCC", "regression", "units: norms", "contexts", "regression"]
+    head += ["norms, mean of seeds", "in best, %: norms", "contexts", "regression", "chance"]
+    head += ["best built: norms", "contexts", "regression", "chance", "best of all"]
+    return (
+        "NAS-Bench-201 and NAS-Bench-Macro are measured in full: from "
+        f"{settings['samples']['nb201']:,} and {settings['samples']['nb_macro']} networks the "
+        "units of every place are ranked and compared with the mean of all networks that have the "
+        "unit (rank correlation, mean over the three places): by norms as in the paper, and in "
+        f"contexts, by the mean prediction for {settings['contexts']} networks. In best: share of "
+        f"the best {100 * settings['best']:.0f} % of networks whose unit is among the "
+        f"{100 * settings['kept']:.0f} % best-ranked. Best built: the best network made of these "
+        "units alone, accuracy in %. Means over two or three seeds; how far these differ is in the "
+        "result file.\n\n" + table(head, rows)
+    )
+
+
+def _tabulated_latencies(found: dict) -> str:
+    """Return the same of all latencies of NAS-Bench-201, in one sentence."""
+    times = list(found["nb201_latency"].values())
+    units = {
+        who: statistics.median(_mean_of(one[who]["agreement"]) for one in times)
+        for who in ("autobuild", "in_contexts", "regression")
+    }
+    srcc = {
+        who: statistics.median(one["srcc"][who]["mean"] for one in times)
+        for who in ("autobuild", "regression")
+    }
+    return (
+        f"Latencies of NAS-Bench-201 on {len(times)} device settings, from "
+        f"{found['settings']['latency_sample']} cells each, medians: rank correlation of "
+        f"predictions {srcc['autobuild']:.3f} (regression {srcc['regression']:.3f}); of units by "
+        f"norms {units['autobuild']:.2f}, in contexts {units['in_contexts']:.2f} (regression "
+        f"{units['regression']:.2f})."
+    )
+
+
+def _supernet_labels(found: dict) -> str:
+    """Return what is learnt from accuracies and latencies of Once-for-All networks."""
+    rows = [
+        [
+            name,
+            *(
+                f"{one[key]['autobuild']['mean']:.3f} / {one[key]['regression']['mean']:.3f}"
+                for key in ("srcc", "srcc_at_one_size")
+            ),
+            " / ".join(
+                f"{one['srcc_at_one_size'][f'sum_of_{who}_units']['mean']:.3f}"
+                for who in ("autobuild", "regression")
+            ),
+        ]
+        for part in ("ofa_accuracy", "ofa_latency")
+        for name, one in found.get(part, {}).items()
+    ]
+    head = ["labels", "SRCC", "at one resolution", "sum of units at one resolution"]
+    return (
+        "Once-for-All MobileNetV3, AutoBuild / regression: ImageNet accuracies of three "
+        "super-networks at several resolutions, each of an eighth or a quarter of the validation "
+        f"images, and latencies of {found['settings']['gpu_networks']:,} networks. Rank "
+        "correlation on a tenth that was kept apart, overall and among networks of one resolution; "
+        "and of the sum of the units' scores (by norms) with the label among these.\n\n"
+        + table(head, rows)
+    )
+
+
+def _fpga_blocks(found: dict) -> str:
+    """Return how units are ranked where the times of all blocks are measured."""
+    blocks = found["fpga"]
+    rows = [
+        [
+            stage + 1,
+            *(
+                _plus_minus(blocks[key][stage])
+                for key in ("agreement", "agreement_of_three_blocks")
+            ),
+            _plus_minus(blocks["top_fifty_in_true_top_five_hundred"][stage]),
+        ]
+        for stage in range(5)
+    ]
+    return (
+        "Blocks of MobileNetV3 on an FPGA: a network's label is minus the sum of the measured "
+        "times of its blocks, so the truth of all units is known. From "
+        f"{found['settings']['fpga_networks']:,} networks, rank correlation of units (by norms) "
+        "with their true time, among all and among those of three blocks; and the share of the 50 "
+        "best-ranked that are truly among the best 500 (chance 0.07). SRCC of predictions: "
+        f"{_plus_minus(blocks['srcc'])}.\n\n"
+        + table(["stage", "all units", "three blocks", "50 in 500"], rows)
+    )
+
+
+def _number_of(value: dict | float) -> float:
+    """Return a figure, or its mean over seeds."""
+    return value["mean"] if isinstance(value, dict) else value
+
+
+def _mean_of(values: list) -> float:
+    """Return the mean of figures or of their means over seeds."""
+    return statistics.mean(map(_number_of, values))
+
+
+def _plus_minus(value: dict) -> str:
+    """Return mean and standard deviation over seeds."""
+    return f"{value['mean']:.3f} ± {value['std']:.3f}"
+
+
 def autobuild_operators() -> str:
     """Return what AutoBuild's predictor is worth on graphs of operators."""
     found = figures("autobuild_operators")
@@ -657,7 +793,17 @@ def page() -> str:
         few_images,
         speed,
     )
-    parts += (combined, families, imports, report_page, planning, labels, autobuild, autobuild_operators)
+    parts += (
+        combined,
+        families,
+        imports,
+        report_page,
+        planning,
+        labels,
+        autobuild,
+        autobuild_labels,
+        autobuild_operators,
+    )
     return "\n\n".join([HEAD.rstrip(), *(part() for part in parts)]) + "\n"
 
 
