@@ -327,7 +327,8 @@ def autobuild_targets():
 
 
 def tables_of_papers():
-    return [result(f"tables/{system}") for system in ("autogo",)]
+    systems = sorted(path.stem for path in Path("config/published").glob("*.yaml"))
+    return [result(f"tables/{system}") for system in systems]
 
 
 def predictors_of_both_kinds():
