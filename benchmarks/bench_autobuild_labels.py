@@ -286,7 +286,7 @@ def within(predicted, labels):
     found, counts = [], []
     for size in set(labels.resolution.tolist()):
         rows = labels.resolution == size
-        if rows.sum() >= 10:
+        if rows.sum() >= 4:
             found.append(spearman(predicted[rows], labels.values[rows]))
             counts.append(rows.sum())
     return float(np.average(found, weights=counts))
