@@ -845,14 +845,14 @@ def sharing() -> str:
     one = found["push_and_pull_per_one_cp"]
     return (
         f"## Sharing caches\n\n{found['gigabytes']:g} GB in {found['files']} files through a "
-        f"remote on the same disk, medians of {found['rounds']} rounds, on a machine busy with other work "
-        f"(load {found['load_1min']} on 2 cores).\n\n"
+        f"remote on the same disk, medians of {found['rounds']} rounds, on a machine busy with "
+        f"other work (load {found['load_1min']} on 2 cores).\n\n"
         + table(["step", "s"], rows)
         + f"\n\nPush and pull take {wall['median']} times as long as cp there and back "
         f"({wall['least']} to {wall['most']}; {one['median']} times one cp) and {cpu['median']} "
         "times its processor time. The aim, twice the time, is missed: where the file system "
-        "cannot clone blocks, DVC copies three times (to the remote, to its cache, into the checkout) "
-        "where cp copies twice, and its start counts."
+        "cannot clone blocks, DVC copies three times (to the remote, to its cache, into the "
+        "checkout) where cp copies twice, and its start counts."
     )
 
 
@@ -882,6 +882,7 @@ def page() -> str:
         autobuild_search,
         autobuild_labels,
         autobuild_operators,
+        faults,
     )
     return "\n\n".join([HEAD.rstrip(), *(part() for part in parts)]) + "\n"
 
