@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
@@ -29,8 +30,8 @@ with job() as run:
 class Checkout:
     """A folder with the project's files, and the means to run Snakemake on the cluster in it."""
 
-    def __init__(self, project: Path, root: Path) -> None:
-        self.root = root
+    def __init__(self, project: Path, root: Path, options: Sequence[str] = ()) -> None:
+        self.root, self.options = root, options
         listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         names = subprocess.run(listed, cwd=project, capture_output=True, text=True, check=True)
         for name in filter(None, names.stdout.split("\0")):
@@ -47,7 +48,7 @@ class Checkout:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start `snakemake --profile slurm`; what it says can be read from ``stdout``."""
         return subprocess.Popen(
-            [SNAKEMAKE, "--profile", "slurm", *IN_A_HURRY, *arguments],
+            [SNAKEMAKE, "--profile", "slurm", *arguments, *IN_A_HURRY, *self.options],
             cwd=self.root,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

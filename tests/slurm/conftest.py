@@ -29,8 +29,10 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def checkout(project: Path, tmp_path: Path, cluster: Cluster) -> Iterator[Checkout]:
-    """A clean checkout; what a failed test leaves running on the cluster is cancelled."""
-    checkout = Checkout(project, tmp_path / "checkout")
+    """A clean checkout where each job of Snakemake's is one of Slurm's; what a failed test leaves
+    running on the cluster is cancelled.
+    """
+    checkout = Checkout(project, tmp_path / "checkout", ["--groups", "read_model=models"])
     yield checkout
     for job in cluster.jobs(checkout.root):
         if job.state in ("RUNNING", "PENDING"):

@@ -142,6 +142,19 @@ def test_after_a_kill_of_snakemake_only_what_ran_is_redone(cluster, checkout, st
     assert cluster.finished()[orphan.id] == "CANCELLED"
 
 
+def test_an_interrupted_run_cancels_its_jobs(cluster, checkout, started):
+    gate = Gate(checkout, "build_family", "nb201")
+    started.append(run := checkout.start(TARGET))
+    gate.wait()
+    os.killpg(run.pid, signal.SIGINT)
+    run.communicate()
+    assert run.returncode != 0
+    job = newest(cluster, checkout)
+    cluster.wait_until(lambda: job.id in cluster.finished(), f"end of job {job.id}")
+    assert cluster.finished()[job.id] == "CANCELLED"
+    assert not (checkout.root / TARGET).exists()
+
+
 def unlock(root: Path) -> None:
     command = [SNAKEMAKE, "--unlock"]
     subprocess.run(command, cwd=root, check=True, capture_output=True)
