@@ -32,10 +32,11 @@ class Chain:
     def content(self, path: str) -> Content:
         return Content(content_digest(self.root / path), content_size(self.root / path))
 
-    def make(self, path: str, text: str, started: str = "2026-01-01T00:00:00+00:00") -> None:
-        """Play the job that makes ``path``."""
+    def make(self, path: str, text: str | None, started: str = "2026-01-01T00:00:00+00:00") -> None:
+        """Play the job that makes ``path``; without ``text`` it leaves what is there."""
         rule, inputs = CHAIN[path]
-        self.write(path, text)
+        if text is not None:
+            self.write(path, text)
         record = Record(
             rule=rule,
             wildcards={},

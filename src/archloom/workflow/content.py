@@ -27,7 +27,15 @@ def content_digest(path: str | Path) -> str:
             with path.open("rb") as stream:
                 return hashlib.file_digest(stream, "sha256").hexdigest()
         found = [(str(file.relative_to(path)), content_digest(file)) for file in files_in(path)]
-    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+    return _listing_digest(found)
+
+
+def _listing_digest(files: list[tuple[str, str]]) -> str:
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+
+
+EMPTY_FOLDER = _listing_digest([])
+"""The digest of a folder without files."""
 
 
 def content_size(path: str | Path) -> int:

@@ -22,7 +22,7 @@ from typing import Any
 
 from archloom.errors import DataError, FormatError
 from archloom.io.files import read_json, write_text
-from archloom.workflow.content import content_digests, content_size
+from archloom.workflow.content import EMPTY_FOLDER, content_digests, content_size
 from archloom.workflow.records import RECORD_FORMAT, Content, Record, latest_records
 from archloom.workflow.snakemake_folder import LONG_AGO, SnakemakeFolder
 
@@ -106,6 +106,7 @@ def adopt(
             f"nothing is known of the files in {resources}: there are neither {PROVENANCE} nor "
             "records. Pull them with `archloom pull`, or copy the file along with the outputs."
         )
+    _restore_empty_folders(root, sealed)
     folder = SnakemakeFolder(root)
     known = [*records.values(), *(one.record for one in sealed.values())]
     paths = [*records, *sealed, *(path for record in known for path in record.inputs)]
@@ -116,6 +117,13 @@ def adopt(
     for path, verdict in verdicts.items():
         _settle(folder, root / resources, path, verdict, judge, stamp)
     return verdicts
+
+
+def _restore_empty_folders(root: Path, sealed: Mapping[str, Sealed]) -> None:
+    """Make the outputs that are folders without a file, which tools for files leave behind."""
+    for path, one in sealed.items():
+        if one.made(path, EMPTY_FOLDER):
+            (root / path).mkdir(parents=True, exist_ok=True)
 
 
 class _Judge:

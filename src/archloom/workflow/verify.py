@@ -163,7 +163,7 @@ def _options_of(root: Path, resources: Path) -> list[str]:
     name = resources.relative_to("resources").as_posix()
     if name == ".":
         return []
-    for file in sorted((root / "config").glob("*.yaml")):
+    for file in sorted((root / "config").rglob("*.yaml")):
         with suppress(OSError, yaml.YAMLError, AttributeError):
             run = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("run") or {}
             if name in (run.get("cache"), run.get("name")):

@@ -127,6 +127,15 @@ def test_external_data_are_sealed_without_a_record(world, elsewhere):
     assert adopted(elsewhere)[path] is Verdict.RECOGNISED
 
 
+def test_an_empty_folder_is_made_anew(world, elsewhere):
+    (world.root / WEIGHTS / "0.safetensors").unlink()
+    world.make(WEIGHTS, None)
+    assert seal(world.root, RESOURCES) == []
+    bring(world, elsewhere, GRAPHS, LABELS, SEAL)
+    assert adopted(elsewhere)[WEIGHTS] is Verdict.RECOGNISED
+    assert (elsewhere.root / WEIGHTS).is_dir()
+
+
 def test_nothing_known_is_an_error_that_says_what_to_do(elsewhere):
     with pytest.raises(DataError, match="archloom pull"):
         adopted(elsewhere)
