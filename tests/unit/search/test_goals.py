@@ -8,7 +8,7 @@ import pytest
 from archloom.errors import ConfigError, DataError, SearchError
 from archloom.graph import flops, parameters
 from archloom.graph.memory import peak_activations
-from archloom.search.evolution import _Search, evolve
+from archloom.search.evolution import GraphSearch, evolve
 from archloom.search.goals import Goals
 from archloom.search.latency import EstimatedLatency, MeasuredLatency, TabledLatency
 from archloom.search.objectives import CustomObjective, objective_of
@@ -167,7 +167,7 @@ def test_a_search_that_time_ended_continues_to_the_result_of_an_undisturbed_one(
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_an_iteration_that_time_cuts_short_keeps_what_is_done(network, n_jobs, monkeypatch):
     looks = count()
-    monkeypatch.setattr(_Search, "_out_of_time", lambda self: next(looks) >= 3)
+    monkeypatch.setattr(GraphSearch, "_out_of_time", lambda self: next(looks) >= 3)
     result = evolve(network, make_mutator(iterations=9), n_jobs=n_jobs)
     assert [entry["parents"] for entry in result.statistics] == [0, 1, 1]
     assert result.stopped == "time" and result.statistics[2]["unique"] > 0
@@ -176,7 +176,7 @@ def test_an_iteration_that_time_cuts_short_keeps_what_is_done(network, n_jobs, m
 def test_graphs_that_time_does_not_suffice_for_are_left_out(network, monkeypatch):
     monkeypatch.setattr("archloom.search.evolution.COSTLY_CHUNK", 5)
     looks = count()
-    monkeypatch.setattr(_Search, "_out_of_time", lambda self: next(looks) >= 3)
+    monkeypatch.setattr(GraphSearch, "_out_of_time", lambda self: next(looks) >= 3)
     goals = Goals.of(["score", CustomObjective("depth", function=depth)])
     result = evolve(network, make_mutator(iterations=9), goals)
     assert result.statistics[1]["unique"] == len(result.visited) - 1 == 10
