@@ -32,8 +32,7 @@ SLOPE = 0.2
 class BlockShape:
     """What a network is made of; a value out of range raises ``ConfigError``.
 
-    layer      : gatv2 (attention, a weighted mean, so that units of a stage compare) or graphconv
-                 (sum of neighbours: good predictions, poor order of units)
+    layer      : gatv2 (attention over the node before and the node itself) or graphconv (a sum)
     width      : size of the embeddings behind the first layer
     pooling    : mean or sum over a graph's nodes
     activation : relu or leaky_relu (slope 0.01)
