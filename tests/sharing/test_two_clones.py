@@ -4,6 +4,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import yaml
 
 from archloom.workflow import dvc
@@ -118,6 +119,7 @@ def test_a_clone_with_a_part_of_the_files_pushes_without_losing_what_is_known(cl
     assert (checkout.root / RESOURCES / PROVENANCE).read_text() == known
 
 
+@pytest.mark.slow
 def test_files_copied_without_dvc_are_recognised_with_their_provenance(shared, clone):
     checkout = clone()
     shutil.copytree(shared[0] / "resources", checkout.root / "resources")
