@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -59,7 +60,11 @@ class Checkout:
     def run(self, *arguments: str) -> str:
         """Run it to its end, which must be a good one, and return what it says."""
         process = self.start(*arguments)
-        said, _ = process.communicate()
+        try:
+            said, _ = process.communicate()
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
         assert process.returncode == 0, said
         return said
 
