@@ -199,6 +199,7 @@ _NEEDS: dict[str, Callable[[Config, Mapping[str, str]], Need]] = {
     "measure_operator_latency": _fixed(Need(5, 2000)),
     "measure_published_latency": _fixed(Need(1, 4000)),
     "rank_units": _fixed(Need(5, 3000)),
+    "evaluate_units": _fixed(Need(5, 2000)),
     "search_units": _fixed(Need(5, 2000)),
     "count_instances": _fixed(Need(3, 2000)),
 }
