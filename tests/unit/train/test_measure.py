@@ -74,7 +74,7 @@ def test_a_cut_line_of_a_shard_is_left_out(graphs, images, recipe, tmp_path, cap
     _append(shard, replace(label, seed=1))
     shard.write_text(shard.read_text()[:-30])
     assert _read_shards(tmp_path, recipe) == [label]
-    assert "a cut line is left out" in caplog.text
+    assert "a cut or damaged line is left out" in caplog.text
     assert json.loads(shard.read_text().splitlines()[0])["seed"] == 0
 
 
