@@ -462,7 +462,7 @@ def imports() -> str:
 
 def planning() -> str:
     """Return how long Snakemake plans, and what the full scale takes."""
-    found = figures("workflow")
+    found, slurm = figures("workflow"), figures("slurm_suite")
     plan = found["plan"]
     rows = [
         [f"`snakemake -n {target}`", jobs, f"{one['cpu_s']:.1f}", f"{one['wall_s']:.1f}"]
@@ -485,11 +485,14 @@ def planning() -> str:
     ]
     head = ["stage", "jobs", "core h", "GPU h", "longest job, h", "writes, GB", "hours from"]
     return (
-        "## Planning\n\nDry runs in a copy whose jobs do nothing; the load of the two cores was "
-        f"{found['load']:.0f}, so that the processor time tells more than the wall time.\n\n"
+        "## Planning, and the Slurm suite\n\nDry runs in a copy whose jobs do nothing; load of "
+        f"the two cores {found['load']:.0f}.\n\n"
         + table(["dry run", "jobs to run", "CPU s", "wall s"], rows)
         + "\n\nWhat `archloom plan everything --configfile config/full.yaml` plans: stages of an "
-        "hour or more. Upper bounds; nothing of it was run.\n\n" + table(head, stages)
+        "hour or more. Upper bounds; nothing of it was run.\n\n"
+        + table(head, stages)
+        + f"\n\n`make test-slurm`, {slurm['tests']} tests that begin with the installation of "
+        f"Slurm: {slurm['seconds'] / 60:.1f} min."
     )
 
 
@@ -876,8 +879,8 @@ def sharing() -> str:
     one = found["push_and_pull_per_one_cp"]
     return (
         f"## Sharing caches\n\n{found['gigabytes']:g} GB in {found['files']} files through a "
-        f"remote on the same disk, medians of {found['rounds']} rounds, on a machine busy with "
-        f"other work (load {found['load_1min']} on 2 cores).\n\n"
+        f"remote on the same disk, medians of {found['rounds']} rounds (load "
+        f"{found['load_1min']} on 2 cores).\n\n"
         + table(["step", "s"], rows)
         + f"\n\nPush and pull take {wall['median']} times as long as cp there and back "
         f"({wall['least']} to {wall['most']}; {one['median']} times one cp) and {cpu['median']} "
