@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import sys
 from itertools import islice, product
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from archloom import cli
 from archloom.io import read_graph, read_model, write
 from archloom.io.store import GraphStore, write_store
 from archloom.io.torch_module import to_torch
@@ -23,20 +21,9 @@ from archloom.predict.range import TrainingRange
 from archloom.segments.tables import write_database
 from archloom.spaces import nb201
 from archloom.spaces.ofa_mobile import OFA_MBV3
+from command_line import run
 from search_world import make_network, make_world
 from tensorflow_graphs import GraphDef
-
-
-def run(*arguments: object) -> int:
-    """Return the exit status of ``archloom ARGUMENTS``."""
-    previous, sys.argv = sys.argv, ["archloom", *map(str, arguments)]
-    try:
-        cli.main()
-    except SystemExit as left:
-        return int(left.code or 0)
-    finally:
-        sys.argv = previous
-    return 0
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from archloom.errors import DataError, FormatError
 from archloom.graph import OPS
@@ -143,11 +143,7 @@ def read_predictor(path: str | Path) -> tuple[Network, Card]:
         text = metadata.get("card")
         card = Card.from_json(text, tensors) if text else _published_card(tensors)
         network = Network(WIDTHS[card.kind])
-        wanted = network.state_dict()
-        own = {name: one for name, one in tensors.items() if not name.startswith(_NO_WEIGHTS)}
-        for name in wanted.keys() | own.keys():
-            check_tensor(name, own.get(name), wanted.get(name))
-        network.load_state_dict(own)
+        load_weights(network, tensors, _NO_WEIGHTS)
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(
             f"{path} is not a predictor that this version reads ({error}): give a file written by "
@@ -162,6 +158,19 @@ def read_range(limit: float, tensors: Mapping[str, Tensor]) -> TrainingRange:
     if points.shape[1:] != scale.shape or scale.shape != (len(NAMES),) or not (scale > 0).all():
         raise ValueError(f"the range of training graphs has shapes {points.shape}, {scale.shape}")
     return TrainingRange(points, scale, limit)
+
+
+def load_weights(
+    network: nn.Module, tensors: Mapping[str, Tensor], others: str | tuple[str, ...]
+) -> None:
+    """Give ``network`` the tensors of a file but those whose names begin with ``others``; raises
+    ``ValueError`` where one is missing, surplus or of another shape.
+    """
+    wanted = network.state_dict()
+    own = {name: one for name, one in tensors.items() if not name.startswith(others)}
+    for name in wanted.keys() | own.keys():
+        check_tensor(name, own.get(name), wanted.get(name))
+    network.load_state_dict(own)
 
 
 def check_tensor(name: str, found: Tensor | None, wanted: Tensor | None) -> None:

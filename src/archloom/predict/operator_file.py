@@ -15,8 +15,8 @@ from torch import Tensor
 from archloom.errors import FormatError
 from archloom.predict.checkpoint import (
     RANGE,
-    check_tensor,
     code_version,
+    load_weights,
     range_tensors,
     read_range,
     read_tensors,
@@ -96,11 +96,7 @@ def read_operator_predictor(path: str | Path) -> tuple[OperatorNetwork, Operator
     try:
         card = OperatorCard.from_json(metadata["card"], tensors)
         network = OperatorNetwork(card.shape)
-        wanted = network.state_dict()
-        own = {name: one for name, one in tensors.items() if not name.startswith(RANGE)}
-        for name in wanted.keys() | own.keys():
-            check_tensor(name, own.get(name), wanted.get(name))
-        network.load_state_dict(own)
+        load_weights(network, tensors, RANGE)
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(
             f"{path} is no predictor on graphs of operators that this version reads ({error}): "

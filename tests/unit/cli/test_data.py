@@ -1,28 +1,15 @@
 """``archloom datasets`` and ``archloom fetch``."""
 
 import hashlib
-import sys
 
 import pytest
 import yaml
 
-from archloom import cli
 from archloom.data import registry
+from command_line import run
 from data_server import running, status, whole
 
 CONTENT = b"twelve bytes"
-
-
-def run(*arguments: str) -> int:
-    """Return the exit status of ``archloom ARGUMENTS``."""
-    previous, sys.argv = sys.argv, ["archloom", *arguments]
-    try:
-        cli.main()
-    except SystemExit as left:
-        return int(left.code or 0)
-    finally:
-        sys.argv = previous
-    return 0
 
 
 @pytest.fixture

@@ -2,12 +2,9 @@
 ranking.
 """
 
-import sys
-
 import numpy as np
 import pytest
 
-from archloom import cli
 from archloom.data.labels import write_labels
 from archloom.data.sources import pseudo_labels
 from archloom.io import write
@@ -17,18 +14,8 @@ from archloom.predict.operators import OperatorPredictor
 from archloom.segments.ranking import read_ranking
 from archloom.segments.tables import write_database
 from archloom.spaces import hiaml, nb201
+from command_line import run
 from search_world import make_network, make_world
-
-
-def run(*arguments: object) -> int:
-    """Return the exit status of ``archloom ARGUMENTS``."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["archloom", *map(str, arguments)])
-        try:
-            cli.main()
-        except SystemExit as left:
-            return int(left.code or 0)
-    return 0
 
 
 @pytest.fixture(scope="module")

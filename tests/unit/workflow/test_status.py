@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from archloom import cli
 from archloom.workflow import status
 from archloom.workflow.status import last_lines, stages
+from command_line import run as run_command
 
 
 def dead_process() -> int:
@@ -87,17 +87,11 @@ def test_the_last_lines_of_a_log(run):
     assert not last_lines(run.folders.logs / "nowhere.log")
 
 
-def call(*arguments) -> int:
-    with pytest.raises(SystemExit) as stop:
-        cli.app([str(argument) for argument in arguments])
-    return stop.value.code
-
-
 def test_the_command_shows_stages_progress_and_problems(run, capsys):
     run.did("build", "a")
     run.says("train", "b", done=120, total=320, per_second=2.0)
     run.says("train", "c", phase="failed", words="error: it is full")
-    assert call("status", "--root", run.root) == 0
+    assert run_command("status", "--root", run.root) == 0
     shown = capsys.readouterr().out
     for words in ("build", "120 of 320, 2 per s, 1 min 40 s left", "train c: error: it is full"):
         assert words in shown
@@ -105,11 +99,8 @@ def test_the_command_shows_stages_progress_and_problems(run, capsys):
     assert "logs/train/c.log" in shown
 
 
-def test_the_command_says_that_nothing_has_run(run, capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["archloom", "status", "--root", str(run.root)])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    assert stop.value.code == 1
+def test_the_command_says_that_nothing_has_run(run, capsys):
+    assert run_command("status", "--root", run.root) == 1
     assert "nothing has run here" in capsys.readouterr().err
 
 
