@@ -1,6 +1,6 @@
 """Records of finished jobs: what was made, of which bytes, by which code and settings.
 
-A job writes one JSON file, ``<resources>/records/<rule>/<job>.json``, just before its outputs move
+A job writes one JSON file, ``<resources>/records/<rule>/<job>.json``, when its outputs have moved
 into place. Records answer by content what time stamps cannot: is this file still what the rule
 made (``archloom verify``), and may it stand for the rule's result in another checkout.
 """
