@@ -892,20 +892,19 @@ def sharing() -> str:
 
 def faults() -> str:
     """Return what kills at random moments cost a run."""
-    found = figures("faults_tiny")
+    found = figures("faults_default")
     kills, span, compared = len(found["moments"]), found["span_s"], found["compared"]
     states = sorted(set(found["finished"]))
     return (
-        f"## Killed runs\n\nThe tiny run (`{found['target']}`), killed {kills} times by SIGKILL to "
+        f"## Killed runs\n\nThe run of `{found['target']}`, killed {kills} times by SIGKILL to "
         f"Snakemake, its jobs and their worker processes, at random moments {span[0]:g} to "
         f"{span[1]:g} s after each start, and continued each time. Finished outputs that were made "
         f"again later: {len(found['lost'])}. The results against those of an undisturbed run: "
         f"{compared['identical_tables']} of {compared['tables']} tables and "
         f"{compared['identical']} of {compared['files']} files are the same byte for byte; the "
-        "others are the report, statistics and cards, which hold durations. The machine was so "
-        f"busy that the kills found only {len(states)} different states, with "
-        f"{', '.join(map(str, states))} outputs finished and up to {max(found['running'])} begun: "
-        "later starts were killed before they had come further."
+        "others are the report, statistics and cards, which hold durations. The kills found runs "
+        f"with {', '.join(map(str, states))} outputs finished and up to {max(found['running'])} "
+        "begun."
     )
 
 
