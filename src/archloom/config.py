@@ -301,7 +301,7 @@ class Autobuild(Section):
     """Passes over the labelled networks in training."""
     seeds: int = Field(default=2, ge=1, le=100)
     """Predictors per target, each with a seed of its own; the mean of their scores ranks units."""
-    contexts: int = Field(default=0, ge=0, le=100_000)
+    contexts: int = Field(default=3, ge=0, le=100_000)
     """Score a unit by the mean prediction for this many networks; 0: by norms, as the paper."""
     top_k: int = Field(default=5, ge=1, le=25)
     """Best units of each place that are kept, per target."""
