@@ -22,7 +22,7 @@ from archloom.workflow.records import latest_records
 from archloom.workflow.sharing import PROVENANCE
 
 DATA = Path("resources/data")
-NOT_OUTPUTS = ("records", "resume", "data")
+NOT_OUTPUTS = ("records", "resume", "kept", "data")
 """Folders beside the outputs of a run: what is known of them, checkpoints, external data."""
 RETRIEVAL = "retrieve_file"
 
