@@ -26,6 +26,7 @@ networks/rank_1.json networks/rank_1.onnx networks/rank_1.weights.safetensors
 """.split()
 TARGET = "results/tiny/autogo/nb201"
 CONFIG = ("--configfile", "config/test/tiny.yaml")
+PART = "shards/1of1/weights"
 KILLER = """
 import os, runpy, signal, sys
 
@@ -80,6 +81,12 @@ def test_every_graph_of_a_family_has_a_label(run):
         labels = mean_values(read_labels(resources / f"labels/{family}.parquet"))
         assert set(store.hashes()) == set(labels)
         assert len(store) == count
+
+
+def test_merged_weights_have_a_time_stamp_of_their_own(run):
+    front = run.root / "resources/tiny/front/nb201"
+    merged, part = (front / name / ".snakemake_timestamp" for name in ("weights", PART))
+    assert merged.stat().st_ino != part.stat().st_ino
 
 
 def test_a_second_run_does_nothing(run):
