@@ -124,10 +124,21 @@ def read_autobuild(files: AutobuildFiles, family: str) -> AutobuildRecord:
     labelled = np.stack([networks.metrics[ACCURACY], networks.metrics[LATENCY]], axis=1)
     worst = np.array([labelled[:, 0].min(), labelled[:, 1].max()])
     visited = pq.read_table(files.visited)
-    names = dict.fromkeys(visited["method"].to_pylist())
-    searches = [_searches(name, visited, worst) for name in names]
+    searches = searches_of(visited, worst)
     sources = read_sources(files.networks)
     return AutobuildRecord(family, networks, sources, targets, searches, worst)
+
+
+def searches_of(
+    visited: pa.Table, worst: NDArray[np.float64], names: tuple[str, str] = (ACCURACY, LATENCY)
+) -> list[Searches]:
+    """Return the searches of every method in a table of ``archloom.search.unit_comparison``.
+
+    worst : figures that hypervolumes are measured from
+    names : columns of the figures; more of the first is better, less of the second
+    """
+    methods = dict.fromkeys(visited["method"].to_pylist())
+    return [_searches(method, visited, worst, names) for method in methods]
 
 
 def _target(folder: Path, family: str, built: pa.Table) -> Target:
@@ -143,20 +154,23 @@ def _target(folder: Path, family: str, built: pa.Table) -> Target:
     return Target(predictor, space, _points(built), found)
 
 
-def _points(table: pa.Table) -> Matrix:
-    return np.stack([table[name].to_numpy() for name in (ACCURACY, LATENCY)], axis=1)
+def _points(table: pa.Table, names: Sequence[str] = (ACCURACY, LATENCY)) -> Matrix:
+    return np.stack([table[name].to_numpy() for name in names], axis=1)
 
 
-def _searches(method: str, visited: pa.Table, worst: NDArray[np.float64]) -> Searches:
-    """Return the searches of a method."""
+def _searches(
+    method: str, visited: pa.Table, worst: NDArray[np.float64], names: Sequence[str]
+) -> Searches:
+    """Return the searches of a method; networks without a figure count as evaluated only."""
     import pyarrow.compute as pc
 
     mine = visited.filter(pc.equal(visited["method"], method))
     fronts, members, volumes, counts = [], [], [], []
     for seed in sorted(set(mine["seed"].to_pylist())):
         one = mine.filter(pc.equal(mine["seed"], seed))
-        points, rounds = _points(one), one["iteration"].to_numpy()
-        order = pareto_front(points, _UP)
+        points, rounds = _points(one, names), one["iteration"].to_numpy()
+        known = np.flatnonzero(np.isfinite(points).all(axis=1))
+        order = known[pareto_front(points[known], _UP)]
         fronts.append(points[order])
         members.append(one["architecture"].take(order).to_pylist())
         volumes.append(
