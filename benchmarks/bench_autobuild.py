@@ -1,12 +1,11 @@
 """AutoBuild on the pseudo-labelled block networks: published predictors, training, unit scores.
 
-    python benchmarks/bench_autobuild.py [FOLDER [SEEDS]]
+    python benchmarks/bench_autobuild.py [SEEDS]
 
 Needs the datasets ofa_pseudo and autobuild_models. The labels are outputs of the published
 predictors, no measurements, so rank correlations are optimistic, and what is said of the best units
-is judged by the same predictors. Trained predictors and what their training took are kept in FOLDER
-(resources/bench_autobuild), so that a broken-off run goes on where it was. SEEDS is how many
-predictors are trained of each family (3).
+is judged by the same predictors. Trained predictors and what their training took are kept, see
+kept.py. SEEDS is how many predictors are trained of each family (3).
 """
 
 import sys
@@ -23,10 +22,10 @@ from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from kept import block_predictor  # noqa: E402
 
 from archloom.data import registry  # noqa: E402
 from archloom.data.block_table import read_block_table  # noqa: E402
-from archloom.io.files import write_text  # noqa: E402
 from archloom.predict.block_network import BlockShape  # noqa: E402
 from archloom.predict.block_training import BlockTraining  # noqa: E402
 from archloom.predict.blocks import BlockPredictor  # noqa: E402
@@ -95,22 +94,6 @@ def soft_rank_ms():
     return found
 
 
-def trained(family, settings, layer, folder):
-    """Return a predictor of accuracies and the processor time of its training, from the folder if
-    it is there.
-    """
-    path = folder / f"{family}-{layer}-{settings.epochs}-{settings.seed}.safetensors"
-    times = path.with_suffix(".times.json")
-    if not times.exists():
-        labels = labels_of(family).labelled("acc")
-        started = time.process_time()
-        predictor = BlockPredictor.fit(labels, settings, BlockShape(layer))
-        spent = time.process_time() - started
-        predictor.save(path)
-        write_text(times, json.dumps({"cpu_s": spent}) + "\n")
-    return BlockPredictor.load(path), json.loads(times.read_text())
-
-
 class Judge:
     """What the published accuracy predictor says of rankings of a family's units.
 
@@ -177,12 +160,13 @@ def scores(predictor, contexts):
     return scored, {"scoring_cpu_s": round(scoring, 2), "space_cpu_s": round(writing, 3)}
 
 
-def run(family, layer, epochs, seeds, folder, judge):
+def run(family, layer, epochs, seeds, judge):
     """Train predictors of a family's accuracy, rank its units, judge the rankings."""
+    labels = labels_of(family).labelled("acc")
     runs, rankings = [], {"norms": [], "contexts": []}
     for seed in seeds:
         settings = BlockTraining(epochs=epochs, seed=seed)
-        predictor, times = trained(family, settings, layer, folder)
+        predictor, spent = block_predictor(labels, settings, BlockShape(layer))
         metrics, found = predictor.card.metrics, {}
         for name, contexts in (("norms", 0), ("contexts", CONTEXTS_OF_SCORES)):
             scored, cost = scores(predictor, contexts)
@@ -191,7 +175,7 @@ def run(family, layer, epochs, seeds, folder, judge):
         runs.append(
             {
                 "seed": seed,
-                "training_cpu_s": round(times["cpu_s"], 1),
+                "training_cpu_s": round(spent, 1),
                 "srcc": round(metrics["srcc"], 4),
                 "mae": round(metrics["mae"], 5),
                 "srcc_per_hop": [round(value, 3) for value in metrics["srcc_per_hop"]],
@@ -212,14 +196,11 @@ def run(family, layer, epochs, seeds, folder, judge):
 
 
 def main():
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "resources/bench_autobuild")
-    seeds = list(range(int(sys.argv[2]) if len(sys.argv) > 2 else 3))
+    seeds = list(range(int(sys.argv[1]) if len(sys.argv) > 1 else 3))
     judges = {family: Judge(family) for family in FAMILIES}
-    families = {
-        family: run(family, "gatv2", EPOCHS, seeds, folder, judges[family]) for family in FAMILIES
-    }
+    families = {family: run(family, "gatv2", EPOCHS, seeds, judges[family]) for family in FAMILIES}
     families["ofa_mbv3, graphconv"] = run(
-        "ofa_mbv3", "graphconv", EPOCHS_OF_GRAPHCONV, [0], folder, judges["ofa_mbv3"]
+        "ofa_mbv3", "graphconv", EPOCHS_OF_GRAPHCONV, [0], judges["ofa_mbv3"]
     )
     record(
         "autobuild",

@@ -1,0 +1,65 @@
+"""Predictors that benchmarks train. Each is kept, so that a broken-off run goes on where it was and
+what one benchmark has trained another takes. A change of the code, the labels or the settings
+trains anew.
+"""
+
+import hashlib
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from archloom.io.files import write_text
+from archloom.predict.block_network import BlockShape
+from archloom.predict.block_training import BlockTraining
+from archloom.predict.blocks import BlockPredictor
+from archloom.predict.operator_network import OperatorShape
+from archloom.predict.operators import OperatorPredictor
+from archloom.workflow.digest import source_digest
+
+FOLDER = Path(__file__).parents[1] / "resources" / "bench_autobuild"
+
+
+def block_predictor(labels, settings, shape=None):
+    """Return a predictor of block networks, and the processor time of its training in seconds."""
+    shape = shape or BlockShape()
+    texts = [labels.family, labels.target, *labels.architectures]
+    arrays = [labels.values, labels.resolution]
+    return _kept(
+        BlockPredictor,
+        labels.family,
+        _key(settings, shape, texts, arrays),
+        lambda: BlockPredictor.fit(labels, settings, shape),
+    )
+
+
+def operator_predictor(data, settings, shape=None, twins=None):
+    """Return a predictor of accuracies of any networks, and the processor time of its training."""
+    shape = shape or OperatorShape()
+    texts = [*(graph.hash for graph in data.graphs), *(twins or [])]
+    return _kept(
+        OperatorPredictor,
+        "operators",
+        _key(settings, shape, texts, [data.labels]),
+        lambda: OperatorPredictor.fit(data, "accuracy", settings, shape, twins=twins),
+    )
+
+
+def _key(settings: BlockTraining, shape, texts, arrays):
+    """Return a digest of what a predictor is trained with."""
+    content = [asdict(settings), asdict(shape), texts, [np.asarray(one).tolist() for one in arrays]]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _kept(kind, name, key, train):
+    path = FOLDER / f"{name}-{key}-{source_digest(kind.__module__)}.safetensors"
+    times = path.with_suffix(".times.json")
+    if not times.exists():
+        started = time.process_time()
+        predictor = train()
+        spent = time.process_time() - started
+        predictor.save(path)
+        write_text(times, json.dumps({"cpu_s": spent}) + "\n")
+    return kind.load(path), json.loads(times.read_text())["cpu_s"]
