@@ -1,17 +1,11 @@
 """Put the children of all jobs of an iteration together and take those that keep the limits."""
 
-from archloom.io.files import read_json
-from archloom.io.native import from_native
-from archloom.search.optimise import Artefacts
 from archloom.search.settings import SearchSettings
 from archloom.search.steps import Steps
 from archloom.workflow import job
 
 if __name__ == "__main__":
     with job() as run:
-        files = map(run.input, ("vocabulary", "segments", "weights"))
-        artefacts = Artefacts.of_files(*files, *run.inputs["ranking"])
-        graph = from_native(read_json(run.input("graph")))
         settings = SearchSettings(**run.settings, iterations=int(run.wildcards["iteration"]))
-        steps = Steps(graph, artefacts.mutator(settings), run.seed, run.inputs["earlier"])
+        steps = Steps.of_files(run.inputs, settings, run.seed)
         steps.close(run.inputs["outcomes"], run.output["iteration"])

@@ -8,32 +8,62 @@ job takes those before it as its input.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from archloom.errors import SearchError
 from archloom.graph import Graph
-from archloom.io.files import link_or_copy
+from archloom.io.files import link_or_copy, read_json
+from archloom.io.native import from_native
+from archloom.predict.predictor import NetworkPredictor
 from archloom.search.evolution import GraphSearch, open_search
 from archloom.search.mutation import Mutator
+from archloom.search.optimise import Artefacts
 from archloom.search.outcomes import interleaved, read_outcomes, write_outcomes
 from archloom.search.result import SearchResult
+from archloom.search.settings import SearchSettings
 from archloom.search.workers import workers
+
+_FILES = ("graph", "vocabulary", "segments", "weights")
 
 
 @dataclass(frozen=True)
 class Steps:
     """The steps of one search; jobs that share it are given equal ones.
 
-    earlier   folders of the finished iterations, in order, the input's first
+    earlier    folders of the finished iterations, in order, the input's first
+    predictor  in whose range the networks of the result are located; None: they are not
     """
 
     graph: Graph
     mutator: Mutator
     seed: int
     earlier: Sequence[Path] = ()
+    predictor: NetworkPredictor | None = None
+
+    @classmethod
+    def of_files(
+        cls, files: Mapping[str, Sequence[Path]], settings: SearchSettings, seed: int
+    ) -> Self:
+        """Return the steps of the search that these files make.
+
+        files   one ``graph`` and the artefacts ``vocabulary``, ``segments`` and ``weights``, at
+                most one ``ranking``, and after the first step the folders of ``earlier`` iterations
+
+        Raises ``DataError`` or ``FormatError``.
+        """
+        graph, *artefacts = (path for name in _FILES for path in files[name])
+        made = Artefacts.of_files(*artefacts, *files["ranking"])
+        return cls(
+            from_native(read_json(graph)),
+            made.mutator(settings),
+            seed,
+            files.get("earlier", ()),
+            made.predictor,
+        )
 
     def begin(self, out: Path) -> None:
         """Record the input and write its folder ``out``."""
@@ -64,11 +94,12 @@ class Steps:
             _take(search, number, out)
 
     def result(self) -> SearchResult:
-        """Return the front that was found."""
+        """Return the front that was found, located where the predictor is known."""
         with self._opened() as search:
             if not search.archive.n_iterations:
                 raise SearchError("the search has not begun: no folder of an iteration was given.")
-            return search.result()
+            found = search.result()
+            return found if self.predictor is None else found.located(self.predictor)
 
     @contextmanager
     def _opened(self) -> Iterator[GraphSearch]:

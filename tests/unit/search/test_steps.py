@@ -5,11 +5,18 @@ import json
 import pytest
 
 from archloom.errors import FormatError, SearchError
+from archloom.io import write
+from archloom.predict import PSC
+from archloom.predict.range import TrainingRange
 from archloom.search.evolution import evolve
+from archloom.search.optimise import Artefacts, optimise
 from archloom.search.outcomes import read_outcomes, write_outcomes
 from archloom.search.record import save_search
+from archloom.search.settings import SearchSettings
 from archloom.search.steps import Steps
-from search_world import make_mutator
+from archloom.segments.tables import write_database
+from archloom.spaces import nb201
+from search_world import SETTINGS, make_mutator, make_world
 
 SEED = 3
 ITERATIONS = 3
@@ -32,7 +39,7 @@ def in_steps(network, folder, total, **changes):
     return steps(ITERATIONS, done).result()
 
 
-def files(result, folder):
+def export(result, folder):
     paths = [folder / name for name in ("front.parquet", "visited.parquet", "stats.json")]
     folder.mkdir(exist_ok=True)
     save_search(result, *paths)
@@ -52,7 +59,7 @@ def test_any_number_of_jobs_finds_what_one_process_finds(network, tmp_path, tota
     alone = evolve(network, make_mutator(iterations=ITERATIONS), seed=SEED)
     shared = in_steps(network, tmp_path / "shared", total)
     assert len(alone) > 0
-    assert files(shared, tmp_path / "files") == files(alone, tmp_path / "alone")
+    assert export(shared, tmp_path / "files") == export(alone, tmp_path / "alone")
 
 
 def test_a_search_that_is_over_leaves_the_other_steps_empty(network, tmp_path):
@@ -60,7 +67,33 @@ def test_a_search_that_is_over_leaves_the_other_steps_empty(network, tmp_path):
     shared = in_steps(network, tmp_path / "shared", 2, max_visited=10)
     assert alone.stopped == shared.stopped == "visited"
     assert not list((tmp_path / "shared/3").iterdir())
-    assert files(shared, tmp_path / "files") == files(alone, tmp_path / "alone")
+    assert export(shared, tmp_path / "files") == export(alone, tmp_path / "alone")
+
+
+def test_steps_of_files_find_what_optimise_finds(network, tmp_path):
+    database, tokeniser = make_world()
+    predictor = PSC()
+    predictor.note(range=TrainingRange.of(nb201.sample(8, 0, nb201.REDUCED)))
+    names = ("graph.json", "vocabulary.json", "segments", "weights.safetensors")
+    write(network, tmp_path / names[0])
+    tokeniser.vocabulary.save(tmp_path / names[1])
+    write_database(database, tmp_path / names[2])
+    predictor.save(tmp_path / names[3])
+    files = {name.partition(".")[0]: [tmp_path / name] for name in names} | {"ranking": []}
+    settings = SearchSettings(**SETTINGS | {"iterations": 1})
+
+    Steps.of_files(files, settings, SEED).begin(tmp_path / "0")
+    files["earlier"] = [tmp_path / "0"]
+    Steps.of_files(files, settings, SEED).mutate(slice(None), tmp_path / "part")
+    Steps.of_files(files, settings, SEED).close([tmp_path / "part"], tmp_path / "1")
+    files["earlier"] += [tmp_path / "1"]
+    found = Steps.of_files(files, settings, SEED).result()
+
+    artefacts = Artefacts.of_files(*(tmp_path / name for name in names[1:]))
+    alone = optimise(network, artefacts, settings, seed=SEED)
+    assert len(alone) > 0 and found[0].place is not None
+    assert [member.place for member in found] == [member.place for member in alone]
+    assert export(found, tmp_path / "files") == export(alone, tmp_path / "alone")
 
 
 def test_folders_of_another_search_are_refused(network, tmp_path):
