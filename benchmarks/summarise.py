@@ -26,6 +26,11 @@ def figures(name: str) -> dict:
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["figures"]
 
 
+def note(name: str) -> str:
+    """Return what one result file says of how its figures were made."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["note"]
+
+
 def table(head: list[str], rows: list[list[object]]) -> str:
     """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
@@ -849,13 +854,14 @@ def autobuild_search() -> str:
         "paper's targets for the device joined. Networks are judged by the published predictors, "
         "whose outputs the units were ranked with, too: this compares ways to search under one "
         "judge, not networks on ImageNet or on a device. Hypervolume in fraction x ms against the "
-        "accuracy and latency named, mean and standard deviation over seeds.\n\n"
+        f"accuracy and latency named, mean and standard deviation over seeds. In detail: "
+        f"{note('autobuild_search')}.\n\n"
         + table(["case", "against", *methods], rows)
         + "\n\nDifferences in the same seeds, in how many of them the first is better, and p of a "
         "paired t-test and of a Wilcoxon test (two-sided, not corrected for their number):\n\n"
         + table(["case", "pair", "mean difference", "better in", "t-test", "Wilcoxon"], tests)
-        + "\n\nThe units were ranked by predictors of one seed. By those of other seeds, AutoBuild "
-        f"in {found['other_rankings']['case']} reaches {others}.\n\nMean hypervolume by the number "
+        + "\n\nWith units ranked by a single predictor, AutoBuild in "
+        f"{found['other_rankings']['case']} reaches {others}.\n\nMean hypervolume by the number "
         "of evaluated networks:\n\n"
         + table(["case", "method", *map(str, budgets)], course)
         + "\n\n![Accuracy within a latency: median over seeds, and what all but the best and worst "
