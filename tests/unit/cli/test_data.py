@@ -7,40 +7,36 @@ import yaml
 
 from archloom.data import registry
 from command_line import run
-from data_server import running, status, whole
+from data_server import status, whole
 
 CONTENT = b"twelve bytes"
 
 
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    """A checkout with one dataset of two files, and the server that they come from."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+@pytest.fixture(autouse=True)
+def checkout(server, tmp_path, monkeypatch):
+    """A checkout with one dataset of two files, one of which the server has."""
     monkeypatch.delenv(registry.ENVIRONMENT_VARIABLE, raising=False)
     root = tmp_path / "project"
     (root / "config").mkdir(parents=True)
     monkeypatch.chdir(root)
-    with running() as world:
-        pin = {"size": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest()}
-        files = {
-            "a.bin": pin | {"from": [f"{world.url}/a.bin"]},
-            "b.bin": {"size": None, "sha256": None},
-        }
-        toy = {"what": "a toy", "licence": "MIT", "source": "a shop", "url": "https://toy.org"}
-        table = {"format": registry.FORMAT, "version": registry.VERSION}
-        table["datasets"] = {"toy": toy | {"steps": "Ask for it.", "files": files}}
-        registry.REGISTRY_PATH.write_text(yaml.safe_dump(table))
-        yield world
+    pin = {"size": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest()}
+    files = {
+        "a.bin": pin | {"from": [f"{server.url}/a.bin"]},
+        "b.bin": {"size": None, "sha256": None},
+    }
+    toy = {"what": "a toy", "licence": "MIT", "source": "a shop", "url": "https://toy.org"}
+    table = {"format": registry.FORMAT, "version": registry.VERSION}
+    table["datasets"] = {"toy": toy | {"steps": "Ask for it.", "files": files}}
+    registry.REGISTRY_PATH.write_text(yaml.safe_dump(table))
 
 
-def test_the_table_says_what_is_here(server, capsys):
+def test_the_table_says_what_is_here(capsys):
     assert run("datasets") == 0
     shown = capsys.readouterr().out
     assert "toy" in shown and "0 of 2" in shown and "in part" in shown
 
 
-def test_one_dataset_is_shown_with_sources_and_steps(server, capsys):
+def test_one_dataset_is_shown_with_sources_and_steps(capsys):
     assert run("datasets", "toy") == 0
     shown = capsys.readouterr().out
     for words in ("Ask for it.", "12 B", "size not known", "without an address"):

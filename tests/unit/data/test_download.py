@@ -20,14 +20,6 @@ HASTY = Patience(tries=3, timeout_s=0.3, pause_s=0.001, longest_s=0.01)
 
 
 @pytest.fixture
-def server(monkeypatch):
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with running() as world:
-        yield world
-
-
-@pytest.fixture
 def partial(tmp_path):
     return tmp_path / "folder" / ".file.partial"
 

@@ -15,19 +15,11 @@ from archloom.data.download import Patience
 from archloom.data.registry import DOWNLOAD_VARIABLE, ENVIRONMENT_VARIABLE
 from archloom.data.retrieve import HUB_VARIABLE, address, may_download, own_place, retrieve
 from archloom.errors import DataError
-from data_server import plain, running, status, whole
+from data_server import plain, status, whole
 
 CONTENT = random.Random(0).randbytes(3000)
 SHA = hashlib.sha256(CONTENT).hexdigest()
 HASTY = Patience(tries=2, timeout_s=0.3, pause_s=0.001, longest_s=0.01)
-
-
-@pytest.fixture
-def server(monkeypatch):
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with running() as world:
-        yield world
 
 
 @pytest.fixture
