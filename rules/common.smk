@@ -22,7 +22,7 @@ from archloom.settings import DATA_PREFIX, check_config, model_named, read_model
 from archloom.workflow import source_digest
 from snakemake.logging import logger
 from archloom.workflow.estimates import need
-from archloom.workflow.shards import PATTERN, shard_names
+from archloom.shards import PATTERN, shard_names
 
 try:
     SETTINGS = check_config(config, workflow.configfiles)

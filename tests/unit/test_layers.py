@@ -12,7 +12,7 @@ import archloom
 SOURCE = Path(archloom.__file__).parent
 LAYERS = [
     {"errors", "config"},
-    {"settings"},
+    {"settings", "shards"},
     {"graph"},
     {"spaces", "io"},
     {"train", "data", "views"},
@@ -120,8 +120,8 @@ def test_packages_of_one_layer_do_not_import_each_other_in_a_circle():
         assert part not in reached, f"{part} imports itself through {sorted(reached)}"
 
 
-@pytest.mark.parametrize("part", ["config", "errors", "settings"])
-def test_settings_and_errors_are_leaves(part):
+@pytest.mark.parametrize("part", ["config", "errors", "settings", "shards"])
+def test_settings_errors_and_shards_are_leaves(part):
     own = {"archloom.config", "archloom.errors", "archloom.settings"}
     used = {name for name in imports(f"archloom.{part}") if name.startswith("archloom")}
     assert used <= own

@@ -4,8 +4,8 @@ from archloom.io.store import GraphStore
 from archloom.segments.psc_index import write_psc_index
 from archloom.segments.tokeniser import Tokeniser
 from archloom.segments.vocabulary import Vocabulary
+from archloom.shards import Shard
 from archloom.workflow import job
-from archloom.workflow.shards import Shard
 
 if __name__ == "__main__":
     with job() as run:

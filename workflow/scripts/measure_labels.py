@@ -5,11 +5,11 @@ from itertools import chain
 from archloom.data.images import load_images
 from archloom.data.labels import read_labels
 from archloom.io.store import GraphStore
+from archloom.shards import Shard
 from archloom.train.measure import measure
 from archloom.train.measurement import write_measurement
 from archloom.train.recipe import Recipe
 from archloom.workflow import job
-from archloom.workflow.shards import Shard
 
 if __name__ == "__main__":
     with job() as run:

@@ -6,11 +6,11 @@ from archloom.data.images import load_images
 from archloom.io.files import link_or_copy, read_json
 from archloom.io.native import from_native
 from archloom.io.store import GraphStore
+from archloom.shards import Shard
 from archloom.train.measure import measure, weights_files
 from archloom.train.measurement import write_measurement
 from archloom.train.recipe import Recipe
 from archloom.workflow import job
-from archloom.workflow.shards import Shard
 
 if __name__ == "__main__":
     with job() as run:

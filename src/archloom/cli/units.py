@@ -110,7 +110,10 @@ def evaluate_units(
         Path, typer.Option(help="Folder that keeps what is done, shared by all shards.")
     ],
     shard: Annotated[
-        str, typer.Option(help="Do only this part, such as 2/4; the table waits for all parts.")
+        str,
+        typer.Option(
+            help="Do only this part, such as 2/4 (or 2of4); the table waits for all parts."
+        ),
     ] = "1/1",
     chunk: Annotated[int, typer.Option(min=1, help="Networks per file of the state.")] = 256,
     supernet: Checkpoint = None,
@@ -124,14 +127,15 @@ def evaluate_units(
     """
     import numpy as np
 
-    from archloom.search.exhaustive import Shard, evaluate_space, gather_space, write_networks
+    from archloom.search.exhaustive import evaluate_space, gather_space, write_networks
+    from archloom.shards import Shard
 
     part = Shard.parse(shard)
     space = _joined(spaces)
     trained = _trained(supernet, images, space.family, resolution)
     figures = _figures(objective, space.family, resolution, trained)
     evaluate_space(space, figures, state, part, chunk=chunk)
-    if part.of > 1:
+    if part.total > 1:
         out.print(f"part {shard} of {space.n_networks:,} networks is done; run the others, then")
         out.print("the same command without --shard writes the table")
         return

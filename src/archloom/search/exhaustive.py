@@ -1,15 +1,14 @@
 """Every network of a reduced space, evaluated (AutoBuild spec 4).
 
 The networks are cut into chunks, each of which becomes a file of its own. What is there is not done
-again, so that an evaluation can be stopped, and shared between processes or machines: shard k of n
-takes every n-th chunk from the k-th on. Files do not depend on who wrote them, or on n.
+again, so that an evaluation can be stopped, and shared between processes or machines. Files do not
+depend on who wrote them, or on the number of shards.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from math import ceil
 from pathlib import Path
@@ -19,6 +18,7 @@ from archloom.errors import ConfigError, DataError, FormatError
 from archloom.io.files import read_json, replacing, write_text
 from archloom.search.evaluators import Figure, evaluate, identity
 from archloom.search.unit_space import UnitSpace
+from archloom.shards import Shard
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,22 +27,6 @@ FORMAT = "archloom-unit-space-table/1"
 
 OnChunk = Callable[[int, int], None]
 """Called with the number of finished chunks and of all that are to be done."""
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Part ``number`` (from 1) of ``of`` parts."""
-
-    number: int = 1
-    of: int = 1
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """Read ``2/4``; raises ``ConfigError`` for anything else."""
-        number, _, of = text.partition("/")
-        if number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
-            return cls(int(number), int(of))
-        raise ConfigError(f'shard "{text}": write for example 2/4, the second of four parts.')
 
 
 def evaluate_space(
@@ -60,10 +44,9 @@ def evaluate_space(
 
     Raises ``ConfigError`` for too large a space or a folder of another evaluation.
     """
-    home, shard = Path(folder), shard or Shard()
-    networks = space.networks()
+    home, networks = Path(folder), space.networks()
     _claim(home, space, figures, chunk)
-    mine = range(shard.number - 1, ceil(len(networks) / chunk), shard.of)
+    mine = (shard or Shard()).share(range(ceil(len(networks) / chunk)))
     missing = [number for number in mine if not _part(home, number).exists()]
     for done, number in enumerate(missing, start=1):
         rows = networks[number * chunk : (number + 1) * chunk]

@@ -3,7 +3,8 @@
 import pytest
 
 from archloom.errors import ConfigError, DataError, FormatError
-from archloom.search.exhaustive import Shard, evaluate_space, gather_space, write_networks
+from archloom.search.exhaustive import evaluate_space, gather_space, write_networks
+from archloom.shards import Shard
 from block_world import SMALL, SumOf, figures
 
 
@@ -48,10 +49,3 @@ def test_a_folder_of_another_evaluation_is_refused(tmp_path):
     evaluate_space(SMALL, figures(), tmp_path)
     with pytest.raises(ConfigError, match="figures differ"):
         evaluate_space(SMALL, figures()[:1], tmp_path)
-
-
-def test_shards_are_written_as_k_of_n():
-    assert Shard.parse("2/4") == Shard(2, 4)
-    for text in ("0/4", "5/4", "2", "a/b", "-1/2"):
-        with pytest.raises(ConfigError, match="second of four"):
-            Shard.parse(text)

@@ -1,8 +1,8 @@
-"""Shards: a stage's work cut into a number of jobs.
+"""Shards: work cut into a number of parts, each for a job or a machine of its own.
 
-A shard is written ``3of8``. Shares interleave, so that costly items that lie side by side are
-spread over the jobs; a job that merges puts results into the order of the items again, so that
-nothing depends on the number of shards.
+A shard is written ``3of8``, also in names of files, or ``3/8``, as on the command line. Shares
+interleave, so that costly items that lie side by side are spread over the shards; what merges them
+puts results into the order of the items again, so that nothing depends on the number of shards.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Shard:
-    """Number ``number`` (from 1 on) of ``total`` shards."""
+    """Number ``number`` (from 1 on) of ``total`` shards; the only one by default."""
 
-    number: int
-    total: int
+    number: int = 1
+    total: int = 1
 
     @classmethod
-    def parse(cls, name: str) -> Self:
-        """Read a name such as ``3of8``; raises ``ConfigError`` for anything else."""
+    def parse(cls, text: str) -> Self:
+        """Read ``3of8`` or ``3/8``; raises ``ConfigError`` for anything else."""
+        name = text.replace("/", "of", 1)
         number, _, total = name.partition("of")
         if not re.fullmatch(PATTERN, name) or int(number) > int(total):
-            raise ConfigError(f"{name!r} is not the name of a shard: write 3of8 or the like.")
+            raise ConfigError(f"{text!r} is no shard: write 3of8 or 3/8, the third of eight.")
         return cls(int(number), int(total))
 
     def __str__(self) -> str:

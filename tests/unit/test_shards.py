@@ -1,9 +1,11 @@
+"""One idea of parts of the work, for the workflow and the command line."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archloom.errors import ConfigError
-from archloom.workflow.shards import Shard, shard_names
+from archloom.shards import Shard, shard_names
 
 
 @given(items=st.integers(0, 50), total=st.integers(1, 60))
@@ -22,11 +24,20 @@ def test_the_trainings_of_all_shards_are_those_wanted(counts, total):
     assert max(trainings) - min(trainings) <= 1
 
 
-@pytest.mark.parametrize("name", ["", "3", "of", "0of3", "4of3", "1of0", "01of3", "1of3of4"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "3", "of", "0of3", "4of3", "1of0", "01of3", "1of3of4", "1/3/4", "5/4", "-1/2", "a/b"],
+)
 def test_other_names_are_refused(name):
     with pytest.raises(ConfigError, match="3of8"):
         Shard.parse(name)
 
 
-def test_a_shard_is_written_as_it_is_read():
-    assert str(Shard.parse("3of8")) == "3of8"
+@pytest.mark.parametrize("text", ["3of8", "3/8"])
+def test_both_ways_of_writing_give_one_name(text):
+    assert Shard.parse(text) == Shard(3, 8)
+    assert str(Shard.parse(text)) == "3of8"
+
+
+def test_the_only_shard_has_everything():
+    assert list(Shard().share("abc")) == list("abc")
