@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from archloom.predict.block_encoding import Array, EncoderPass, view
+from archloom.predict.block_encoding import EncoderPass, arrays
+from archloom.predict.block_kernels import Array, Rows, gather_by_kind, pool
 from archloom.predict.block_network import (
     FEATURES,
     BlockNetwork,
@@ -24,25 +23,17 @@ from archloom.predict.block_network import (
 from archloom.predict.soft_rank import Ranking, rank_loss_gradient
 from archloom.views.sequence import Sequences
 
-Rows = NDArray[np.int64]
-
 
 @dataclass(frozen=True)
 class Chains:
     """Some graphs of a ``ChainSet``.
 
-    kind   : (N,) row of each node among the distinct ones
-    linked : (N,) 1 where the row before is the predecessor, else 0
-    starts : (G,) first row of each graph
-    sizes  : (G,) nodes per graph
-    graph  : (N,) index of the graph
+    kind : (N,) row of each node among the distinct ones
+    ptr  : (G + 1,) first row of each graph, and N
     """
 
     kind: Rows
-    linked: Array
-    starts: Rows
-    sizes: Rows
-    graph: Rows
+    ptr: Rows
 
 
 class ChainSet:
@@ -64,12 +55,8 @@ class ChainSet:
 
     def take(self, graphs: Rows) -> Chains:
         """Return the graphs of these indices, in this order."""
-        sizes = self._sizes[graphs]
-        starts = np.cumsum(sizes) - sizes
-        kind = self._kind[graphs][self._inside[graphs]]
-        linked = np.ones(len(kind), dtype=np.float32)
-        linked[starts] = 0.0
-        return Chains(kind, linked, starts, sizes, np.repeat(np.arange(len(graphs)), sizes))
+        ptr = np.concatenate([[0], np.cumsum(self._sizes[graphs])])
+        return Chains(self._kind[graphs][self._inside[graphs]], ptr)
 
 
 class StepGradient:
@@ -91,24 +78,17 @@ class StepGradient:
     def __call__(self, rows: Rows, labels: Array) -> float:
         """Return the loss of the graphs of these indices, with (G,) labels."""
         chains = self._graphs.take(rows)
-        first = self._features.forward()
-        hops = self._encoder.forward(x := first[chains.kind], chains.linked)
-        pooled = [self._pool(hop, chains.starts) for hop in (x, *hops)]
-        loss, gradients = self._loss(pooled, labels)
+        x = self._features.forward()[chains.kind]
+        first = np.empty((len(rows), x.shape[1]), dtype=np.float32)
+        pool(chains.ptr, x, first)
+        pooled = [first, *self._encoder.forward(chains.ptr, x)]
+        share: Array = np.ones((len(rows), 1), dtype=np.float32)
         if self._pooling == "mean":
-            for gradient in gradients:
-                gradient /= chains.sizes[:, None]
-        back = self._encoder.backward(np.stack(gradients[1:]), chains.graph)
-        back += gradients[0][chains.graph]
-        self._features.backward(chains.kind, back)
+            share /= np.diff(chains.ptr)[:, None]
+        loss, (to_first, *to_hops) = self._loss([one * share for one in pooled], labels)
+        back = self._encoder.backward([one * share for one in to_hops])
+        self._features.backward(chains, back, to_first * share)
         return loss
-
-    def _pool(self, rows: Array, starts: Rows) -> Array:
-        """Return the mean or sum (G, .) of the rows of every graph."""
-        index, table = torch.arange(len(rows)), torch.from_numpy(rows)
-        return nn.functional.embedding_bag(
-            index, table, torch.from_numpy(starts), mode=self._pooling
-        ).numpy()
 
     def _loss(self, pooled: list[Array], labels: Array) -> tuple[float, list[Array]]:
         """Return the loss of embeddings (G, .) of graphs at all hops, and its gradients."""
@@ -141,7 +121,7 @@ class _Features:
         self.embeddings, self.linears = [], []
         for name in FEATURES:
             embedding = cast(nn.Embedding, layer.get_submodule(f"{name}_embed"))
-            self.embeddings.append(_arrays(embedding.weight))
+            self.embeddings.append(arrays(embedding.weight))
             self.linears.append(_Linear(cast(nn.Linear, layer.get_submodule(f"{name}_mlp"))))
         self.scale, self.mix = (_Linear(cast(nn.Linear, one)) for one in layer.res_mlp)
 
@@ -157,13 +137,13 @@ class _Features:
         self.signed = np.stack(columns, axis=1)
         return np.abs(self.signed)
 
-    def backward(self, kind: Rows, gradient: Array) -> None:
-        """Take the gradient (N, 6) of the rows of nodes of these kinds."""
-        n_kinds = len(self.signed)
-        columns = [np.bincount(kind, column, n_kinds) for column in gradient.T]
-        columns = list(np.stack(columns) * np.sign(self.signed.T))
-        of_resolution = columns.pop().astype(np.float32)[:, None]
-        self.scale.backward(self.mix.backward(of_resolution))
+    def backward(self, chains: Chains, gradient: Array, of_graphs: Array) -> None:
+        """Take the gradient of the nodes' embeddings, (N, 6), and of their sums, (G, 6)."""
+        sums = np.empty_like(self.signed)
+        gather_by_kind(chains.ptr, chains.kind, gradient, of_graphs, sums)
+        sums *= np.sign(self.signed)
+        *columns, of_resolution = sums.T
+        self.scale.backward(self.mix.backward(of_resolution[:, None]))
         for i, column in enumerate(columns):
             table = np.bincount(self.codes[i], column, self.sizes[i]).astype(np.float32)
             self.embeddings[i][1][:] = self.linears[i].backward(table[:, None])
@@ -171,8 +151,8 @@ class _Features:
 
 class _Linear:
     def __init__(self, layer: nn.Linear) -> None:
-        self.weight, self.weight_gradient = _arrays(layer.weight)
-        self.bias, self.bias_gradient = _arrays(layer.bias)
+        self.weight, self.weight_gradient = arrays(layer.weight)
+        self.bias, self.bias_gradient = arrays(layer.bias)
 
     def forward(self, x: Array) -> Array:
         self.x = x
@@ -205,9 +185,3 @@ def _head(network: BlockNetwork) -> list[_Linear | _Activation]:
         else _Activation(getattr(one, "negative_slope", 0.0))
         for one in modules
     ]
-
-
-def _arrays(parameter: torch.Tensor) -> tuple[Array, Array]:
-    """Return value and gradient of a parameter, neither a copy."""
-    value, gradient = view(parameter)
-    return value.numpy(), gradient.numpy()
