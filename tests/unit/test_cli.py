@@ -237,7 +237,8 @@ def test_rank_units_of_several_seeds_tells_how_far_they_agree(block_table, tmp_p
     ("options", "message"),
     [
         (["--target", "widht"], "did you mean width"),
-        (["--family", "nb201"], "family of block"),
+        (["--family", "nb101"], "one of ofa_mbv3, ofa_mbv3_w10, ofa_pn, nb201, nb_macro."),
+        (["--family", "nb201"], "use one of none, skip_connect"),
         (["--family", "ofa_pn"], "not a network of ofa_pn"),
         (["--epochs", "0"], "epochs = 0"),
     ],

@@ -26,14 +26,16 @@ def rank_units(
     table: Annotated[
         Path,
         typer.Argument(
-            help="Parquet file of block networks: architecture, or depths, kernels and expands; "
-            "the other columns are metrics."
+            help="Parquet file of block networks: architecture (arch_str and arch of the "
+            "benchmarks), or depths, kernels and expands; the other columns are metrics."
         ),
     ],
     to: Annotated[
         Path, typer.Argument(help="Folder for the predictor, the ranked units and the space.")
     ],
-    family: Annotated[str, typer.Option(help="ofa_mbv3, ofa_mbv3_w10 or ofa_pn.")] = "ofa_mbv3",
+    family: Annotated[
+        str, typer.Option(help="ofa_mbv3, ofa_mbv3_w10, ofa_pn, nb201 or nb_macro.")
+    ] = "ofa_mbv3",
     target: Annotated[
         str,
         typer.Option(
@@ -65,7 +67,8 @@ def rank_units(
         typer.Option(help="own, or torchsort for those of that package, if it is installed."),
     ] = "own",
 ) -> None:
-    """Tell which building blocks matter: learn a metric of networks and rank all their stages.
+    """Tell which building blocks matter: learn a metric of networks and rank all their units, which
+    are stages, or the states of a cell of NAS-Bench-201.
 
     Example: archloom rank-units measured.parquet ranked/ --target "acc - 0.01*latency_gpu"
     """
@@ -73,10 +76,10 @@ def rank_units(
     from archloom.predict.block_training import BlockTraining
     from archloom.predict.blocks import BlockPredictor
     from archloom.predict.unit_agreement import agreement, mean_ranking
-    from archloom.views.sequence import mobile_space
+    from archloom.views.sequence import block_family
 
     settings = BlockTraining(epochs=epochs, seed=seed, soft_ranks=soft_ranks)
-    labels = read_block_table(table, mobile_space(family)).labelled(target)
+    labels = read_block_table(table, block_family(family)).labelled(target)
     predictors = []
     for one in range(seed, seed + seeds):
         with epoch_bar(epochs) as advance:

@@ -1,10 +1,11 @@
 """Tables of block networks and their metrics, as the Once-for-All datasets have them (AutoBuild
 spec 11).
 
-A Parquet file with one row per network: ``architecture`` (text), or ``depths``, ``kernels`` and
-``expands`` (lists, see ``MobileSpace.from_lists``; also under the names ``d``, ``ks`` and ``e`` of
-the supernets' code). A column ``resolution`` is the height and width of the input in pixels; every
-other column of numbers is a metric.
+A Parquet file with one row per network: ``architecture`` (text; also under the names ``arch_str``
+and ``arch`` of NAS-Bench-201 and NAS-Bench-Macro), or ``depths``, ``kernels`` and ``expands``
+(lists, see ``MobileSpace.from_lists``; also under the names ``d``, ``ks`` and ``e`` of the
+supernets' code). A column ``resolution`` is the height and width of the input in pixels, where a
+family has several; every other column of numbers is a metric.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from archloom.views.sequence import RESOLUTION
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_TEXTS = ("architecture", "arch_str", "arch")
 _LISTS = (["depths", "kernels", "expands"], ["d", "ks", "e"])
 
 
@@ -108,7 +110,7 @@ def read_block_table(path: str | Path, space: Space) -> BlockTable:
     with naming(path):
         architectures = _architectures(table, space)
         resolution = np.full(len(architectures), RESOLUTION)
-        if "resolution" in table.column_names:
+        if "resolution" in table.column_names and block_space(space.FAMILY).sizes:
             resolution = table["resolution"].cast(pa.int64()).to_numpy()
         if not metrics or not architectures:
             raise FormatError(
@@ -120,14 +122,17 @@ def read_block_table(path: str | Path, space: Space) -> BlockTable:
 
 def _architectures(table: pa.Table, space: Space) -> Sequence[str]:
     """Return the networks of a table; raises ``FormatError`` or ``GraphError``."""
-    if "architecture" in table.column_names:
-        architectures = [str(text) for text in table["architecture"].to_pylist()]
+    text = next((name for name in _TEXTS if name in table.column_names), None)
+    if text is not None:
+        architectures = [str(one) for one in table[text].to_pylist()]
         parse = block_space(space.FAMILY).parse
         for architecture in architectures:
             parse(architecture)
         return architectures
     if not isinstance(space, MobileSpace):
-        raise FormatError("no column architecture: the networks are unknown, add it.")
+        raise FormatError(
+            f"no column {' or '.join(_TEXTS)}: the networks are unknown, add one of them."
+        )
     for names in _LISTS:
         if set(names) <= set(table.column_names):
             rows = zip(*(table[name].to_pylist() for name in names), strict=True)

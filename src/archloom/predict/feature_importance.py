@@ -50,16 +50,17 @@ def category_importance(
 
 
 def value_importance(network: BlockNetwork, family: str) -> dict[str, dict[str, float]]:
-    """Return the importance of every value of every feature that networks of a Once-for-All family
-    have. Kind and resolution are left out: a family has one kind, and most tables one resolution.
+    """Return the importance of every value of every feature that networks of a family have. Kind
+    and resolution are left out: a family has one kind, and most tables one resolution.
     """
     seen = block_space(family)
+    expansions, kernels = seen.values
     names = {
         "stage": [f"stage {i + 1}" for i in range(len(seen.depths))],
         "block": [f"block {i + 1}" for i in range(max(depths[-1] for depths in seen.depths))],
         "mbconv": [],
-        "exp": ["expansion 3", "expansion 4", "expansion 6"],
-        "kernel": ["kernel 3", "kernel 5", "kernel 7"],
+        "exp": [f"expansion {value}" for value in expansions],
+        "kernel": [f"kernel {value}" for value in kernels],
     }
     values, found, start = network.embed_layer.table().tolist(), {}, 0
     for title, (feature, (n_values, _)) in zip(CATEGORIES, FEATURES.items(), strict=False):

@@ -16,6 +16,7 @@ from archloom.io.files import replacing, write_text
 from archloom.io.weights import write_weights
 from archloom.search.unit_search import UnitFront
 from archloom.spaces import FAMILIES
+from archloom.views.sequence import RESOLUTION, skeleton_at
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +31,7 @@ def write_unit_front(
     folder: str | Path,
     *,
     networks: int = 0,
-    resolution: int = 224,
+    resolution: int = RESOLUTION,
     weights: Weights | None = None,
 ) -> list[int]:
     """Write front.csv and visited.parquet, and some members of the front as network_RANK.json and
@@ -43,8 +44,7 @@ def write_unit_front(
     """
     import pyarrow.parquet as pq
 
-    home, space = Path(folder), FAMILIES[family]
-    skeleton = space.FULL.resized(resolution)
+    home, space, skeleton = Path(folder), FAMILIES[family], skeleton_at(family, resolution)
     graphs = [space.build(one, skeleton) for one in found.architectures]
     write_text(
         home / "front.csv",

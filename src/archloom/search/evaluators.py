@@ -21,7 +21,7 @@ from archloom.errors import ConfigError
 from archloom.predict.blocks import BlockPredictor
 from archloom.spaces import FAMILIES
 from archloom.train.latency import Timing, measure_latency
-from archloom.views.sequence import RESOLUTION, block_family
+from archloom.views.sequence import RESOLUTION, block_family, skeleton_at
 
 Values = NDArray[np.float64]
 _MEASURED_TOGETHER = 8
@@ -113,8 +113,7 @@ class MeasuredLatency:
 
     def __call__(self, architectures: Sequence[str]) -> Values:
         """Return (N,) median latencies."""
-        space = FAMILIES[self.family]
-        skeleton = space.FULL.resized(self.resolution)
+        space, skeleton = FAMILIES[self.family], skeleton_at(self.family, self.resolution)
         found: list[float] = []
         for start in range(0, len(architectures), _MEASURED_TOGETHER):
             some = architectures[start : start + _MEASURED_TOGETHER]

@@ -44,6 +44,8 @@ class BlockSpace:
     depths   : numbers of blocks that each stage may have
     spans    : first and last stage of each unit
     codes    : codes of the blocks by their words
+    values   : words for the values of the two codes, expansion and kernel
+    sizes    : whether networks of several input sizes are told apart
     parse    : words of the blocks of every stage of an architecture; raises ``GraphError``
     join     : architecture of the words of its units, "," between blocks and "|" between stages
     distinct : whether a unit is the one that stands for all that compute the same
@@ -54,6 +56,8 @@ class BlockSpace:
     depths: tuple[tuple[int, ...], ...]
     spans: tuple[tuple[int, int], ...]
     codes: Mapping[str, Codes]
+    values: tuple[Sequence[str], Sequence[str]]
+    sizes: bool
     parse: Callable[[str], Sequence[Sequence[str]]]
     join: Callable[[Sequence[str]], str]
     distinct: Callable[[str], bool] = lambda unit: True
@@ -91,6 +95,8 @@ def _mobile(family: str, kind: int) -> BlockSpace:
             for i, expansion in enumerate(EXPANSIONS)
             for j, kernel in enumerate(KERNELS)
         },
+        values=([str(one) for one in EXPANSIONS], [str(one) for one in KERNELS]),
+        sizes=True,
         parse=parse,
         join="|".join,
     )
@@ -104,6 +110,8 @@ def _nb201() -> BlockSpace:
         depths=tuple((count,) for count in edges),
         spans=tuple((state, state) for state in range(len(edges))),
         codes=_NB201_CODES,
+        values=(("zero", "pass", "conv"), ("1x1", "3x3")),
+        sizes=False,
         parse=lambda cell: [nb201.parse(cell)[start:stop] for start, stop in bounds],
         join=lambda units: nb201.format_cell(",".join(units).split(",")),
         twins=nb201.cell_class,
@@ -117,6 +125,8 @@ def _nb_macro() -> BlockSpace:
         depths=tuple((count,) for count in layers),
         spans=tuple((stage, stage) for stage in range(len(layers))),
         codes=_MACRO_CODES,
+        values=(("identity", "3", "6"), ("identity", "3", "5")),
+        sizes=False,
         parse=nb_macro.parse,
         join=lambda units: "".join(units).replace(",", ""),
         distinct=lambda unit: "0" not in unit[1:].rstrip(",0"),

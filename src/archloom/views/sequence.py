@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import ConfigError
-from archloom.spaces import FAMILIES, Space
+from archloom.spaces import FAMILIES, Skeleton, Space
 from archloom.spaces.ofa_mobile import MobileSpace
 from archloom.views.block_space import block_space
 
 STAGE, LAYER, KIND, EXPANSION, KERNEL = range(5)
 """Columns of a code row."""
 RESOLUTION = 224
-"""Input size in pixels that units are scored at, and that labels are of unless they say else."""
+"""Input size in pixels that units are scored at, and that labels are of unless they say else. It
+also stands for the one size of families that have no other.
+"""
 Pixels = int | NDArray[np.integer]
 """Height and width of the input: one of all networks, or (G,) of each."""
 
@@ -73,6 +75,21 @@ def block_family(family: str) -> Space:
     """Return a family of block networks; raises ``ConfigError`` for any other family."""
     block_space(family)
     return FAMILIES[family]
+
+
+def skeleton_at(family: str, resolution: int = RESOLUTION) -> Skeleton:
+    """Return the skeleton of a family's networks for an input size in pixels. A family of one size
+    has it at ``RESOLUTION`` and raises ``ConfigError`` for any other.
+    """
+    full = block_family(family).FULL
+    if block_space(family).sizes:
+        return full.resized(resolution)
+    if resolution != RESOLUTION:
+        raise ConfigError(
+            f"resolution {resolution}: networks of {family} have one input size, "
+            f"{full.shape[0]} pixels. Leave the resolution out."
+        )
+    return full
 
 
 def scaled_resolution(pixels: NDArray[np.float64]) -> NDArray[np.float64]:

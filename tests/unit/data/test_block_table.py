@@ -83,10 +83,12 @@ def test_names_of_the_supernets_code_and_input_sizes(tmp_path):
 
 def test_families_that_are_tabulated_in_full(tmp_path):
     cell = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
-    path = write(tmp_path / "cells.parquet", architecture=[cell], accuracy=[10.0])
+    path = write(tmp_path / "cells.parquet", arch_str=[cell], accuracy=[10.0], resolution=[32])
     table = read_block_table(path, FAMILIES["nb201"])
     assert table.family == "nb201" and table.architectures == (cell,)
-    assert table.labelled("accuracy").resolution.tolist() == [224]
+    assert table.labelled("accuracy").resolution.tolist() == [224]  # the one size
+    macro = write(tmp_path / "macro.parquet", arch=["22212202"], mean_acc=[93.1])
+    assert read_block_table(macro, FAMILIES["nb_macro"]).architectures == ("22212202",)
     lists = write(tmp_path / "lists.parquet", d=[[1]], ks=[[3]], e=[[3]], acc=[0.5])
     with pytest.raises(FormatError, match="no column architecture"):
         read_block_table(lists, FAMILIES["nb201"])

@@ -41,3 +41,10 @@ def test_values_are_those_that_the_family_has(network):
         weight = layer.get_submodule(f"{feature}_embed").weight
         scalar = layer.get_submodule(f"{feature}_mlp")(weight).abs().detach().flatten()
         assert list(found[title].values()) == pytest.approx(scalar.tolist())
+
+
+def test_values_have_the_words_of_the_family(network):
+    found = value_importance(network, "nb_macro")
+    assert list(found["Expansion"]) == ["expansion identity", "expansion 3", "expansion 6"]
+    assert list(found["Kernel"]) == ["kernel identity", "kernel 3", "kernel 5"]
+    assert list(value_importance(network, "nb201")["Kernel"]) == ["kernel 1x1", "kernel 3x3"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from archloom.errors import ConfigError
 from archloom.spaces import FAMILIES
-from archloom.views.sequence import mobile_space, sequence_graphs
+from archloom.views.sequence import mobile_space, sequence_graphs, skeleton_at
 
 
 def test_codes_of_a_network():
@@ -46,3 +46,10 @@ def test_taken_graphs_are_those_built_alone(seed, chosen):
 def test_only_families_of_blocks_have_sequence_graphs():
     with pytest.raises(ConfigError, match="ofa_mbv3, ofa_mbv3_w10, ofa_pn"):
         mobile_space("nb201")
+
+
+def test_tabulated_families_have_one_input_size():
+    assert skeleton_at("ofa_pn", 192).shape == (192, 192, 3)
+    assert skeleton_at("nb201").shape == skeleton_at("nb_macro").shape == (32, 32, 3)
+    with pytest.raises(ConfigError, match="one input size, 32 pixels"):
+        skeleton_at("nb_macro", 32)
