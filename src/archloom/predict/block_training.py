@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from archloom.predict.block_network import (
     node_norms,
 )
 from archloom.predict.block_step import ChainSet, StepGradient
+from archloom.predict.predictor import chunks
 from archloom.predict.soft_rank import SoftRanks, ranking
 from archloom.spaces import Space
 from archloom.views.sequence import Sequences
@@ -28,6 +30,7 @@ from archloom.views.units import largest_unit, unit_sizes
 
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
+Network = TypeVar("Network", bound=torch.nn.Module)
 OnEpoch = Callable[[int, float], None]
 """Called with the number of finished epochs and the mean loss of the last."""
 
@@ -72,6 +75,20 @@ class BlockTraining:
         if not 0 < self.test_share < 1:
             raise ConfigError(f"test_share = {self.test_share}: write a number between 0 and 1.")
 
+    def seeded(self, make: Callable[[], Network]) -> Network:
+        """Return a new network with the weights of this seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return make()
+
+    def require_finite(self, loss: float, epoch: int) -> None:
+        """Raise ``ConfigError`` when the loss of an epoch, counted from 1, is not finite."""
+        if not math.isfinite(loss):
+            raise ConfigError(
+                f"training diverged in epoch {epoch}: lower learning_rate (now "
+                f"{self.learning_rate}) or clip_norm ({self.clip_norm})."
+            )
+
     def rate(self, epoch: int) -> float:
         """Return the learning rate of an epoch, counted from 0."""
         wave = 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
@@ -100,6 +117,14 @@ class BlockTraining:
         return train, test
 
 
+def standardised(values: NDArray[np.float64]) -> tuple[torch.Tensor, NDArray[np.float32]]:
+    """Return mean and standard deviation (2,) of labels (G,), and what they make of the labels;
+    without variation the deviation counts as 1.
+    """
+    mean, std = float(values.mean()), float(values.std()) or 1.0
+    return torch.tensor([mean, std]), ((values - mean) / std).astype(np.float32)
+
+
 def train_blocks(
     shape: BlockShape,
     graphs: Sequences,
@@ -112,12 +137,8 @@ def train_blocks(
 
     values : (G,) in natural units. Raises ``ConfigError`` when the loss is not finite any more.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        network = BlockNetwork(shape)
-    mean, std = float(values.mean()), float(values.std()) or 1.0
-    network.mlp_moments = torch.tensor([mean, std])
-    labels = ((values - mean) / std).astype(np.float32)
+    network = settings.seeded(lambda: BlockNetwork(shape))
+    network.mlp_moments, labels = standardised(values)
     chains = ChainSet(graphs)
     optimiser = _AdamW(network, settings)
     step = StepGradient(
@@ -127,15 +148,11 @@ def train_blocks(
     for epoch in range(1, settings.epochs + 1):
         total = 0.0
         order = rng.permutation(len(graphs))
-        for start in range(0, len(order), settings.batch_size):
-            rows = order[start : start + settings.batch_size]
-            total += step(rows, labels[rows]) * len(rows)
-            optimiser.step(settings.rate(epoch - 1))
-        if not math.isfinite(total):
-            raise ConfigError(
-                f"training diverged in epoch {epoch}: lower learning_rate (now "
-                f"{settings.learning_rate}) or clip_norm ({settings.clip_norm})."
-            )
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows in chunks(order, settings.batch_size):
+                total += step(rows, labels[rows]) * len(rows)
+                optimiser.step(settings.rate(epoch - 1))
+        settings.require_finite(total, epoch)
         if on_epoch is not None:
             on_epoch(epoch, total / len(order))
     network.eval()

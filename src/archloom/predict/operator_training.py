@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from archloom.errors import ConfigError
-from archloom.predict.block_training import BlockTraining, OnEpoch
+from archloom.predict.block_training import BlockTraining, OnEpoch, standardised
 from archloom.predict.operator_network import (
     OperatorGraphs,
     OperatorNetwork,
@@ -32,12 +29,9 @@ def train_operators(
 
     values : (G,) in natural units. Raises ``ConfigError`` when the loss is not finite any more.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        network = OperatorNetwork(shape)
-    mean, std = float(values.mean()), float(values.std()) or 1.0
-    network.label_moments = torch.tensor([mean, std])
-    labels = torch.from_numpy(((values - mean) / std).astype(np.float32))
+    network = settings.seeded(lambda: OperatorNetwork(shape))
+    network.label_moments, standard = standardised(values)
+    labels = torch.from_numpy(standard)
     optimiser = torch.optim.AdamW(
         network.parameters(),
         lr=settings.learning_rate,
@@ -45,8 +39,8 @@ def train_operators(
         fused=True,
     )
     rng = np.random.default_rng([settings.seed, 1])
-    for epoch in range(settings.epochs):
-        optimiser.param_groups[0]["lr"] = settings.rate(epoch)
+    for epoch in range(1, settings.epochs + 1):
+        optimiser.param_groups[0]["lr"] = settings.rate(epoch - 1)
         total = 0.0
         for rows in chunks(rng.permutation(len(graphs)), settings.batch_size):
             wanted = labels[torch.from_numpy(rows)]
@@ -59,13 +53,9 @@ def train_operators(
             torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
             optimiser.step()
             total += loss.item() * len(rows)
-        if not math.isfinite(total):
-            raise ConfigError(
-                f"training diverged in epoch {epoch + 1}: lower learning_rate (now "
-                f"{settings.learning_rate}) or clip_norm ({settings.clip_norm})."
-            )
+        settings.require_finite(total, epoch)
         if on_epoch is not None:
-            on_epoch(epoch + 1, total / len(graphs))
+            on_epoch(epoch, total / len(graphs))
     network.eval()
     found = torch.from_numpy(node_norms(network, graphs).astype(np.float64))
     network.hop_moments = torch.stack([found.mean(1), found.std(1)]).float()

@@ -248,6 +248,12 @@ def test_too_few_networks_and_missing_depths_are_told():
         BlockPredictor.fit(same)
 
 
+def test_a_training_that_diverges_says_so():
+    settings = BlockTraining(epochs=3, batch_size=50, learning_rate=1e30)
+    with pytest.raises(ConfigError, match="diverged in epoch .* lower learning_rate"):
+        BlockPredictor.fit(labelled(200), settings)
+
+
 @pytest.mark.parametrize(
     ("settings", "name"),
     [
