@@ -62,7 +62,7 @@ class Supernet:
         Raises ``ConfigError`` for a family without supernet, ``DataError`` for a missing file and
         ``FormatError`` for one that is no complete checkpoint of this family.
         """
-        skeleton = skeleton or _need_family(family)
+        skeleton = skeleton or published_skeleton(family)
         found = {
             _spelling(name): tensor
             for name, tensor in _state_dict(Path(path)).items()
@@ -84,7 +84,7 @@ class Supernet:
         """Return a supernet that has learnt nothing: he-uniform weights, identities between the
         kernel sizes.
         """
-        skeleton = skeleton or _need_family(family)
+        skeleton = skeleton or published_skeleton(family)
         graph = _build(family, _largest(family), skeleton)
         own = to_torch(graph, seed=seed).weights()
         names = _node_names(graph, family, _largest(family))
@@ -183,8 +183,10 @@ def _foreign(path: Path, reason: str) -> FormatError:
     )
 
 
-def _need_family(family: str) -> Skeleton:
-    """Return the published skeleton of a family that has a supernet."""
+def published_skeleton(family: str) -> Skeleton:
+    """Return the skeleton of a family's published supernet; raises ``ConfigError`` for a family
+    without one.
+    """
     if family not in SUPERNETS:
         raise ConfigError(f"{family!r} has no supernet: write one of {', '.join(SUPERNETS)}.")
     return FAMILIES[family].FULL

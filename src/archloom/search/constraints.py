@@ -9,9 +9,9 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf, isfinite
+from math import inf, isfinite, nan
 
 from archloom.errors import ConfigError
 
@@ -71,10 +71,21 @@ class Limits:
     A constraint that the input does not fulfil is a target, which may take several steps to reach:
     on the way there a graph must not be worse than the input. Those with a bound of 0 % are no
     targets, they hold at every step.
+
+    base : figures of the input; empty for a search without one, in which all constraints hold at
+           every step and none is relative
     """
 
     constraints: Sequence[Constraint]
-    base: Mapping[str, float]
+    base: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for one in self.constraints:
+            if one.percent and one.figure not in self.base:
+                raise ConfigError(
+                    f'constraint "{one}": there is no input that {one.figure} could change '
+                    f"against; write a bound without %, such as {one.figure}<=10."
+                )
 
     def refusal(self, values: Mapping[str, float]) -> str:
         """Return why nothing can come of a graph, "" if something can; constraints on figures that
@@ -84,20 +95,23 @@ class Limits:
             if not isfinite(value):
                 return f"{name} not finite"
         for one in self._steps:
-            if one.figure in values and not one.holds(values[one.figure], self.base[one.figure]):
+            if one.figure in values and not self._holds(one, values):
                 return f"not {one}"
         return ""
 
     def reached(self, values: Mapping[str, float]) -> bool:
         """Whether a graph fulfils all constraints."""
-        return all(one.holds(values[one.figure], self.base[one.figure]) for one in self.constraints)
+        return all(self._holds(one, values) for one in self.constraints)
+
+    def _holds(self, one: Constraint, values: Mapping[str, float]) -> bool:
+        return one.holds(values[one.figure], self.base.get(one.figure, nan))
 
     @cached_property
     def _steps(self) -> list[Constraint]:
         """What must hold at every step: the constraints, targets replaced by "not worse"."""
         return [
             one
-            if one.is_zero or one.holds(self.base[one.figure], self.base[one.figure])
+            if one.is_zero or one.figure not in self.base or self._holds(one, self.base)
             else Constraint(one.figure, f"{one.relation[0]}=", 0.0, percent=True)
             for one in self.constraints
         ]

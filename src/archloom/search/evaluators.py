@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from archloom.data.block_table import BlockTable, read_block_table
 from archloom.errors import ConfigError
+from archloom.io.supernet import published_skeleton
 from archloom.predict.blocks import BlockPredictor
 from archloom.spaces import FAMILIES
 from archloom.train.latency import Timing, measure_latency
@@ -152,6 +153,7 @@ class Figure:
                 " or latency=measured."
             )
         if source == "supernet":
+            published_skeleton(family)
             if supernet is None:
                 raise ConfigError(
                     f'objective "{text}": there is no supernet, give --supernet and --images.'

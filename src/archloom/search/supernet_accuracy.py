@@ -57,9 +57,9 @@ class SupernetAccuracy:
 
         Raises as ``Supernet.read`` and ``ImageFolder.read`` do.
         """
-        home = Path(folder)
+        supernet, home = Supernet.read(checkpoint, family), Path(folder)
         images = ImageFolder.read(home / "train").take(calibration), ImageFolder.read(home / "val")
-        return cls(Supernet.read(checkpoint, family), *images, resolution)
+        return cls(supernet, *images, resolution)
 
     @property
     def identity(self) -> str:

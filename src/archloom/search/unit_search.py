@@ -3,6 +3,9 @@
 ``UnitVariation`` of a reduced space is AutoBuild's search, of the full one Stage-Full;
 ``LayerVariation`` is Layer-Full, ``layer_insight`` Layer-Insight. Unlike in the reference a network
 is never evaluated twice, so that the budget counts different networks.
+
+One objective with constraints makes it the search for the largest accuracy that a limit permits;
+its parents are then the best ``fronts`` networks, ten in the reference.
 """
 
 from __future__ import annotations
@@ -20,8 +23,8 @@ from numpy.typing import NDArray
 
 from archloom.errors import ConfigError, SearchError
 from archloom.search.archive import ArchitectureArchive
-from archloom.search.constraints import Limits
-from archloom.search.evaluators import Figure, evaluate, identity
+from archloom.search.constraints import Constraint, Limits
+from archloom.search.evaluators import Figure, identity
 from archloom.search.front import hypervolume, pareto_front, successive_fronts
 from archloom.search.loop import Budget, Candidate, Evolution, Progress
 from archloom.search.variation import Variation
@@ -38,7 +41,8 @@ class UnitSearchSettings:
     first        random networks at the start
     iterations   rounds of mutation
     children     networks per round; with the defaults 250 are evaluated
-    fronts       parents are the members of this many successive fronts
+    fronts       parents are the members of this many successive fronts; of one objective these
+                 are so many best networks
     attempts     draws or mutations without a new network after which a round ends
     minutes      stop after the round in which this time has passed; None: no limit
     """
@@ -65,8 +69,10 @@ class UnitSearchSettings:
 class UnitFront:
     """What a search found.
 
-    architectures : of the front, best in the first figure first
-    values        : (members, figures) of the front
+    figures       : the objectives
+    also          : figures that are none
+    architectures : of the front, best in the first objective first
+    values        : (members, objectives and other figures) of the front
     visited       : table of all evaluated networks, see ``archloom.search.archive.visited_schema``;
                     the column ``hash`` holds the architecture
     """
@@ -76,13 +82,19 @@ class UnitFront:
     values: NDArray[np.float64]
     visited: pa.Table
     seed: int
+    also: tuple[Figure, ...] = ()
 
     def __len__(self) -> int:
         return len(self.architectures)
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns of ``values``."""
+        return [one.name for one in (*self.figures, *self.also)]
+
     def hypervolumes(self, worst: Sequence[float]) -> list[float]:
-        """Return the hypervolume after the start and after each round, of two figures and against
-        the point ``worst``.
+        """Return the hypervolume after the start and after each round, of two objectives and
+        against the point ``worst``.
         """
         names = [one.name for one in self.figures]
         kept = self.visited.filter(self.visited["accepted"])
@@ -100,47 +112,87 @@ def search_units(
     figures: Sequence[Figure],
     settings: UnitSearchSettings | None = None,
     *,
+    also: Sequence[Figure] = (),
+    constraints: Sequence[Constraint] = (),
     seed: int = 0,
     folder: str | Path | None = None,
     progress: Progress | None = None,
 ) -> UnitFront:
-    """Return the Pareto front over ``figures`` that a search found.
+    """Return the Pareto front over ``figures``, the objectives, that a search found.
 
-    folder   keeps the state after every round and resumes from it; default: a temporary one
+    also         figures that are no objectives, for constraints
+    constraints  networks that miss one are dropped; their figures are looked at first
+    folder       keeps the state after every round and resumes from it; default: a temporary one
 
-    Raises ``ConfigError`` without figures, ``SearchError`` for a folder in use or of other
-    settings, and where no network has all figures.
+    Raises ``ConfigError`` without objectives and for constraints on unknown figures, or relative
+    ones; ``SearchError`` for a folder in use or of other settings, and where no network has all
+    figures and fulfils all constraints.
     """
     settings = settings or UnitSearchSettings()
-    names = [one.name for one in figures]
-    if not names or len(set(names)) < len(names):
+    names = [one.name for one in (*figures, *also)]
+    if not figures or len(set(names)) < len(names):
         raise ConfigError(
             f"objectives {', '.join(names) or '(none)'}: give at least one, each name once."
         )
+    for one in constraints:
+        if one.figure not in names:
+            raise ConfigError(
+                f'constraint "{one}": {one.figure} is not known here, limit one of '
+                f"{', '.join(names)}."
+            )
+    aims = _Aims(tuple(figures), tuple(also), Limits(constraints))
     lasting = ("iterations", "minutes")
     fingerprint = {
         "seed": seed,
         "variation": variation.identity,
         "figures": identity(figures),
+        "also": identity(also),
+        "constraints": [str(one) for one in constraints],
         **{name: value for name, value in asdict(settings).items() if name not in lasting},
     }
     home = nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="archloom-")
     with home as path, ArchitectureArchive(path, fingerprint, names) as archive:
-        search = _Search(archive, variation, tuple(figures), settings, seed, progress)
+        search = _Search(archive, variation, aims, settings, seed, progress)
         search.run(search.offspring)
         if not len(archive):
             raise SearchError(
-                f"none of {len(archive.seen)} networks has all of {', '.join(names)}: look at what "
-                "the objectives are taken from."
+                f"none of {len(archive.seen)} networks has all of {', '.join(names)} within the "
+                f"constraints ({_reasons(archive)}): look at what the figures are taken from, "
+                "widen the constraints, or start from more random networks."
             )
-        front = pareto_front(archive.values, _directions(figures))
+        front = pareto_front(aims.objectives(archive.values), aims.maximise)
         return UnitFront(
             tuple(figures),
             [archive.network(index) for index in front.tolist()],
             archive.values[front],
             archive.visited(),
             seed,
+            tuple(also),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Aims:
+    """Objectives, further figures, and the constraints on both."""
+
+    figures: tuple[Figure, ...]
+    also: tuple[Figure, ...]
+    limits: Limits
+
+    @property
+    def maximise(self) -> NDArray[np.bool_]:
+        """Return (objectives,) whether more is better."""
+        return _directions(self.figures)
+
+    @property
+    def in_order(self) -> list[Figure]:
+        """Return all figures, those that have constraints first."""
+        limited = {one.figure for one in self.limits.constraints}
+        return sorted((*self.figures, *self.also), key=lambda one: one.name not in limited)
+
+    def objectives(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the columns (networks, objectives) of values of all figures."""
+        return values[:, : len(self.figures)]
 
 
 @dataclass(eq=False)
@@ -163,13 +215,13 @@ class _Search(Evolution[str, str, _Litter]):
         self,
         archive: ArchitectureArchive,
         variation: Variation,
-        figures: tuple[Figure, ...],
+        aims: _Aims,
         settings: UnitSearchSettings,
         seed: int,
         progress: Progress | None,
     ) -> None:
         super().__init__(archive, Budget(settings.iterations, minutes=settings.minutes), progress)
-        self.variation, self.figures, self.settings = variation, figures, settings
+        self.variation, self.aims, self.settings = variation, aims, settings
         self.seed = seed
 
     def first(self) -> list[Candidate[str]]:
@@ -183,8 +235,8 @@ class _Search(Evolution[str, str, _Litter]):
 
     def tasks(self, number: int) -> list[str]:
         """Return the members of the front, or of several."""
-        directions = _directions(self.figures)
-        chosen = successive_fronts(self.archive.values, directions, self.settings.fronts)
+        values = self.aims.objectives(self.archive.values)
+        chosen = successive_fronts(values, self.aims.maximise, self.settings.fronts)
         return [self.archive.network(index) for index in chosen.tolist()]
 
     def offspring(self, parents: Sequence[str]) -> Iterator[_Litter]:
@@ -210,12 +262,13 @@ class _Search(Evolution[str, str, _Litter]):
         yield from litters
 
     def evaluate(self, candidates: Sequence[Candidate[str]]) -> list[Candidate[str]]:
-        """Return the candidates with all figures."""
-        found = evaluate(self.figures, [one.hash for one in candidates])
-        limits = Limits((), {})
-        for name, values in found.items():
-            for one, value in zip(candidates, values.tolist(), strict=True):
-                one.take(name, value if np.isfinite(value) else "not known", limits)
+        """Return the candidates with all figures; one that is refused gets no further ones."""
+        for figure in self.aims.in_order:
+            passed = [one for one in candidates if not one.refusal]
+            values = figure.evaluator([one.hash for one in passed])
+            for one, value in zip(passed, values.tolist(), strict=True):
+                known = value if np.isfinite(value) else "not known"
+                one.take(figure.name, known, self.aims.limits)
         return list(candidates)
 
     def facts(self, outcomes: Sequence[_Litter]) -> dict[str, Any]:
@@ -225,6 +278,14 @@ class _Search(Evolution[str, str, _Litter]):
 
 def _candidate(architecture: str, parent: str = "") -> Candidate[str]:
     return Candidate(architecture, {}, parent, "", architecture)
+
+
+def _reasons(archive: ArchitectureArchive) -> str:
+    """Return why networks were refused, with their numbers."""
+    reasons: Counter[str] = Counter()
+    for entry in archive.statistics:
+        reasons.update(entry["rejected"])
+    return ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
 
 
 def _directions(figures: Sequence[Figure]) -> NDArray[np.bool_]:

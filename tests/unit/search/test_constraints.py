@@ -83,3 +83,11 @@ def test_a_target_may_take_several_steps_and_all_else_holds_at_once(changes, ref
 
 def test_figures_that_are_not_known_yet_are_passed_over():
     assert LIMITS.refusal({"score": 0.6}) == ""
+
+
+def test_without_an_input_all_constraints_hold_at_every_step():
+    limits = Limits([Constraint.parse("latency<=8")])
+    assert limits.refusal({"latency": 9.0}) == "not latency<=8" and limits.refusal({"a": 9.0}) == ""
+    assert limits.reached({"latency": 8.0}) and not limits.reached({"latency": 9.0})
+    with pytest.raises(ConfigError, match="there is no input"):
+        Limits([Constraint.parse("latency<=-15%")])

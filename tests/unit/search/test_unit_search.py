@@ -1,4 +1,4 @@
-"""Pareto search over units: budget, no repeats, resuming, fronts."""
+"""Search over units: budget, no repeats, resuming, fronts, constraints."""
 
 import json
 from itertools import count, product
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from archloom.errors import ConfigError, SearchError
+from archloom.search.constraints import Constraint
 from archloom.search.evaluators import Figure
 from archloom.search.front import pareto_front
 from archloom.search.loop import Evolution
@@ -94,6 +95,59 @@ def test_networks_without_a_figure_are_left_out():
     kept = found.visited["accepted"].to_numpy()
     assert 0 < kept.sum() < len(kept)
     assert (found.values[:, 1] % 2 == 0).all()
+
+
+def test_a_network_without_the_first_figure_is_left_out_too():
+    class Partly(SumOf):
+        def __call__(self, architectures):
+            values = super().__call__(architectures)
+            return np.where(values % 2 == 0, values, np.nan)
+
+    found = search_units(FULL, [Figure("gain", Partly(1), maximise=True), figures()[1]], QUICK)
+    rows = found.visited.to_pylist()
+    assert any(row["gain"] is None for row in rows)
+    assert all(row["accepted"] == (row["gain"] is not None) for row in rows)
+    assert np.isfinite(found.values).all()
+
+
+def best_within(most):
+    """Largest gain in the small space of networks whose cost is at most ``most``."""
+    every = ["|".join(units) for units in product(*SMALL.pools)]
+    gain, cost = (one.evaluator(every) for one in figures())
+    return gain[cost <= most].max()
+
+
+def test_the_largest_gain_within_a_limit_is_found():
+    gain, cost = figures()
+    settings = UnitSearchSettings(first=12, iterations=10, children=4, fronts=10)
+    limit = Constraint.parse("cost<=52")
+    space = UnitVariation(SMALL)
+    found = search_units(space, [gain], settings, also=[cost], constraints=[limit])
+    assert found.names == ["gain", "cost"] and len(found) == 1
+    assert found.values[0, 0] == best_within(52) < best_within(999)
+    assert found.values[0, 1] <= 52
+    rows = found.visited.to_pylist()
+    assert {row["accepted"] for row in rows} == {True, False}
+    for row in rows:
+        assert row["accepted"] == (row["cost"] <= 52)
+        assert (row["gain"] is None) == (not row["accepted"])  # spared
+    parents = {row["parent"] for row in rows if row["parent"]}
+    assert len(parents) > 1 and parents <= {row["hash"] for row in rows if row["accepted"]}
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"), [("price<=5", "limit one of gain, cost"), ("cost<=-5%", "without %")]
+)
+def test_a_limit_that_means_nothing_here_is_refused(tmp_path, limit, message):
+    constraints = [Constraint.parse(limit)]
+    with pytest.raises(ConfigError, match=message):
+        search_units(FULL, figures(), constraints=constraints, folder=tmp_path / "state")
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_limit_that_nothing_keeps_ends_in_words():
+    with pytest.raises(SearchError, match="8 not cost<=1"):
+        search_units(FULL, figures(), QUICK, constraints=[Constraint.parse("cost<=1")])
 
 
 def test_a_figure_that_nothing_has_ends_in_words():
