@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from archloom.workflow.content import content_digest, content_size
-from archloom.workflow.records import Content, Record
+from archloom.workflow.records import RECORDS, Content, Record
 from archloom.workflow.snakemake_folder import SnakemakeFolder
 
 RESOURCES = Path("resources")
@@ -50,7 +50,7 @@ class Chain:
             started=started,
             seconds=1.0,
         )
-        record.write(self.root / RESOURCES / record.file)
+        record.write(self.root / RESOURCES / RECORDS / record.file)
         self.folder.write_metadata(path, {"rule": rule, "input": inputs, "params": [text]})
 
     def make_all(self, text: str = "first") -> None:

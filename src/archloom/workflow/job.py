@@ -193,7 +193,7 @@ def _write_record(
         started=datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds"),
         seconds=round(time.time() - begun, 3),
     )
-    record.write(options.records / log.parent.name / f"{log.stem}.json")
+    record.write(options.records / record.file)
 
 
 def _temporary(path: Path) -> Path:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archloom.data.registry import dataset_named
+from archloom.workflow.content import content_size
 from archloom.workflow.engine import Plan, PlannedJob
 from archloom.workflow.estimates import Need, need
+from archloom.workflow.records import RETRIEVAL
 
-RETRIEVAL = "retrieve_file"
 MEGABYTE = 1_000_000
 
 
@@ -90,8 +91,8 @@ def _read(jobs: Sequence[PlannedJob], made: set[str], root: Path) -> int:
     """Return the bytes of what the jobs of a rule read and no planned job makes."""
     if jobs[0].rule == RETRIEVAL:
         return sum(map(_registered, jobs))
-    paths = {path for job in jobs for path in job.inputs if path not in made}
-    return sum(_size(root / path) for path in paths)
+    paths = {root / path for job in jobs for path in job.inputs if path not in made}
+    return sum(content_size(path) for path in paths if path.exists())
 
 
 def _written(jobs: Sequence[PlannedJob], needs: Sequence[Need]) -> int:
@@ -103,9 +104,3 @@ def _written(jobs: Sequence[PlannedJob], needs: Sequence[Need]) -> int:
 def _registered(job: PlannedJob) -> int:
     """Return the registered size of the file that a job retrieves."""
     return dataset_named(job.wildcards["dataset"]).files[job.wildcards["file"]].size or 0
-
-
-def _size(path: Path) -> int:
-    if path.is_dir():
-        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return path.stat().st_size if path.is_file() else 0

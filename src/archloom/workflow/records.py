@@ -17,6 +17,10 @@ from archloom.errors import FormatError
 from archloom.io.files import read_json, write_text
 
 RECORD_FORMAT = "archloom-record/1"
+RECORDS = "records"
+"""The folder of the records among a run's intermediate files."""
+RETRIEVAL = "retrieve_file"
+"""The rule that brings external data. Its jobs keep no record: the checksums are registered."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,8 @@ class Record:
 
     @property
     def file(self) -> str:
-        """Path of the record below the folder of intermediate files."""
-        return f"records/{self.rule}/{Path(self.log).stem}.json"
+        """Path of the record below the folder of records."""
+        return f"{self.rule}/{Path(self.log).stem}.json"
 
     @classmethod
     def read(cls, path: Path) -> Record:
@@ -82,7 +86,7 @@ class Record:
 
 def read_records(resources: str | Path) -> Iterator[Record]:
     """Yield the records below a run's folder of intermediate files, by rule and job."""
-    for path in sorted(Path(resources).glob("records/*/*.json")):
+    for path in sorted(Path(resources).glob(f"{RECORDS}/*/*.json")):
         yield Record.read(path)
 
 

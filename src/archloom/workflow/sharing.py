@@ -20,10 +20,11 @@ from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from archloom.data.registry import OWN_FOLDER
 from archloom.errors import DataError, FormatError
 from archloom.io.files import read_json, write_text
 from archloom.workflow.content import EMPTY_FOLDER, content_digests, content_size
-from archloom.workflow.records import RECORD_FORMAT, Content, Record, latest_records
+from archloom.workflow.records import RECORD_FORMAT, RECORDS, Content, Record, latest_records
 from archloom.workflow.snakemake_folder import LONG_AGO, SnakemakeFolder
 
 PROVENANCE = "provenance.json"
@@ -208,7 +209,7 @@ def _settle(
         return
     if entry is not None and not judge.is_own(path):
         folder.write_metadata(path, entry.metadata)
-        entry.record.write(resources / entry.record.file)
+        entry.record.write(resources / RECORDS / entry.record.file)
     folder.set_time(path, stamp if verdict is Verdict.RECOGNISED else LONG_AGO)
 
 
@@ -216,7 +217,7 @@ def _without_record(
     folder: SnakemakeFolder, resources: Path, records: Mapping[str, Record]
 ) -> dict[str, dict[str, Any]]:
     """Return the metadata of outputs of jobs without inputs that keep no record: external data."""
-    below = (f"{resources.as_posix()}/", "resources/data/")
+    below = (f"{resources.as_posix()}/", f"{OWN_FOLDER.as_posix()}/")
     found = {path: folder.metadata(path) for path in folder.outputs() if path not in records}
     return {
         path: values

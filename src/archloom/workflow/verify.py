@@ -15,16 +15,14 @@ from shlex import quote
 
 import yaml
 
-from archloom.data.registry import REGISTRY_PATH, read_registry
+from archloom.data.registry import OWN_FOLDER, REGISTRY_PATH, read_registry
 from archloom.errors import DataError
 from archloom.workflow.content import IGNORED, UNREADABLE, content_digests
-from archloom.workflow.records import latest_records
+from archloom.workflow.records import RECORDS, RETRIEVAL, latest_records
 from archloom.workflow.sharing import PROVENANCE
 
-DATA = Path("resources/data")
-NOT_OUTPUTS = ("records", "resume", "kept", "data")
+NOT_OUTPUTS = (RECORDS, "resume", "kept", "data")
 """Folders beside the outputs of a run: what is known of them, checkpoints, external data."""
-RETRIEVAL = "retrieve_file"
 
 
 class Fault(Enum):
@@ -112,10 +110,10 @@ def _registered(root: Path) -> dict[str, _Expected]:
     if not (root / REGISTRY_PATH).is_file():
         return {}
     return {
-        (DATA / dataset.name / file.name).as_posix(): _Expected(RETRIEVAL, file.sha256)
+        (OWN_FOLDER / dataset.name / file.name).as_posix(): _Expected(RETRIEVAL, file.sha256)
         for dataset in read_registry(root / REGISTRY_PATH).values()
         for file in dataset.files.values()
-        if (root / DATA / dataset.name / file.name).exists()
+        if (root / OWN_FOLDER / dataset.name / file.name).exists()
     }
 
 
@@ -123,10 +121,10 @@ def _files(root: Path, resources: Path) -> Iterator[str]:
     """Yield the files of a run and of the external data; runs of another name lie in folders of
     their own, which have records.
     """
-    others = {folder.parent for folder in (root / resources).glob("*/records")}
+    others = {folder.parent for folder in (root / resources).glob(f"*/{RECORDS}")}
     tops = [*(root / resources).iterdir()] if (root / resources).is_dir() else []
     tops = [top for top in tops if top.name not in NOT_OUTPUTS and top not in others]
-    for top in [*tops, root / DATA]:
+    for top in [*tops, root / OWN_FOLDER]:
         for file in sorted(top.rglob("*")) if top.is_dir() else [top]:
             if file.is_file() and file.name not in (*IGNORED, PROVENANCE):
                 yield file.relative_to(root).as_posix()
