@@ -11,8 +11,9 @@ from pathlib import Path
 
 from archloom.errors import DataError
 from archloom.io.files import reading
+from archloom.workflow.snakemake_folder import DIRECTORY_STAMP
 
-IGNORED = frozenset({".snakemake_timestamp", ".gitignore"})
+IGNORED = frozenset({DIRECTORY_STAMP, ".gitignore"})
 """Files inside an output folder that other tools keep there and that are no part of it."""
 
 

@@ -20,6 +20,7 @@ from archloom.io.files import write_text
 NAME_LENGTH = 254
 """Longest piece of an encoded path; Snakemake puts the rest into folders that start with @."""
 DIRECTORY_STAMP = ".snakemake_timestamp"
+"""File in an output folder whose time stamp stands for the folder's."""
 LONG_AGO = 1_000_000_000
 """A time stamp (nanoseconds since 1970) that is older than any input's."""
 
