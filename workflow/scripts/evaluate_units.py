@@ -1,7 +1,8 @@
 """Evaluate every network of a reduced space by the label models of a run."""
 
+from archloom.io.parquet import write_parquet
 from archloom.predict.block_training import BlockTraining
-from archloom.search.exhaustive import evaluate_space, gather_space, write_networks
+from archloom.search.exhaustive import evaluate_space, gather_space
 from archloom.search.label_models import figures_of, run_models
 from archloom.search.unit_space import UnitSpace
 from archloom.workflow import job
@@ -12,4 +13,4 @@ if __name__ == "__main__":
         models = run_models(run.wildcards["family"], run.inputs, run.settings["device"], training)
         space = UnitSpace.read(run.input("ranked") / "space.json")
         evaluate_space(space, figures_of(models), run.resume, on_chunk=run.progress)
-        write_networks(gather_space(run.resume), run.output["networks"])
+        write_parquet(gather_space(run.resume), run.output["networks"])

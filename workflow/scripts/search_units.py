@@ -1,7 +1,7 @@
 """Search the reduced spaces of all targets, and larger ones by the baselines, several times."""
 
+from archloom.io.parquet import write_parquet
 from archloom.predict.block_training import BlockTraining
-from archloom.search.exhaustive import write_networks
 from archloom.search.label_models import figures_of, run_models
 from archloom.search.unit_comparison import compare_methods, methods
 from archloom.search.unit_search import UnitSearchSettings
@@ -22,4 +22,4 @@ if __name__ == "__main__":
             seeds,
             run.progress,
         )
-        write_networks(found, run.output["visited"])
+        write_parquet(found, run.output["visited"])

@@ -127,7 +127,8 @@ def evaluate_units(
     """
     import numpy as np
 
-    from archloom.search.exhaustive import evaluate_space, gather_space, write_networks
+    from archloom.io.parquet import write_parquet
+    from archloom.search.exhaustive import evaluate_space, gather_space
     from archloom.shards import Shard
 
     part = Shard.parse(shard)
@@ -140,7 +141,7 @@ def evaluate_units(
         out.print("the same command without --shard writes the table")
         return
     table = gather_space(state)
-    write_networks(table, to)
+    write_parquet(table, to)
     shown = Table("objective", "networks", "mean", "std", "min", "max")
     for one in figures:
         values = table[one.name].to_numpy()

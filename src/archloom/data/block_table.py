@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from archloom.data.expression import parse
 from archloom.errors import DataError, FormatError
-from archloom.io.files import naming, reading
+from archloom.io.files import naming
+from archloom.io.parquet import read_parquet
 from archloom.spaces import Space
 from archloom.spaces.ofa_mobile import MobileSpace
 from archloom.views.block_space import block_space
@@ -94,13 +95,8 @@ def read_block_table(path: str | Path, space: Space) -> BlockTable:
     the space, both naming the file.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    try:
-        with reading(path):
-            table = pq.read_table(path)
-    except pa.ArrowException as error:
-        raise FormatError(f"{path} is no complete Parquet file ({error}): get it again.") from error
+    table = read_parquet(path)
     metrics = {
         field.name: table[field.name].cast(pa.float64()).to_numpy()
         for field in table.schema

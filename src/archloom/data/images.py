@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from archloom.data import registry
 from archloom.errors import DataError
+from archloom.io.parquet import read_parquet
 
 DIGITS_TRAIN = 600
 """Training images of the digits; the other 1,197 are test images."""
@@ -47,7 +48,7 @@ def load_images(name: str, mirror: str | Path | None = None) -> Images:
     "digits" needs no download: 8x8x1, 10 classes, the fixed stratified split of
     ``stratified_order``. "cifar10" (32x32x3, 50,000 + 10,000) is read from the registered Parquet
     files, looked for in ``mirror`` first. Raises ``DataError`` for an unknown name or a missing
-    or damaged file.
+    file, ``DataError`` or ``FormatError`` for a damaged one.
     """
     if name == "digits":
         return _digits()
@@ -92,16 +93,15 @@ _PARTS = ("train", "test")
 
 def _decode(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return pixels (N, 3, 32, 32) and labels (N,) of a Parquet file of encoded images."""
-    import pyarrow.parquet as parquet
     from PIL import Image, UnidentifiedImageError
 
+    table = read_parquet(path, "fetch it again", ["image", "label"])
     try:
-        table = parquet.read_table(path, columns=["image", "label"])
         encoded: list[Any] = table.column("image").to_pylist()
         pixels = np.stack(
             [np.asarray(Image.open(io.BytesIO(one)).convert("RGB")) for one in encoded]
         )
         labels = table.column("label").to_numpy().astype(np.int64)
-    except (OSError, KeyError, ValueError, TypeError, UnidentifiedImageError) as error:
+    except (OSError, ValueError, TypeError, UnidentifiedImageError) as error:
         raise DataError(f"{path} holds no readable images ({error}): fetch it again.") from error
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)), labels

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from archloom.errors import DataError, FormatError
-from archloom.io.files import replacing
+from archloom.io.parquet import read_parquet, write_parquet
 
 FORMAT = "archloom-labels/1"
 Provenance = Literal["measured", "benchmark", "pseudo"]
@@ -59,13 +59,10 @@ class Label:
 def write_labels(labels: Iterable[Label], path: str | Path) -> None:
     """Write ``labels`` to ``path`` atomically, in the order given."""
     import pyarrow as arrow
-    import pyarrow.parquet as parquet
 
     rows = [asdict(label) for label in labels]
     schema = _schema().with_metadata({"format": FORMAT})
-    table = arrow.Table.from_pylist(rows, schema=schema)
-    with replacing(path) as temporary:
-        parquet.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+    write_parquet(arrow.Table.from_pylist(rows, schema=schema), path)
 
 
 def read_labels(path: str | Path) -> list[Label]:
@@ -73,17 +70,9 @@ def read_labels(path: str | Path) -> list[Label]:
 
     Raises ``FormatError`` for a damaged or foreign file, ``DataError`` for a missing one.
     """
-    import pyarrow as arrow
-    import pyarrow.parquet as parquet
-
     if not Path(path).is_file():
         raise DataError(f"There is no label table {path}: measure it, or name the right file.")
-    try:
-        table = parquet.read_table(path, partitioning=None, page_checksum_verification=True)
-    except (OSError, arrow.ArrowException) as error:
-        raise FormatError(
-            f"{path} is no readable label table ({error}): fetch it again."
-        ) from error
+    table = read_parquet(path)
     found = (table.schema.metadata or {}).get(b"format", b"none").decode()
     if found != FORMAT:
         raise FormatError(f"{path} has the format {found}, {FORMAT} is wanted: use another file.")

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from archloom.data.labels import Label
 from archloom.errors import DataError
 from archloom.graph import Graph
+from archloom.io.parquet import read_parquet
 
 NO_SEED = -1
 
@@ -23,11 +24,9 @@ def benchmark_labels(graphs: Iterable[Graph], table: str | Path, column: str) ->
 
     An ``upstream`` graph has the accuracy of its architecture: it is how AutoGO draws the network
     that the benchmark trained. Raises ``DataError`` for a graph that is not of full size, since the
-    accuracy there says nothing about it.
+    accuracy there says nothing about it, and ``FormatError`` for a damaged table.
     """
-    import pyarrow.parquet as parquet
-
-    known = parquet.read_table(table, columns=["arch_str", column]).to_pydict()
+    known = read_parquet(table, "fetch it again", ["arch_str", column]).to_pydict()
     percent = dict(zip(known["arch_str"], known[column], strict=True))
     labels = []
     for graph in graphs:

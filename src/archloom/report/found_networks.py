@@ -12,7 +12,8 @@ import numpy as np
 
 from archloom.graph import flops, parameters
 from archloom.io import write
-from archloom.io.files import replacing, write_text
+from archloom.io.files import write_text
+from archloom.io.parquet import write_parquet
 from archloom.io.weights import write_weights
 from archloom.search.unit_search import UnitFront
 from archloom.spaces import FAMILIES
@@ -42,8 +43,6 @@ def write_unit_front(
     weights    that they get, also as network_RANK.weights.safetensors; None: the ONNX files hold
                untrained weights
     """
-    import pyarrow.parquet as pq
-
     home, space, skeleton = Path(folder), FAMILIES[family], skeleton_at(family, resolution)
     graphs = [space.build(one, skeleton) for one in found.architectures]
     write_text(
@@ -51,8 +50,7 @@ def write_unit_front(
         _table(found, [(parameters(graph), flops(graph, "mac") // 2) for graph in graphs]),
     )
     visited = found.visited.rename_columns({"hash": "architecture"})
-    with replacing(home / "visited.parquet") as temporary:
-        pq.write_table(visited.drop_columns(["step"]), temporary, compression="zstd")
+    write_parquet(visited.drop_columns(["step"]), home / "visited.parquet")
     ranks = spread(len(graphs), networks)
     for rank in ranks:
         stem = home / f"network_{rank}"

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.errors import DataError, FormatError
+from archloom.errors import FormatError
 from archloom.io.files import read_json
+from archloom.io.parquet import read_parquet
 
 STATS_FORMAT = "archloom-search-stats/2"
 FRONT_FORMAT = "archloom-front/2"
@@ -194,18 +195,7 @@ def _winner(entry: Mapping[str, Any], baseline: Mapping[str, Any]) -> Winner:
 
 def _read_visited(path: str | Path, figures: Sequence[str]) -> Visited:
     """Read the columns of the table of visited graphs that a report needs."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        wanted = [*figures, "iteration", "accepted"]
-        table = pq.read_table(path, columns=wanted, partitioning=None)
-    except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist: run the search first.") from error
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise FormatError(
-            f"{path} is no table of visited graphs ({error}): run the search again."
-        ) from error
+    table = read_parquet(path, "run the search again", [*figures, "iteration", "accepted"])
     values = {name: table[name].to_numpy().astype(np.float64) for name in figures}
     return Visited(
         values["score"],

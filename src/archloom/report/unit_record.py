@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from archloom.data.block_table import BlockTable, read_block_table
 from archloom.errors import DataError
 from archloom.io.files import read_json
+from archloom.io.parquet import read_parquet
 from archloom.predict.block_network import Nodes, node_norms
 from archloom.predict.blocks import BlockPredictor
 from archloom.predict.unit_agreement import UnitAgreement
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 Matrix = NDArray[np.float64]
 _UP = np.array([True, False])
 """More accuracy and less latency are better."""
+_VISITED = ("method", "seed", "iteration", "architecture", ACCURACY, LATENCY)
+_ADVICE = "delete it and run the workflow again"
 
 
 @dataclass(frozen=True)
@@ -114,16 +117,14 @@ def read_autobuild(files: AutobuildFiles, family: str) -> AutobuildRecord:
     """Read the parts of a run; raises ``FormatError`` or ``DataError`` for damaged ones and for
     parts of different families.
     """
-    import pyarrow.parquet as pq
-
     networks = read_block_table(files.networks, block_family(family))
     targets = [
-        _target(folder, family, pq.read_table(built))
+        _target(folder, family, read_parquet(built, _ADVICE, [ACCURACY, LATENCY]))
         for folder, built in zip(files.targets, files.spaces, strict=True)
     ]
     labelled = np.stack([networks.metrics[ACCURACY], networks.metrics[LATENCY]], axis=1)
     worst = np.array([labelled[:, 0].min(), labelled[:, 1].max()])
-    visited = pq.read_table(files.visited)
+    visited = read_parquet(files.visited, _ADVICE, _VISITED)
     searches = searches_of(visited, worst)
     sources = read_sources(files.networks)
     return AutobuildRecord(family, networks, sources, targets, searches, worst)

@@ -16,13 +16,13 @@ from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from archloom.errors import FormatError, SearchError
 from archloom.graph import Graph
-from archloom.io.files import read_json, replacing, unwritable, write_text
+from archloom.io.files import read_json, unwritable, write_text
+from archloom.io.parquet import read_parquet, write_parquet
 from archloom.io.store import GraphStore, StoreWriter
 
 ARCHIVE_FORMAT = "archloom-search/2"
@@ -116,8 +116,7 @@ class SearchFolder(ABC, Generic[Network]):
         """
         number = self.n_iterations
         table = pa.table(dict(rows), schema=visited_schema(self.figures))
-        with replacing(self._path("visited", number)) as temporary:
-            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        write_parquet(table, self._path("visited", number))
         self._keep(number, accepted)
         write_text(
             self.folder / f"iteration-{number:04d}.json", json.dumps(statistics, indent=1) + "\n"
@@ -170,19 +169,14 @@ class SearchFolder(ABC, Generic[Network]):
     def _rows(self, number: int) -> pa.Table:
         """Return the visited networks of iteration ``number``."""
         path = self._path("visited", number)
-        try:
-            table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(path, str(error)) from error
+        advice = f"delete the folder {self.folder} to search from the start"
+        table = read_parquet(path, advice)
         if not table.schema.equals(visited_schema(self.figures)):
-            raise self._damaged(path, f"its columns are {', '.join(table.column_names)}")
+            raise FormatError(
+                f"{path} has the columns {', '.join(table.column_names)}, it is no table of the "
+                f"networks that this search visited: {advice}."
+            )
         return table
-
-    def _damaged(self, path: Path, why: str) -> FormatError:
-        return FormatError(
-            f"{path} is no table of visited networks ({why}): delete the folder {self.folder} to "
-            "search from the start."
-        )
 
     def _acquire(self) -> None:
         try:

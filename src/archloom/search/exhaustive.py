@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archloom.errors import ConfigError, DataError, FormatError
-from archloom.io.files import read_json, replacing, write_text
+from archloom.io.files import read_json, write_text
+from archloom.io.parquet import read_parquet, write_parquet
 from archloom.search.evaluators import Figure, evaluate, identity
 from archloom.search.unit_space import UnitSpace
 from archloom.shards import Shard
@@ -44,6 +45,8 @@ def evaluate_space(
 
     Raises ``ConfigError`` for too large a space or a folder of another evaluation.
     """
+    import pyarrow as pa
+
     home, networks = Path(folder), space.networks()
     _claim(home, space, figures, chunk)
     mine = (shard or Shard()).share(range(ceil(len(networks) / chunk)))
@@ -56,7 +59,7 @@ def evaluate_space(
             "score": space.sums(rows),
             **evaluate(figures, architectures),
         }
-        _write(columns, _part(home, number))
+        write_parquet(pa.table(columns), _part(home, number))
         if on_chunk is not None:
             on_chunk(done, len(missing))
 
@@ -79,27 +82,8 @@ def gather_space(folder: str | Path) -> pa.Table:
             f"{home} lacks {len(missing)} of {chunks} parts ({missing[0]} and so on): the "
             "evaluation is not finished, run it again, every shard of it."
         )
-    return pa.concat_tables([_read(part) for part in parts])
-
-
-def write_networks(table: pa.Table, path: str | Path) -> None:
-    """Write a table of ``gather_space`` as Parquet."""
-    import pyarrow.parquet as pq
-
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
-
-
-def _read(part: Path) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_table(part, partitioning=None, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
-        raise FormatError(
-            f"{part} is damaged ({error}): delete it and run the evaluation again."
-        ) from error
+    advice = "delete it and run the evaluation again"
+    return pa.concat_tables([read_parquet(part, advice) for part in parts])
 
 
 def _claim(home: Path, space: UnitSpace, figures: Sequence[Figure], chunk: int) -> None:
@@ -134,9 +118,3 @@ def _settings(home: Path) -> dict[str, Any]:
 
 def _part(home: Path, number: int) -> Path:
     return home / f"part-{number:06d}.parquet"
-
-
-def _write(columns: dict[str, Any], path: Path) -> None:
-    import pyarrow as pa
-
-    write_networks(pa.table(columns), path)

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from archloom.data.block_table import BlockTable, read_block_table
 from archloom.errors import DataError, FormatError
 from archloom.graph import Graph, flops
-from archloom.io.files import reading, replacing
+from archloom.io.files import reading
+from archloom.io.parquet import write_parquet
 from archloom.predict.block_training import BlockTraining
 from archloom.predict.blocks import BlockPredictor
 from archloom.search.evaluators import Evaluator, Figure, PredictedFigure
@@ -216,13 +217,10 @@ def sources_of(models: Mapping[str, LabelModel]) -> dict[str, str]:
 def write_labelled(table: BlockTable, sources: Mapping[str, str], path: str | Path) -> None:
     """Write networks and metrics as ``read_block_table`` reads them, with the metrics' sources."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     columns = {"architecture": list(table.architectures), "resolution": table.resolution}
     rows = pa.table({**columns, **table.metrics})
-    rows = rows.replace_schema_metadata({_SOURCES: json.dumps(dict(sources))})
-    with replacing(path) as temporary:
-        pq.write_table(rows, temporary, compression="zstd")
+    write_parquet(rows.replace_schema_metadata({_SOURCES: json.dumps(dict(sources))}), path)
 
 
 def read_sources(path: str | Path) -> dict[str, str]:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from archloom.errors import FormatError
 from archloom.graph import Graph
-from archloom.io.files import read_json, replacing, write_text
+from archloom.io.files import read_json, write_text
+from archloom.io.parquet import read_parquet, write_parquet
 from archloom.io.store import GraphStore, write_store
 from archloom.search.loop import Candidate
 from archloom.search.mutation import Brood
@@ -42,9 +42,8 @@ def write_outcomes(outcomes: Sequence[Outcome], folder: str | Path) -> None:
         "refusal": pa.array([one.refusal for one in candidates], pa.string()),
     }
     figures = {name: pa.array([one.values[name] for one in candidates]) for name in names}
-    with replacing(home / "candidates.parquet") as temporary:
-        table = pa.table(columns | {f"figure.{name}": one for name, one in figures.items()})
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+    table = pa.table(columns | {f"figure.{name}": one for name, one in figures.items()})
+    write_parquet(table, home / "candidates.parquet")
     write_store((one.network for one in candidates if one.network is not None), _networks(home))
     document = {"format": FORMAT, "outcomes": [_entry(outcome) for outcome in outcomes]}
     write_text(home / "outcomes.json", json.dumps(document, indent=1) + "\n")
@@ -57,10 +56,10 @@ def read_outcomes(folder: str | Path) -> list[Outcome]:
     try:
         if document["format"] != FORMAT:
             raise ValueError(f"its format is {document['format']}")
-        table = pq.read_table(home / "candidates.parquet", page_checksum_verification=True)
+        table = read_parquet(home / "candidates.parquet")
         candidates = _candidates(table.to_pylist(), iter(GraphStore(_networks(home))))
         return [_outcome(entry, candidates) for entry in document["outcomes"]]
-    except (KeyError, TypeError, ValueError, StopIteration, OSError, pa.ArrowException) as error:
+    except (KeyError, TypeError, ValueError, StopIteration) as error:
         raise FormatError(
             f"{home} holds no complete outcomes of mutated parents ({error}): delete it and run "
             "again."

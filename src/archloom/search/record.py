@@ -8,9 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from archloom.io.files import replacing, write_text
+from archloom.io.files import write_text
+from archloom.io.parquet import write_parquet
 from archloom.io.store import write_store
 from archloom.predict.range import Place
 from archloom.search.constraints import relative_change
@@ -39,8 +38,7 @@ def save_search(
         for rank, member in enumerate(result.members, start=1)
     )
     write_store(named, front)
-    with replacing(visited) as temporary:
-        pq.write_table(result.visited, temporary, compression="zstd")
+    write_parquet(result.visited, visited)
     document = {**stats_document(result), "front": front_document(result, coverages)}
     write_text(stats, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 

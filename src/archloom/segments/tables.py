@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
 from archloom.graph import OPS
-from archloom.io.files import replacing
+from archloom.io.parquet import read_parquet, write_parquet
 from archloom.segments.database import SegmentDatabase
 from archloom.segments.dedup import Topology
 from archloom.segments.pattern import EDGE, NODE, STATE
@@ -68,19 +67,14 @@ def read_database(folder: str | Path) -> SegmentDatabase:
 
 def write_table(path: Path, table: pa.Table, fmt: str, facts: dict[bytes, str]) -> None:
     """Write ``table`` atomically with its format name and ``facts`` in the schema's metadata."""
-    described = table.replace_schema_metadata({FORMAT_KEY: fmt, **facts})
-    with replacing(path) as temporary:
-        pq.write_table(described, temporary, compression="zstd", write_page_checksum=True)
+    write_parquet(table.replace_schema_metadata({FORMAT_KEY: fmt, **facts}), path)
 
 
 def read_table(path: Path, fmt: str) -> pa.Table:
     """Return the Parquet table in ``path``; raises ``DataError`` or ``FormatError``."""
     if not path.is_file():
         raise DataError(f"{path} is missing: run the rule that makes it, or check the path.")
-    try:
-        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, str(error)) from error
+    table = read_parquet(path, "make it again")
     if metadata(table, FORMAT_KEY) != fmt:
         raise FormatError(
             f"{path} has the format {metadata(table, FORMAT_KEY)!r}, this version of archloom "

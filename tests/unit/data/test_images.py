@@ -5,7 +5,7 @@ import pytest
 
 from archloom.data import images as module
 from archloom.data.images import load_images, stratified_order
-from archloom.errors import DataError
+from archloom.errors import DataError, FormatError
 
 
 def test_digits_have_a_fixed_stratified_split():
@@ -62,5 +62,5 @@ def test_a_damaged_image_file_is_explained(tmp_path):
     with pytest.raises(DataError, match="holds no readable images"):
         module._decode(path)
     path.write_bytes(b"PAR1")
-    with pytest.raises(DataError, match="holds no readable images"):
+    with pytest.raises(FormatError, match="fetch it again"):
         module._decode(path)

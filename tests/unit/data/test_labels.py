@@ -92,7 +92,7 @@ def test_bad_files_are_explained(tmp_path):
     write_labels([label()], path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FormatError, match="is no readable label table"):
+    with pytest.raises(FormatError, match="is no complete Parquet file"):
         read_labels(path)
     parquet.write_table(arrow.table({"graph": ["a"]}), path)
     with pytest.raises(FormatError, match="has the format none"):

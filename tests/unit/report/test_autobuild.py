@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 
 from archloom.config import Config
 from archloom.data.block_table import BlockTable
-from archloom.errors import DataError
+from archloom.errors import DataError, FormatError
 from archloom.io import read_graph
+from archloom.io.parquet import write_parquet
 from archloom.predict.block_training import BlockTraining
 from archloom.predict.blocks import BlockPredictor
 from archloom.predict.unit_agreement import UnitAgreement
@@ -23,7 +25,7 @@ from archloom.report.unit_record import (
     read_autobuild,
 )
 from archloom.search.evaluators import Figure
-from archloom.search.exhaustive import evaluate_space, gather_space, write_networks
+from archloom.search.exhaustive import evaluate_space, gather_space
 from archloom.search.label_models import write_labelled
 from archloom.search.unit_comparison import AUTOBUILD, compare_methods, methods
 from archloom.search.unit_search import UnitSearchSettings
@@ -55,10 +57,10 @@ def files(tmp_path_factory):
             (ranked[-1] / "agreement.json").write_text(json.dumps([agreed.to_dict()]))
         evaluate_space(UnitSpace.read(ranked[-1] / "space.json"), FIGURES, folder / f"e{number}")
         spaces.append(folder / f"space_{number}.parquet")
-        write_networks(gather_space(folder / f"e{number}"), spaces[-1])
+        write_parquet(gather_space(folder / f"e{number}"), spaces[-1])
     variations = methods([UnitSpace.read(one / "space.json") for one in ranked], "gpu")
     settings = UnitSearchSettings(first=8, iterations=2, children=6)
-    write_networks(
+    write_parquet(
         compare_methods(variations, FIGURES, settings, [0, 1, 2]), folder / "visited.parquet"
     )
     return AutobuildFiles(folder / "networks.parquet", ranked, spaces, folder / "visited.parquet")
@@ -133,6 +135,33 @@ def test_hypervolume_grows_round_by_round(files):
 def test_parts_of_another_family_are_refused(files):
     with pytest.raises(DataError, match="the networks are of ofa_mbv3_w10"):
         read_autobuild(files, "ofa_mbv3_w10")
+
+
+@pytest.mark.parametrize("part", ["networks", "visited", "spaces"])
+@pytest.mark.parametrize("damage", ["truncated", "a bit"])
+def test_a_damaged_table_is_named_with_advice(files, tmp_path, part, damage):
+    """The changed bit is the last one of a page of accuracies."""
+    import pyarrow.parquet as pq
+
+    found = getattr(files, part)
+    source = found[0] if part == "spaces" else found
+    group = pq.read_metadata(source).row_group(0)
+    columns = [group.column(index) for index in range(group.num_columns)]
+    (column,) = (one for one in columns if one.path_in_schema == "acc")
+    start = column.dictionary_page_offset or column.data_page_offset
+    place = start + column.total_compressed_size - 1
+    whole = source.read_bytes()
+    changed = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+    path = tmp_path / "damaged.parquet"
+    path.write_bytes(changed if damage == "a bit" else whole[:place])
+    broken = [path, *found[1:]] if part == "spaces" else path
+    with pytest.raises(FormatError, match=r"damaged.parquet is no .*again"):
+        read_autobuild(replace(files, **{part: broken}), FAMILY)
+
+
+def test_a_table_without_a_column_is_refused(files):
+    with pytest.raises(FormatError, match="not method, seed"):
+        read_autobuild(replace(files, visited=files.spaces[0]), FAMILY)
 
 
 def test_norms_of_blocks_are_of_every_block_at_every_hop(files):

@@ -3,7 +3,8 @@
 import pytest
 
 from archloom.errors import ConfigError, DataError, FormatError
-from archloom.search.exhaustive import evaluate_space, gather_space, write_networks
+from archloom.io.parquet import write_parquet
+from archloom.search.exhaustive import evaluate_space, gather_space
 from archloom.shards import Shard
 from block_world import SMALL, SumOf, figures
 
@@ -15,7 +16,7 @@ def test_the_table_has_every_network_with_its_figures(tmp_path):
     assert architectures == SMALL.architectures(SMALL.networks())
     assert table["cost"].to_pylist() == SumOf(3)(architectures).tolist()
     assert table["score"].to_pylist() == sorted(table["score"].to_pylist(), reverse=True)
-    write_networks(table, tmp_path / "all.parquet")
+    write_parquet(table, tmp_path / "all.parquet")
     assert (tmp_path / "all.parquet").stat().st_size
 
 
@@ -41,7 +42,7 @@ def test_what_is_there_is_not_evaluated_again(tmp_path):
 def test_a_damaged_part_is_named(tmp_path):
     evaluate_space(SMALL, figures(), tmp_path, chunk=10)
     (tmp_path / "part-000001.parquet").write_bytes(b"half")
-    with pytest.raises(FormatError, match=r"part-000001.parquet is damaged .* delete it"):
+    with pytest.raises(FormatError, match=r"part-000001.parquet is no .* delete it"):
         gather_space(tmp_path)
 
 
