@@ -11,9 +11,8 @@ from archloom.workflow import job
 if __name__ == "__main__":
     with job() as run:
         tokeniser = Tokeniser(Vocabulary.from_published(run.input("encoder").parent))
-        families = {}
-        for done, (family, count) in enumerate(run.settings["graphs"].items(), start=1):
-            graphs = networks_of(family, count, run.seed)
-            families[family] = count_instances(graphs, tokeniser)
-            run.progress(done, len(run.settings["graphs"]))
+        families = {
+            family: count_instances(networks_of(family, count, run.seed), tokeniser)
+            for family, count in run.track(run.settings["graphs"].items())
+        }
         write_text(run.output["instances"], json.dumps({"families": families}, indent=1) + "\n")

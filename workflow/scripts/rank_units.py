@@ -14,11 +14,11 @@ if __name__ == "__main__":
     with job() as run:
         settings, folder = run.settings, run.output["ranked"]
         table = read_block_table(run.input("networks"), block_family(run.wildcards["family"]))
-        labels, predictors = table.labelled(settings["target"]), []
-        for number in range(settings["seeds"]):
-            training = BlockTraining(epochs=settings["epochs"], seed=run.seed + number)
-            predictors.append(BlockPredictor.fit(labels, training))
-            run.progress(number + 1, settings["seeds"])
+        labels = table.labelled(settings["target"])
+        predictors = [
+            BlockPredictor.fit(labels, BlockTraining(epochs=settings["epochs"], seed=seed))
+            for seed in run.track(range(run.seed, run.seed + settings["seeds"]))
+        ]
         contexts = settings["contexts"]
         rankings = [predictor.score_units(contexts=contexts) for predictor in predictors]
         scored = mean_ranking(rankings)

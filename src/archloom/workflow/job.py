@@ -15,13 +15,13 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from archloom.errors import ArchloomError
 from archloom.workflow.content import content_digest, content_size
@@ -38,6 +38,8 @@ UNWRITABLE = (
     errno.ENOTDIR,
     errno.EEXIST,
 )
+
+Item = TypeVar("Item")
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,12 @@ class Job:
         ``archloom status``. Call it as often as you like.
         """
         self.meter.update(done, total)
+
+    def track(self, items: Collection[Item]) -> Iterator[Item]:
+        """Yield the items and count each as a finished step when the next one is asked for."""
+        for done, item in enumerate(items, start=1):
+            yield item
+            self.progress(done, len(items))
 
 
 @contextmanager

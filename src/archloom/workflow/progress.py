@@ -13,11 +13,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from archloom.errors import ArchloomError, FormatError
 from archloom.io.files import read_json, write_text
@@ -33,7 +33,6 @@ LINE_SECONDS = (5.0, 30.0)
 logger = logging.getLogger(__name__)
 
 Phase = Literal["running", "done", "failed", "interrupted"]
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -127,12 +126,6 @@ class Meter:
             self._spoken = now
             self._write()
             logger.info("%s: %s", self.name, self.state)
-
-    def track(self, items: Sequence[Item]) -> Iterator[Item]:
-        """Yield the items and note each as finished when the next one is asked for."""
-        for number, item in enumerate(items):
-            yield item
-            self.update(number + 1, len(items))
 
     @property
     def name(self) -> str:

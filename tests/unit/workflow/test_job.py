@@ -136,6 +136,14 @@ def test_the_last_step_is_logged_and_not_every_one(arguments, tmp_path):
     assert any("logs nb201: 100 of 100" in line for line in lines)
 
 
+def test_a_tracked_item_counts_when_it_is_finished(arguments):
+    with job(arguments()) as run:
+        seen = [(item, run.meter.state.done) for item in run.track("abc")]
+        write_both(run)
+    assert seen == [("a", 0), ("b", 1), ("c", 2)]
+    assert run.meter.state.done == run.meter.state.total == 3
+
+
 def phase(tmp_path) -> str:
     return State.read(tmp_path / "logs/job.state.json").phase
 

@@ -57,12 +57,6 @@ def test_lines_are_seconds_apart_and_the_last_step_always_has_one(meter, clock, 
     assert numbers == [*range(5, 61, 5), 90, 100]
 
 
-def test_a_tracked_item_counts_when_it_is_finished(meter, clock):
-    seen = [(item, meter.state.done) for item in meter.track("abc")]
-    assert seen == [("a", 0), ("b", 1), ("c", 2)]
-    assert meter.state.done == 3
-
-
 def test_the_state_is_read_as_it_was_written(meter, tmp_path, clock, monkeypatch):
     clock.now += 60
     meter.update(60, 60)
