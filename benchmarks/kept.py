@@ -1,5 +1,5 @@
 """Predictors that benchmarks train. Each is kept, so that a broken-off run goes on where it was and
-what one benchmark has trained another takes. A change of the code, the labels or the settings
+what one benchmark has trained another takes. A change of the training's code, of labels or settings
 trains anew.
 """
 
@@ -29,7 +29,7 @@ def block_predictor(labels, settings, shape=None):
     arrays = [labels.values, labels.resolution]
     return _kept(
         BlockPredictor,
-        labels.family,
+        f"{labels.family}-{source_digest('archloom.predict.block_training')}",
         _key(settings, shape, texts, arrays),
         lambda: BlockPredictor.fit(labels, settings, shape),
     )
@@ -41,7 +41,7 @@ def operator_predictor(data, settings, shape=None, twins=None):
     texts = [*(graph.hash for graph in data.graphs), *(twins or [])]
     return _kept(
         OperatorPredictor,
-        "operators",
+        f"operators-{source_digest('archloom.predict.operator_training')}",
         _key(settings, shape, texts, [data.labels]),
         lambda: OperatorPredictor.fit(data, "accuracy", settings, shape, twins=twins),
     )
@@ -54,7 +54,7 @@ def _key(settings: BlockTraining, shape, texts, arrays):
 
 
 def _kept(kind, name, key, train):
-    path = FOLDER / f"{name}-{key}-{source_digest(kind.__module__)}.safetensors"
+    path = FOLDER / f"{name}-{key}.safetensors"
     times = path.with_suffix(".times.json")
     if not times.exists():
         started = time.process_time()

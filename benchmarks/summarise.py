@@ -650,7 +650,7 @@ def _tabulated_spaces(found: dict) -> str:
         f"contexts, by the mean prediction for {settings['contexts']} networks. In best: share of "
         f"the best {100 * settings['best']:.0f} % of networks whose unit is among the "
         f"{100 * settings['kept']:.0f} % best-ranked. Best built: the best network made of these "
-        "units alone, accuracy in %. Means over two or three seeds; how far these differ is in the "
+        "units alone, accuracy in %. Means over the seeds; how far these differ is in the "
         "result file.\n\n" + table(head, rows)
     )
 
