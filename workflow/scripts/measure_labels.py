@@ -14,7 +14,7 @@ from archloom.workflow import job
 if __name__ == "__main__":
     with job() as run:
         settings = run.settings
-        recipe = Recipe.from_dict({k: v for k, v in settings["recipe"].items() if v is not None})
+        recipe = Recipe.from_dict(settings["recipe"])
         several = [max(settings["noise_seeds"], settings["seeds"])] * settings["noise_graphs"]
         graphs = list(GraphStore(run.input("graphs")))
         wanted = [range(n) for n in (several + [settings["seeds"]] * len(graphs))[: len(graphs)]]

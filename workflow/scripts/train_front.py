@@ -15,7 +15,7 @@ from archloom.workflow import job
 if __name__ == "__main__":
     with job() as run:
         settings = run.settings
-        recipe = Recipe.from_dict({k: v for k, v in settings["recipe"].items() if v is not None})
+        recipe = Recipe.from_dict(settings["recipe"])
         graph = from_native(read_json(run.input("graph")))
         graphs = [graph, *GraphStore(run.input("front"))][: 1 + settings["members"]]
         wanted = [range(settings["seeds"])] * len(graphs)

@@ -278,5 +278,5 @@ def front_sentence(config: Mapping[str, Any], n_trained: int) -> str:
 
 def _recipe_words(values: Mapping[str, Any]) -> str:
     """Return dataset and epochs of a recipe's settings; None stands for the dataset's own."""
-    recipe = Recipe.from_dict({key: value for key, value in values.items() if value is not None})
+    recipe = Recipe.from_dict(values)
     return f"{_DATASETS.get(recipe.dataset, recipe.dataset)}, {recipe.epochs} epochs"

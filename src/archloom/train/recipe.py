@@ -76,10 +76,10 @@ class Recipe:
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
         """Return the recipe of ``values``: those of the named recipe of its dataset, changed.
 
-        ``short`` (True) begins with the dataset's short recipe. Raises ``ConfigError`` for an
-        unknown key or value.
+        None changes nothing; ``short`` (True) begins with the dataset's short recipe. Raises
+        ``ConfigError`` for an unknown key or value.
         """
-        changes = dict(values)
+        changes = {key: value for key, value in values.items() if value is not None}
         short = changes.pop("short", False)
         known = [field.name for field in fields(cls)]
         for key in changes:

@@ -87,8 +87,7 @@ def _training(
     """Return what it takes to train networks by a recipe, ``n_jobs`` at once; of each remain
     ``kept_mb``.
     """
-    values = recipe.model_dump(exclude_none=True)
-    epochs = TrainingRecipe.from_dict(values).epochs
+    epochs = TrainingRecipe.from_dict(recipe.model_dump()).epochs
     gpu = device != "cpu"
     seconds = networks * epochs * SECONDS_PER_EPOCH[recipe.dataset]
     if recipe.dataset == "digits":

@@ -30,7 +30,7 @@ def test_the_papers_recipe():
 
 def test_settings_change_the_recipe_of_their_dataset():
     assert Recipe.from_dict({}) == RECIPES["digits"]
-    changed = Recipe.from_dict({"dataset": "cifar10", "epochs": 3})
+    changed = Recipe.from_dict({"dataset": "cifar10", "epochs": 3, "batch_size": None})
     assert (changed.epochs, changed.batch_size) == (3, 256)
     short = Recipe.from_dict({"dataset": "cifar10", "short": True, "precision": "float16"})
     assert short == replace(RECIPES["cifar10-short"], precision="float16")
