@@ -21,7 +21,7 @@ from typing import Literal
 
 from archloom.errors import ArchloomError, FormatError
 from archloom.io.files import read_json, write_text
-from archloom.workflow.words import duration, pace
+from archloom.workflow.words import duration, job_name, pace
 
 STATE_FORMAT = "archloom-state/1"
 HEARTBEAT_SECONDS = 20.0
@@ -129,8 +129,8 @@ class Meter:
 
     @property
     def name(self) -> str:
-        """Rule and wildcards."""
-        return " ".join([self.state.rule, *self.state.wildcards.values()])
+        """The job, by rule and wildcards."""
+        return job_name(self.state.rule, self.state.wildcards)
 
     def end(self, phase: Phase, words: str = "") -> None:
         """Write the last state."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from archloom.io.files import write_text
 from archloom.workflow.status import Folders, Made, Stage, last_lines, stages
-from archloom.workflow.words import duration, size
+from archloom.workflow.words import duration, job_name, size
 
 
 def write_run_page(folders: Folders, root: Path, path: Path) -> None:
@@ -43,7 +43,7 @@ def _values(found: Sequence[Stage], root: Path) -> dict[str, Any]:
         "rows": [_row(stage, timeline) for stage in found],
         "problems": [
             {
-                "name": " ".join([state.rule, *state.wildcards.values()]),
+                "name": job_name(state.rule, state.wildcards),
                 "words": state.words or "killed without a word",
                 "log": state.log,
                 "lines": "\n".join(last_lines(root / state.log)),
@@ -76,7 +76,7 @@ def _memory(number: float) -> str:
 
 
 def _title(made: Made) -> str:
-    name = " ".join([made.record.rule, *made.record.wildcards.values()])
+    name = job_name(made.record.rule, made.record.wildcards)
     return f"{name}: {duration(made.seconds)}, {made.record.host}"
 
 

@@ -1,9 +1,16 @@
-"""Durations, sizes and rates as people read them."""
+"""Names of jobs, durations, sizes and rates as people read them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 """Units of time and their seconds."""
+
+
+def job_name(rule: str, wildcards: Mapping[str, str]) -> str:
+    """Return the name of a job: its rule and the values of its wildcards."""
+    return " ".join([rule, *wildcards.values()])
 
 
 def duration(seconds: float) -> str:

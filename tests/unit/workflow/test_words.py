@@ -1,8 +1,13 @@
-"""Durations, sizes and rates in words."""
+"""Names, durations, sizes and rates in words."""
 
 import pytest
 
-from archloom.workflow.words import duration, pace, size
+from archloom.workflow.words import duration, job_name, pace, size
+
+
+def test_a_job_is_named_by_its_rule_and_wildcards():
+    assert job_name("train_front", {"model": "nb201", "shard": "1of2"}) == "train_front nb201 1of2"
+    assert job_name("build_segments", {}) == "build_segments"
 
 
 @pytest.mark.parametrize(
