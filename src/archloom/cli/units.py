@@ -31,6 +31,19 @@ Objectives = Annotated[
         "(latency in ms, here), or supernet (accuracy, see --images).",
     ),
 ]
+Also = Annotated[
+    list[str],
+    typer.Option(
+        help="NAME=SOURCE, repeatable: a figure that is no objective, for constraints; in the "
+        "tables, too."
+    ),
+]
+Constraints = Annotated[
+    list[str],
+    typer.Option(
+        "--constraint", help='Limit of an objective or of --also, repeatable, such as "latency<=8".'
+    ),
+]
 Checkpoint = Annotated[
     Path | None,
     typer.Option(
@@ -54,9 +67,18 @@ def search_units(
     spaces: Spaces,
     to: Annotated[Path, typer.Option("--to", help="Folder for the front: CSV, JSON, ONNX.")],
     objective: Objectives,
+    also: Also = [],  # noqa: B006  # typer copies it
+    constraint: Constraints = [],  # noqa: B006
     first: Annotated[int, typer.Option(help="Random networks at the start.")] = 50,
     iterations: Annotated[int, typer.Option(help="Rounds of mutation.")] = 4,
     children: Annotated[int, typer.Option(help="New networks per round.")] = 50,
+    fronts: Annotated[
+        int,
+        typer.Option(
+            help="Parents are the members of so many fronts, one behind the other: of one "
+            "objective so many best networks."
+        ),
+    ] = 1,
     networks: Annotated[
         int, typer.Option(help="Members of the front to write as JSON and ONNX.")
     ] = 3,
@@ -68,23 +90,33 @@ def search_units(
         Path | None, typer.Option(help="Folder that keeps the state, to continue a stopped search.")
     ] = None,
 ) -> None:
-    """Search for the best networks made of the best units: a Pareto front of the objectives.
+    """Search for the best networks made of the best units: a Pareto front of the objectives, or the
+    best network that constraints permit.
 
     Example: archloom search-units ranked/space.json --to front/ --objective max:acc=acc.safetensors
     --objective latency=gpu.safetensors
     """
     from archloom.report.found_networks import write_unit_front
+    from archloom.search.constraints import Constraint
     from archloom.search.unit_search import UnitSearchSettings
     from archloom.search.unit_search import search_units as search
     from archloom.search.variation import UnitVariation
 
-    space = _joined(spaces)
-    trained = _trained(supernet, images, space.family, resolution)
-    figures = _figures(objective, space.family, resolution, trained)
-    settings = UnitSearchSettings(first, iterations, children)
+    constraints = [Constraint.parse(text) for text in constraint]
+    space = joined_space(spaces, resolution)
+    trained = subnets_of(supernet, images, space.family, resolution)
+    figures = figures_of([*objective, *also], space.family, resolution, trained)
+    settings = UnitSearchSettings(first, iterations, children, fronts)
     with progress_bar() as progress:
         found = search(
-            UnitVariation(space), figures, settings, seed=seed, folder=state, progress=progress
+            UnitVariation(space),
+            figures[: len(objective)],
+            settings,
+            also=figures[len(objective) :],
+            constraints=constraints,
+            seed=seed,
+            folder=state,
+            progress=progress,
         )
     written = write_unit_front(
         found,
@@ -132,9 +164,9 @@ def evaluate_units(
     from archloom.shards import Shard
 
     part = Shard.parse(shard)
-    space = _joined(spaces)
-    trained = _trained(supernet, images, space.family, resolution)
-    figures = _figures(objective, space.family, resolution, trained)
+    space = joined_space(spaces, resolution)
+    trained = subnets_of(supernet, images, space.family, resolution)
+    figures = figures_of(objective, space.family, resolution, trained)
     evaluate_space(space, figures, state, part, chunk=chunk)
     if part.total > 1:
         out.print(f"part {shard} of {space.n_networks:,} networks is done; run the others, then")
@@ -152,13 +184,19 @@ def evaluate_units(
     out.print(f"{len(table):,} networks; wrote {to}")
 
 
-def _joined(paths: list[Path]) -> UnitSpace:
+def joined_space(paths: list[Path], resolution: int) -> UnitSpace:
+    """Return the space of all units; raises ``ConfigError`` for an input size that its family does
+    not have.
+    """
     from archloom.search.unit_space import UnitSpace, joined
+    from archloom.views.sequence import skeleton_at
 
-    return joined([UnitSpace.read(path) for path in paths])
+    found = joined([UnitSpace.read(path) for path in paths])
+    skeleton_at(found.family, resolution)
+    return found
 
 
-def _trained(
+def subnets_of(
     checkpoint: Path | None, images: Path | None, family: str, resolution: int
 ) -> TrainedSubnets | None:
     """Return the networks of a supernet, None without one."""
@@ -171,7 +209,7 @@ def _trained(
     return TrainedSubnets.read(checkpoint, family, images, resolution)
 
 
-def _figures(
+def figures_of(
     texts: list[str], family: str, resolution: int, trained: TrainedSubnets | None
 ) -> list[Figure]:
     """Return what networks are judged by."""
@@ -187,7 +225,7 @@ def _figures(
 
 def _front_table(found: UnitFront) -> Table:
     """Return the best members of the front for the terminal."""
-    shown = Table("rank", *(one.name for one in found.figures), "architecture")
+    shown = Table("rank", *found.names, "architecture")
     for rank, (values, architecture) in enumerate(
         zip(found.values.tolist(), found.architectures, strict=True), start=1
     ):

@@ -75,8 +75,7 @@ def _table(found: UnitFront, sizes: Sequence[tuple[int, int]]) -> str:
     """Return the front as CSV: rank, figures in full precision, parameters, multiply-adds."""
     buffer = StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    names = [one.name for one in found.figures]
-    writer.writerow(["rank", *names, "parameters", "macs", "architecture"])
+    writer.writerow(["rank", *found.names, "parameters", "macs", "architecture"])
     rows = zip(found.values.tolist(), sizes, found.architectures, strict=True)
     for rank, (values, size, architecture) in enumerate(rows, start=1):
         writer.writerow([rank, *values, *size, architecture])
