@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import sys
 
-from archloom.cli import blocks, data, graphs, operators, search, sharing, units, workflow
+from archloom.cli import (
+    blocks,
+    comparison,
+    data,
+    graphs,
+    operators,
+    search,
+    sharing,
+    units,
+    workflow,
+)
 from archloom.cli.app import app, err
 from archloom.errors import ArchloomError
 
 __all__ = [
     "app",
     "blocks",
+    "comparison",
     "data",
     "graphs",
     "main",

@@ -194,7 +194,7 @@ def _write_figures(record: AutobuildRecord, folder: Path) -> dict[str, Any]:
 def _front_csv(members: Sequence[Member]) -> str:
     head = ["rank", "architecture", "accuracy", "latency_ms", "file"]
     rows = [(one.rank, one.architecture, one.accuracy, one.latency, one.file) for one in members]
-    return _csv([head, *rows])
+    return csv_text([head, *rows])
 
 
 def _units_csv(record: AutobuildRecord) -> str:
@@ -204,10 +204,11 @@ def _units_csv(record: AutobuildRecord) -> str:
         for unit, (pool, scores) in enumerate(places, start=1):
             for rank, (blocks, score) in enumerate(zip(pool, scores, strict=True), start=1):
                 rows.append((target.name, unit, rank, blocks, score))
-    return _csv(rows)
+    return csv_text(rows)
 
 
-def _csv(rows: Sequence[Sequence[Any]]) -> str:
+def csv_text(rows: Sequence[Sequence[Any]]) -> str:
+    """Return rows as the text of a CSV file."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows(rows)
     return buffer.getvalue()

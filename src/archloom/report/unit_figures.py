@@ -116,7 +116,7 @@ def spaces_figure(labelled: Matrix, targets: Sequence[Target]) -> Figure:
 
 def hypervolume_figure(searches: Sequence[Searches]) -> Figure:
     """Return the hypervolume after every round, mean and standard deviation over the seeds."""
-    with styled(6.2, 3.6) as figure:
+    with styled(6.2, 3.8) as figure:
         axes = figure.subplots()
         for index, one in enumerate(searches):
             rounds = np.arange(one.hypervolumes.shape[1])
@@ -126,7 +126,8 @@ def hypervolume_figure(searches: Sequence[Searches]) -> Figure:
             axes.plot(rounds, mean, "o-", color=colour, ms=4, label=one.method)
         axes.set_xticks(range(max(one.hypervolumes.shape[1] for one in searches)))
         axes.set(xlabel="round (0: random networks)", ylabel="hypervolume")
-        axes.legend(loc="lower right")
+        handles = axes.get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", ncols=len(searches))
     return figure
 
 

@@ -17,27 +17,34 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Front = NDArray[np.float64]
-"""(n, 2) members: accuracy as a fraction, then latency in ms."""
+"""(n, 2) members: a figure of which more is better, then one of which less is."""
 
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 _STYLES = ("-", "--", "-.", ":")
 _STEPS = 200
 _COLUMNS = 3
 _WIDE = 5
-"""Ratio of latencies from which their axis is logarithmic."""
+"""Ratio of costs from which their axis is logarithmic."""
 
 
 @dataclass(frozen=True)
 class FrontPanel:
-    """One picture: fronts of every seed by method, the same methods in every panel."""
+    """One picture: fronts of every seed by method, the same methods in every panel.
+
+    gain, cost : what the figures of the fronts are, as the axes say it
+    scale      : factor of the first
+    """
 
     title: str
     fronts: Mapping[str, Sequence[Front]]
+    gain: str = "top-1 accuracy in %"
+    cost: str = "latency in ms"
+    scale: float = 100
 
 
 def unit_fronts_figure(panels: Sequence[FrontPanel]) -> Figure:
-    """Return, per panel and method, the accuracy that half of the seeds reach within a latency, and
-    as a band what all but the worst and best tenth of them reach.
+    """Return, per panel and method, the gain that half of the seeds reach within a cost, and as a
+    band what all but the worst and best tenth of them reach.
     """
     rows = -(-len(panels) // _COLUMNS)
     with styled(4.3 * min(len(panels), _COLUMNS), 3.6 * rows) as figure:
@@ -50,15 +57,13 @@ def unit_fronts_figure(panels: Sequence[FrontPanel]) -> Figure:
     return figure
 
 
-def attained(fronts: Sequence[Front], latencies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (seeds, L) the best accuracy of each front within each latency, NaN where there is
-    none.
-    """
-    reached = np.full((len(fronts), len(latencies)), np.nan)
+def attained(fronts: Sequence[Front], costs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (seeds, C) the best gain of each front within each cost, NaN where there is none."""
+    reached = np.full((len(fronts), len(costs)), np.nan)
     for row, front in zip(reached, fronts, strict=True):
         order = np.argsort(front[:, 1])
         best = np.maximum.accumulate(front[order, 0])
-        last = np.searchsorted(front[order, 1], latencies, side="right") - 1
+        last = np.searchsorted(front[order, 1], costs, side="right") - 1
         row[last >= 0] = best[last[last >= 0]]
     return reached
 
@@ -66,22 +71,23 @@ def attained(fronts: Sequence[Front], latencies: NDArray[np.float64]) -> NDArray
 def _draw(axes: Axes, panel: FrontPanel) -> None:
     everything = np.concatenate([front for some in panel.fronts.values() for front in some])
     least, most = everything[:, 1].min(), everything[:, 1].max()
-    latencies = np.geomspace(least, most, _STEPS)
+    wide = 0 < least * _WIDE < most
+    costs = (np.geomspace if wide else np.linspace)(least, most, _STEPS)
     for index, (method, fronts) in enumerate(panel.fronts.items()):
         colour, style = _COLOURS[index % len(_COLOURS)], _STYLES[index % len(_STYLES)]
-        reached = 100 * attained(fronts, latencies)
+        reached = panel.scale * attained(fronts, costs)
         common = np.isfinite(reached).all(axis=0)
         low, middle, high = np.quantile(reached[:, common], (0.1, 0.5, 0.9), axis=0)
-        x = latencies[common]
+        x = costs[common]
         axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
         axes.plot(x, middle, style, color=colour, lw=1.6, label=method)
-    if most > _WIDE * least:
+    if wide:
         _make_logarithmic(axes)
-    axes.set(xlabel="latency in ms", ylabel="top-1 accuracy in %", title=panel.title)
+    axes.set(xlabel=panel.cost, ylabel=panel.gain, title=panel.title)
 
 
 def _make_logarithmic(axes: Axes) -> None:
-    """Give the latencies a logarithmic axis with plain numbers."""
+    """Give the costs a logarithmic axis with plain numbers."""
     from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
     axes.set_xscale("log")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from archloom.errors import ConfigError
 from archloom.search.unit_space import UnitSpace
 from archloom.views.block_space import BlockSpace, block_space
+from archloom.views.sequence import mobile_space
 
 Flags = NDArray[np.bool_]
 
@@ -187,10 +188,11 @@ INSIGHTS: Mapping[str, Insight] = {
 def layer_insight(family: str, device: str) -> LayerVariation:
     """Return the baseline Layer-Insight for a device, one of ``INSIGHTS``.
 
-    Raises ``ConfigError`` for an unknown device, and for a family without these blocks.
+    Raises ``ConfigError`` for an unknown device, and for other families than Once-for-All ones.
     """
     if device not in INSIGHTS:
         raise ConfigError(f"no insights for device {device!r}: write {', '.join(INSIGHTS)}.")
+    mobile_space(family)
     insight, space = INSIGHTS[device], block_space(family)
     missing = len(space.depths) - len(insight.probabilities)
     return LayerVariation(

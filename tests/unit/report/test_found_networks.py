@@ -60,3 +60,20 @@ def test_the_picture_names_every_method():
     assert titles == [f"panel {i}" for i in range(4)]
     named = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert named == ["one", "two"]
+
+
+def test_the_axes_say_what_the_figures_are():
+    fronts = {"one": [np.array([[0.9, 2.0], [0.5, -1.0]]), np.array([[0.7, 1.0]])]}
+    panel = FrontPanel("gains", fronts, gain="gain", cost="cost", scale=1)
+    (axes,) = unit_fronts_figure([panel]).axes
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("gain", "cost")
+    assert axes.get_xscale() == "linear" and axes.lines[0].get_ydata().max() <= 0.9
+
+
+def test_further_figures_stand_in_the_table(tmp_path):
+    gain, cost = figures()
+    found = search_units(UnitVariation(SMALL), [gain], also=[cost])
+    write_unit_front(found, "ofa_mbv3", tmp_path)
+    with (tmp_path / "front.csv").open(newline="") as lines:
+        (best,) = csv.DictReader(lines)
+    assert [float(best["gain"]), float(best["cost"])] == found.values[0].tolist()
