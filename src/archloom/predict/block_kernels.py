@@ -10,32 +10,16 @@ An inner loop stores to one array only: that is what makes a compiler use vector
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, TypeVar, cast
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from archloom.predict.compiling import compiled
 
 Array = NDArray[np.float32]
 Rows = NDArray[np.int64]
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-_REORDER = {"reassoc", "contract", "arcp", "nsz"}
-"""What a compiler may do with sums; values that are not finite stay what they are."""
 
 
-def _compiled(function: Function) -> Function:
-    """Compile a function when it is first called, and keep that for other processes."""
-    compiled = njit(fastmath=_REORDER, error_model="numpy")(function)
-    # Where no folder can be written to, every process compiles for itself.
-    with suppress(RuntimeError):
-        compiled.enable_caching()
-    return cast(Function, compiled)
-
-
-@_compiled
+@compiled
 def pool(ptr: Rows, rows: Array, pooled: Array) -> None:
     """Write the sum of each graph's rows (N, .) to ``pooled``, (G, .)."""
     pooled[:] = 0
@@ -45,7 +29,7 @@ def pool(ptr: Rows, rows: Array, pooled: Array) -> None:
                 pooled[g, d] += rows[i, d]
 
 
-@_compiled
+@compiled
 def gather_by_kind(ptr: Rows, kind: Rows, rows: Array, of_graphs: Array, sums: Array) -> None:
     """Write the sums of rows (N, .), each with what its graph adds (G, .), over the rows of every
     kind (N,) to ``sums``, (K, .).
@@ -57,7 +41,7 @@ def gather_by_kind(ptr: Rows, kind: Rows, rows: Array, of_graphs: Array, sums: A
                 sums[kind[i], d] += rows[i, d] + of_graphs[g, d]
 
 
-@_compiled
+@compiled
 def attend(
     ptr: Rows, own: Array, query: Array, vector: Array, slope: float, share: Array, out: Array
 ) -> None:
@@ -80,7 +64,7 @@ def attend(
                 out[i, d] = own[i, d] + share[i] * (own[i - 1, d] - own[i, d])
 
 
-@_compiled
+@compiled
 def attend_back(
     ptr: Rows, own: Array, query: Array, vector: Array, slope: float, share: Array,
     gradient: Array, margins: Array, to_own: Array, to_query: Array, to_vector: Array,
@@ -119,7 +103,7 @@ def attend_back(
                 to_own[i - 1, d] += given + margins[i] * vector[d] * of_before
 
 
-@_compiled
+@compiled
 def add_before(ptr: Rows, messages: Array, rows: Array) -> None:
     """Add to the row (N, D) of each node the message (N, D) of the node before."""
     for g in range(len(ptr) - 1):
@@ -128,7 +112,7 @@ def add_before(ptr: Rows, messages: Array, rows: Array) -> None:
                 rows[i, d] += messages[i - 1, d]
 
 
-@_compiled
+@compiled
 def add_before_back(ptr: Rows, gradient: Array, to_messages: Array) -> None:
     """Write the gradient by the messages of ``add_before``, given that by its result."""
     for g in range(len(ptr) - 1):
@@ -137,7 +121,7 @@ def add_before_back(ptr: Rows, gradient: Array, to_messages: Array) -> None:
             to_messages[i - 1] = gradient[i]
 
 
-@_compiled
+@compiled
 def normalise(
     ptr: Rows, rows: Array, weight: Array, bias: Array, epsilon: float, slope: float,
     before: Array | None, mean: Array, scale: Array, out: Array, pooled: Array,
@@ -170,7 +154,7 @@ def normalise(
                 pooled[g, d] += out[i, d]
 
 
-@_compiled
+@compiled
 def normalise_back(
     ptr: Rows, rows: Array, weight: Array, bias: Array, slope: float, mean: Array, scale: Array,
     gradient: Array, of_graphs: Array, to_rows: Array, to_weight: Array, to_bias: Array,

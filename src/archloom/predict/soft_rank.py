@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from archloom.errors import ConfigError
+from archloom.predict.compiling import compiled
 
 Rows = NDArray[np.floating[Any]]
 Pullback = Callable[[Rows], NDArray[np.float64]]
@@ -61,26 +62,16 @@ def ranked(values: Rows) -> tuple[NDArray[np.float64], Pullback]:
 
     The regularisation strength is 1: values are far apart where neighbours differ by 1 or more.
     """
-    n_rows, n = values.shape
     order = np.argsort(-values, axis=1, kind="stable")
-    order += n * np.arange(n_rows)[:, None]
-    order = order.ravel()
-    ordered = values.ravel()[order].astype(np.float64)
-    pooled, starts = _pool(ordered.reshape(n_rows, n) - np.arange(n, 0, -1))
-    ordered -= pooled
-    ranks = np.empty_like(ordered)
-    ranks[order] = ordered
+    ends, ranks = np.empty_like(order), np.empty(values.shape)
+    _project(np.ascontiguousarray(values), order, ends, ranks)
 
     def pullback(gradient: Rows) -> NDArray[np.float64]:
-        sorted_gradient = gradient.ravel()[order].astype(np.float64)
-        sizes = np.diff(starts)
-        means = np.add.reduceat(sorted_gradient, starts[:-1]) / sizes
-        sorted_gradient -= np.repeat(means, sizes)
-        back = np.empty_like(sorted_gradient)
-        back[order] = sorted_gradient
-        return back.reshape(n_rows, n)
+        back = np.empty(gradient.shape)
+        _project_back(np.ascontiguousarray(gradient), order, ends, back)
+        return back
 
-    return ranks.reshape(n_rows, n), pullback
+    return ranks, pullback
 
 
 def rank_loss_gradient(
@@ -138,14 +129,48 @@ class _RankLoss(torch.autograd.Function):
         return gradients[0] * ctx.gradient, None, None
 
 
-def _pool(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the non-increasing regression of every row, flat, and where its pools start and end.
+@compiled
+def _project(
+    values: Rows, order: NDArray[np.int64], ends: NDArray[np.int64], ranks: NDArray[np.float64]
+) -> None:
+    """Write the soft ranks of rows (R, B), given what sorts each row, largest first.
 
-    All rows are one regression: each is moved so far below the one before that no pool spans two.
+    A pool that starts at place i of the sorted row ends before place ``ends[r, i]``; the ends of
+    other places mean nothing.
     """
-    from scipy.optimize import isotonic_regression
+    n_rows, n = values.shape
+    means = np.empty(n)
+    starts = np.empty(n + 1, np.int64)
+    for r in range(n_rows):
+        n_pools = 0
+        for i in range(n):
+            start, mean = i, values[r, order[r, i]] - float(n - i)
+            while n_pools and means[n_pools - 1] < mean:
+                n_pools -= 1
+                weight = (start - starts[n_pools]) / (i + 1 - starts[n_pools])
+                mean += weight * (means[n_pools] - mean)
+                start = starts[n_pools]
+            means[n_pools], starts[n_pools] = mean, start
+            n_pools += 1
+        starts[n_pools] = n
+        for pool in range(n_pools):
+            ends[r, starts[pool]] = starts[pool + 1]
+            for i in range(starts[pool], starts[pool + 1]):
+                ranks[r, order[r, i]] = values[r, order[r, i]] - means[pool]
 
-    gap = rows.max() - rows.min() + 1.0
-    shift = np.repeat(gap * np.arange(len(rows)), rows.shape[1])
-    found = isotonic_regression(rows.ravel() - shift, increasing=False)
-    return found.x + shift, found.blocks
+
+@compiled
+def _project_back(
+    gradient: Rows, order: NDArray[np.int64], ends: NDArray[np.int64], back: NDArray[np.float64]
+) -> None:
+    """Write the gradient (R, B) by the values of ``_project``, given that by their ranks."""
+    n_rows, n = gradient.shape
+    for r in range(n_rows):
+        start = 0
+        while start < n:
+            end, mean = ends[r, start], 0.0
+            for i in range(start, end):
+                mean += gradient[r, order[r, i]] / (end - start)
+            for i in range(start, end):
+                back[r, order[r, i]] = gradient[r, order[r, i]] - mean
+            start = end

@@ -1,4 +1,4 @@
-"""The compiled loops where nothing can be kept between processes."""
+"""Compiled loops where nothing can be kept between processes."""
 
 import os
 import subprocess
