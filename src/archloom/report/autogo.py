@@ -268,7 +268,7 @@ def _summary(run: _Run, networks: Sequence[_Network]) -> dict[str, Any]:
             "accepted": int(record.visited.accepted.sum()),
             "rejected": dict(record.rejected),
             "propagation": {
-                **asdict(record.propagation),
+                **record.propagation.to_dict(),
                 "success_rate": record.propagation.success_rate,
                 "ms_per_solve": record.propagation.ms_per_solve,
             },

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from archloom.errors import FormatError
 from archloom.io.files import read_json
 from archloom.io.parquet import read_parquet
+from archloom.search.propagation import PropagationStats
 
 STATS_FORMAT = "archloom-search-stats/2"
 FRONT_FORMAT = "archloom-front/2"
@@ -89,27 +90,6 @@ class Visited:
         return len(self.score)
 
 
-@dataclass(frozen=True)
-class Propagation:
-    """Shape propagation: calls, calls answered from memory, outcomes by status, time in seconds."""
-
-    calls: int
-    hits: int
-    outcomes: Mapping[str, int]
-    seconds: float
-
-    @property
-    def success_rate(self) -> float:
-        """Share of calls that found shapes; 0 without calls."""
-        return self.outcomes.get("optimal", 0) / self.calls if self.calls else 0.0
-
-    @property
-    def ms_per_solve(self) -> float:
-        """Mean time of a call that was not answered from memory, in ms; 0 without any."""
-        solved = self.calls - self.hits
-        return 1e3 * self.seconds / solved if solved else 0.0
-
-
 @dataclass(frozen=True, eq=False)
 class SearchRecord:
     """A finished search.
@@ -125,7 +105,7 @@ class SearchRecord:
     visited: Visited
     iterations: tuple[Mapping[str, Any], ...]
     rejected: Mapping[str, int]
-    propagation: Propagation
+    propagation: PropagationStats
     settings: Mapping[str, Any]
     seconds: float
     seed: int
@@ -147,16 +127,13 @@ def read_search(stats: str | Path, visited: str | Path) -> SearchRecord:
     if front.get("format") != FRONT_FORMAT:
         raise _foreign(stats, front.get("format"), FRONT_FORMAT)
     try:
-        part = document["propagation"]
         return SearchRecord(
             baseline=_baseline(front["baseline"]),
             winners=tuple(_winner(entry, front["baseline"]) for entry in front["members"]),
             visited=_read_visited(visited, [one["name"] for one in front["figures"]]),
             iterations=tuple(document["iterations"]),
             rejected=document["rejected"],
-            propagation=Propagation(
-                part["calls"], part["hits"], part["outcomes"], float(part["seconds"])
-            ),
+            propagation=PropagationStats.from_dict(document["propagation"]),
             settings=document["settings"],
             seconds=float(document["seconds"]),
             seed=int(document["seed"]),

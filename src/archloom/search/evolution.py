@@ -21,7 +21,7 @@ from archloom.search.goals import Goals
 from archloom.search.loop import Budget, Candidate, Evolution, Progress
 from archloom.search.mutation import Mutator
 from archloom.search.propagation import PropagationStats
-from archloom.search.result import Member, SearchResult, propagation_entry
+from archloom.search.result import Member, SearchResult
 from archloom.search.workers import Outcome, Task, stream, workers
 from archloom.train.latency import compare_latency
 
@@ -173,7 +173,7 @@ class GraphSearch(Evolution[Graph, Task, Outcome]):
             activity.update(outcome.brood.seconds)
             propagation.add(outcome.propagation)
         return {
-            "propagation": propagation_entry(propagation),
+            "propagation": propagation.to_dict(),
             "activity_seconds": {name: round(value, 3) for name, value in activity.items()},
         }
 

@@ -23,7 +23,6 @@ from archloom.io.store import GraphStore, write_store
 from archloom.search.loop import Candidate
 from archloom.search.mutation import Brood
 from archloom.search.propagation import PropagationStats
-from archloom.search.result import propagation_entry
 from archloom.search.workers import Outcome
 
 FORMAT = "archloom-outcomes/1"
@@ -83,7 +82,7 @@ def _entry(outcome: Outcome) -> dict[str, Any]:
         "candidates": len(outcome.candidates),
         "rejected": dict(outcome.rejected),
         "seconds": dict(outcome.brood.seconds),
-        "propagation": propagation_entry(outcome.propagation),
+        "propagation": outcome.propagation.to_dict(),
     }
 
 
@@ -107,8 +106,4 @@ def _outcome(entry: dict[str, Any], candidates: Iterator[Candidate[Graph]]) -> O
         rejected=Counter(entry["rejected"]),
         seconds=Counter(entry["seconds"]),
     )
-    found = entry["propagation"]
-    stats = PropagationStats(
-        found["calls"], found["hits"], Counter(found["outcomes"]), found["seconds"]
-    )
-    return Outcome(brood, own, stats)
+    return Outcome(brood, own, PropagationStats.from_dict(entry["propagation"]))

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -97,6 +99,21 @@ class PropagationStats:
         """Mean time of a call that was not answered from memory, in ms (0 without any)."""
         solved = self.calls - self.hits
         return 1e3 * self.seconds / solved if solved else 0.0
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Self:
+        """Return what ``to_dict`` made an entry of; raises ``KeyError`` for one that lacks some."""
+        outcomes = Counter(entry["outcomes"])
+        return cls(entry["calls"], entry["hits"], outcomes, float(entry["seconds"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as JSON values."""
+        return {
+            "calls": self.calls,
+            "hits": self.hits,
+            "outcomes": dict(sorted(self.outcomes.items())),
+            "seconds": self.seconds,
+        }
 
     def add(self, other: PropagationStats) -> None:
         """Add the counts of another worker."""

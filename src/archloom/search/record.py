@@ -13,7 +13,7 @@ from archloom.io.parquet import write_parquet
 from archloom.io.store import write_store
 from archloom.predict.range import Place
 from archloom.search.constraints import relative_change
-from archloom.search.result import Member, SearchResult, propagation_entry
+from archloom.search.result import Member, SearchResult
 
 FRONT_FORMAT = "archloom-front/2"
 STATS_FORMAT = "archloom-search-stats/2"
@@ -74,7 +74,7 @@ def stats_document(result: SearchResult) -> dict[str, Any]:
         "format": STATS_FORMAT,
         "iterations": result.statistics,
         "rejected": dict(sorted(result.rejected.items())),
-        "propagation": propagation_entry(result.propagation),
+        "propagation": result.propagation.to_dict(),
         "visited": len(result.visited),
         "seconds": round(sum(entry["seconds"] for entry in result.statistics), 3),
         "settings": asdict(result.settings),

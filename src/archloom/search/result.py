@@ -16,8 +16,24 @@ from archloom.search.settings import SearchSettings
 from archloom.train.latency import Comparison
 
 
+class _Scored:
+    """A network with its figures by name."""
+
+    values: Mapping[str, float]
+
+    @property
+    def score(self) -> float:
+        """Predicted score."""
+        return self.values["score"]
+
+    @property
+    def flops(self) -> int:
+        """FLOPs."""
+        return int(self.values["flops"])
+
+
 @dataclass(frozen=True, eq=False)
-class Member:
+class Member(_Scored):
     """One member of the final front.
 
     values    its figures by name, see ``Goals.figures``
@@ -35,20 +51,10 @@ class Member:
     confirmed: bool | None = None
     place: Place | None = None
 
-    @property
-    def score(self) -> float:
-        """Predicted score."""
-        return self.values["score"]
-
-    @property
-    def flops(self) -> int:
-        """FLOPs."""
-        return int(self.values["flops"])
-
 
 @dataclass(frozen=True, eq=False)
-class SearchResult:
-    """What a search found in ``graph``, whose own figures are the baseline.
+class SearchResult(_Scored):
+    """What a search found in ``graph``, whose own figures, score and FLOPs are the baseline.
 
     values       figures of the input by name
     members      the front without the input, best in the first objective first; empty when nothing
@@ -91,16 +97,6 @@ class SearchResult:
         return self.members[rank]
 
     @property
-    def score(self) -> float:
-        """Predicted score of the input."""
-        return self.values["score"]
-
-    @property
-    def flops(self) -> int:
-        """FLOPs of the input."""
-        return int(self.values["flops"])
-
-    @property
     def rejected(self) -> Counter[str]:
         """Rejected candidates of all iterations, by reason."""
         total: Counter[str] = Counter()
@@ -113,21 +109,5 @@ class SearchResult:
         """Shape propagation over all iterations."""
         total = PropagationStats()
         for entry in self.statistics:
-            part = entry["propagation"]
-            total.add(
-                PropagationStats(
-                    part["calls"], part["hits"], Counter(part["outcomes"]), part["seconds"]
-                )
-            )
+            total.add(PropagationStats.from_dict(entry["propagation"]))
         return total
-
-
-def propagation_entry(stats: PropagationStats) -> dict[str, Any]:
-    """Return propagation counts as JSON values."""
-    outcomes = dict(sorted(stats.outcomes.items()))
-    return {
-        "calls": stats.calls,
-        "hits": stats.hits,
-        "outcomes": outcomes,
-        "seconds": stats.seconds,
-    }

@@ -12,12 +12,12 @@ from archloom.report.explorer import Axis, front_data, range_warnings, search_ax
 from archloom.report.record import (
     Baseline,
     Figure,
-    Propagation,
     SearchRecord,
     Visited,
     Winner,
 )
 from archloom.report.verdict import Measured
+from archloom.search.propagation import PropagationStats
 from report_world import network
 
 NAN = math.nan
@@ -38,7 +38,7 @@ def record_of(figures, objectives, latencies=()):
         visited=Visited(*[np.zeros(3)] * 4, visited),
         iterations=(),
         rejected={},
-        propagation=Propagation(0, 0, {}, 0),
+        propagation=PropagationStats(),
         settings={},
         seconds=1,
         seed=0,

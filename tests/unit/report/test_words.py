@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from archloom.config import Config
-from archloom.report.record import Baseline, Figure, Propagation, SearchRecord, Visited, Winner
+from archloom.report.record import Baseline, Figure, SearchRecord, Visited, Winner
 from archloom.report.verdict import Measured, compare_with_input
 from archloom.report.words import (
     front_sentence,
@@ -17,6 +17,7 @@ from archloom.report.words import (
     predictor_sentences,
     range_sentence,
 )
+from archloom.search.propagation import PropagationStats
 
 BASE = Measured((0.90, 0.91, 0.92))
 
@@ -34,7 +35,7 @@ def record(*deltas: float) -> SearchRecord:
         visited,
         (),
         {},
-        Propagation(0, 0, {}, 0.0),
+        PropagationStats(),
         {},
         1,
         0,
