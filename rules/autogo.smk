@@ -358,7 +358,7 @@ else:
             weights=predictor_file("safetensors"),
             card=predictor_file("json"),
             ranking=segment_ranking(),
-            earlier=all_iterations,
+            earlier=iterations_of_search(SETTINGS.search.iterations + 1),
         output:
             front="<resources>/search/{model}/front.parquet",
             visited="<resources>/search/{model}/visited.parquet",

@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from snakemake.logging import logger
+
 from archloom.config import Family
 from archloom.data.registry import (
     DOWNLOAD_VARIABLE,
@@ -19,10 +21,9 @@ from archloom.data.registry import (
 )
 from archloom.errors import ArchloomError
 from archloom.settings import DATA_PREFIX, check_config, model_named, read_models
-from archloom.workflow import source_digest
-from snakemake.logging import logger
-from archloom.workflow.estimates import need
 from archloom.shards import PATTERN, shard_names
+from archloom.workflow import source_digest
+from archloom.workflow.estimates import need
 
 try:
     SETTINGS = check_config(config, workflow.configfiles)
@@ -47,14 +48,17 @@ def in_folder(folder, name):
 
 ALL_FAMILIES = "all"
 RUN = SETTINGS.run
-RESOURCES = in_folder("resources", RUN.cache or RUN.name)
+CACHE = RUN.cache or RUN.name
+RESOURCES = in_folder("resources", CACHE)
+RESULTS = in_folder("results", RUN.name)
+LOGS = in_folder("logs", CACHE)
 
 
 pathvars:
     resources=RESOURCES,
-    results=in_folder("results", RUN.name),
-    logs=in_folder("logs", RUN.cache or RUN.name),
-    benchmarks=in_folder("logs", RUN.cache or RUN.name),
+    results=RESULTS,
+    logs=LOGS,
+    benchmarks=LOGS,
 
 
 wildcard_constraints:
@@ -254,11 +258,6 @@ def iterations_before(wildcards):
     return expand(folders, model=wildcards.model)
 
 
-def all_iterations(wildcards):
-    folders = iterations_of_search(SETTINGS.search.iterations + 1)
-    return expand(folders, model=wildcards.model)
-
-
 FRONT_RECIPE = SETTINGS.front_training.recipe or SETTINGS.labels.recipe
 
 
@@ -319,7 +318,7 @@ def model_family(wildcards):
 
 
 def result(name):
-    return f"{in_folder('results', RUN.name)}/{name}"
+    return f"{RESULTS}/{name}"
 
 
 def autobuild_targets():
@@ -348,8 +347,8 @@ def write_page_of_run():
     from archloom.workflow.run_page import write_run_page
     from archloom.workflow.status import Folders
 
-    folders = Folders.of_run(RUN.cache or RUN.name, Path("."))
-    page = Path(in_folder("results", RUN.name), "run.html")
+    folders = Folders.of_run(CACHE, Path("."))
+    page = Path(result("run.html"))
     try:
         write_run_page(folders, Path("."), page)
     except ArchloomError as error:
