@@ -1,10 +1,11 @@
 """AutoBuild on the graph of operators: the view, predictors, importance, segments in a search.
 
-    python benchmarks/bench_autobuild_operators.py [view] [predictors] [segments]
+    python benchmarks/bench_autobuild_operators.py [view] [ofa] [cells] [digits] [segments]
 
 Needs the datasets ofa_pseudo, autobuild_models and nasbench201. The labels of the Once-for-All
 families are outputs of published predictors, no measurements, and what is said of the importance of
 blocks is judged by the same predictors. Parts that are not named keep what was recorded before.
+Trained predictors are kept, see kept.py, so that a broken-off part goes on.
 """
 
 import json
@@ -19,6 +20,7 @@ one_thread()
 
 import numpy as np  # noqa: E402
 import pandas  # noqa: E402
+from kept import operator_predictor  # noqa: E402
 from scipy.stats import wilcoxon  # noqa: E402
 
 from archloom.data import registry  # noqa: E402
@@ -29,7 +31,6 @@ from archloom.predict.block_training import BlockTraining  # noqa: E402
 from archloom.predict.blocks import BlockPredictor  # noqa: E402
 from archloom.predict.metrics import spearman  # noqa: E402
 from archloom.predict.operator_network import OperatorGraphs, OperatorShape  # noqa: E402
-from archloom.predict.operators import OperatorPredictor  # noqa: E402
 from archloom.search.front import hypervolume  # noqa: E402
 from archloom.search.optimise import Artefacts, optimise  # noqa: E402
 from archloom.search.settings import SearchSettings  # noqa: E402
@@ -42,13 +43,17 @@ NAME = "autobuild_operators"
 OFA, DIGITS = ("ofa_mbv3", "ofa_pn"), ("nb201", "hiaml", "two_path")
 SEARCHED = ("nb201", "two_path")
 SEEDS, SEARCH_SEEDS = (0, 1, 2), range(10)
-CELLS, NETWORKS, EPOCHS = 2000, 40, 30
+CELLS, NETWORKS = 2000, 40
+FULL = {"epochs": 100}
+SHORT = {"epochs": 60, "learning_rate": 5e-3}
+"""For cells: of these an epoch has fewer steps."""
 BUDGETS = (200, 400, 800)
+LOWEST = 0.8
 FEW = {"batch_size": 32, "test_share": 0.2}
 NOTE = (
     "Accuracies of the Once-for-All families are pseudo-labels of the published predictors; nb201 "
     "benchmark: cifar10_test_acc_200, split by isomorphism class; digits: our own labels. CPU "
-    "seconds of one thread; other work ran on the machine."
+    "seconds of one thread."
 )
 
 
@@ -64,12 +69,18 @@ def ofa(family):
     return LabelledGraphs(graphs, table.metrics["acc"])
 
 
-def cells():
-    """Return NB-201 networks with the benchmark's accuracies, and their isomorphism classes."""
+def cells(with_none=True, lowest=0.0):
+    """Return NB-201 networks with the benchmark's accuracies, and their isomorphism classes.
+
+    with_none : whether there are cells with none on an edge, whose operators may be for nothing
+    lowest    : accuracies below count as this
+    """
     table = pandas.read_parquet(registry.find("nasbench201", "accuracy.parquet"))
+    if not with_none:
+        table = table[~table.arch_str.str.contains("none")]
     table = table.sample(CELLS, random_state=0)
     graphs = [nb201.build(one) for one in table.arch_str]
-    labels = table.cifar10_test_acc_200.to_numpy() / 100
+    labels = np.maximum(table.cifar10_test_acc_200.to_numpy() / 100, lowest)
     return LabelledGraphs(graphs, labels), [str(one) for one in table.isomorph_index]
 
 
@@ -83,7 +94,7 @@ def digits(family):
 
 
 def view():
-    """Return what it takes to build the view of 3,000 networks of each family."""
+    """Yield what it takes to build the view of 3,000 networks of each family."""
     found = {}
     for family in OFA:
         architectures = block_table(family).architectures
@@ -104,14 +115,13 @@ def view():
             "features_cpu_s": round(viewed - built, 2),
             "view_cpu_s": round(time.process_time() - viewed, 2),
         }
-    return found
+    yield "view", found
 
 
 def run(data, seed, layer="gatv2", twins=None, **changes):
     """Train one predictor; return it with what was measured."""
     settings = BlockTraining(seed=seed, **changes)
-    started = time.process_time()
-    predictor = OperatorPredictor.fit(data, "accuracy", settings, OperatorShape(layer), twins=twins)
+    predictor, spent = operator_predictor(data, settings, OperatorShape(layer), twins)
     found = predictor.card.metrics
     return predictor, {
         "layer": layer,
@@ -119,7 +129,7 @@ def run(data, seed, layer="gatv2", twins=None, **changes):
         "epochs": settings.epochs,
         "networks": len(data.graphs),
         "test_networks": found["networks"],
-        "cpu_s": round(time.process_time() - started, 1),
+        "cpu_s": round(spent, 1),
         "srcc": round(found["srcc"], 4),
         "mae": round(found["mae"], 5),
         "srcc_per_hop": [round(value, 3) for value in found["srcc_per_hop"]],
@@ -188,23 +198,39 @@ def agreement(rankings):
     return [round(spearman(one, other), 3) for one, other in combinations(rankings, 2)]
 
 
-def predictors():
-    """Yield the quality of predictors of every kind of network, one kind after the other."""
+def all_layers(data, twins=None, **changes):
+    """Return predictors of all seeds and what was measured of them; of graphconv of one seed."""
+    trained, rows = zip(*(run(data, seed, twins=twins, **changes) for seed in SEEDS), strict=True)
+    return trained, (*rows, run(data, 0, "graphconv", twins, **changes)[1])
+
+
+def of_ofa():
+    """Yield the quality of predictors of the Once-for-All families, and of importance by them."""
     for family in OFA:
-        data = ofa(family)
-        trained, rows = zip(*(run(data, seed, epochs=EPOCHS) for seed in SEEDS), strict=True)
-        rows += (run(data, 0, "graphconv", epochs=EPOCHS)[1],)
-        yield family, rows, block_effects(family, trained)
-    data, twins = cells()
-    rows = [run(data, seed, twins=twins, epochs=EPOCHS)[1] for seed in SEEDS]
-    yield "nb201 benchmark", rows, None
+        trained, rows = all_layers(ofa(family), **FULL)
+        yield "predictors", {family: rows}
+        yield "importance_of_blocks", {family: block_effects(family, trained)}
+
+
+def of_cells():
+    """Yield the quality of predictors of NB-201 by the benchmark's accuracies."""
+    for name, (data, twins) in {
+        "nb201 benchmark": cells(),
+        f"nb201 benchmark, at least {LOWEST}": cells(lowest=LOWEST),
+        "nb201 benchmark, without none": cells(with_none=False),
+    }.items():
+        yield "predictors", {name: all_layers(data, twins, **SHORT)[1]}
+
+
+def of_digits():
+    """Yield the quality of predictors of networks with digits labels."""
     for family in DIGITS:
         data = digits(family)
-        yield f"{family} digits", [run(data, seed, **FEW)[1] for seed in SEEDS], None
+        yield "predictors", {f"{family} digits": [run(data, seed, **FEW)[1] for seed in SEEDS]}
 
 
 def segments():
-    """Return the fronts of searches that draw segments uniformly, and by importance."""
+    """Yield the fronts of searches that draw segments uniformly, and by importance."""
     data = {family: digits(family) for family in DIGITS}
     mined = [graph for one in data.values() for graph in one.graphs]
     vocabulary = train_vocabulary(mined, size=600)
@@ -214,7 +240,7 @@ def segments():
     found["families"] = {
         family: compare(family, data[family], vocabulary, database) for family in SEARCHED
     }
-    return found
+    yield "segments", found
 
 
 def compare(family, data, vocabulary, database):
@@ -228,9 +254,7 @@ def compare(family, data, vocabulary, database):
     judge = GNN()
     judge.fit(train, dev, TrainingSettings(epochs=40, batch_size=32))
     rankings = [
-        OperatorPredictor.fit(data, "accuracy", BlockTraining(seed=seed, **FEW)).rank_segments(
-            database
-        )
+        operator_predictor(data, BlockTraining(seed=seed, **FEW))[0].rank_segments(database)
         for seed in SEEDS
     ]
     start = data.graphs[int(np.argsort(labels)[len(labels) // 2])]
@@ -287,15 +311,19 @@ def keep(part, **found):
     record(NAME, figures, seeds=list(SEEDS), note=NOTE)
 
 
+PARTS = {
+    "view": view,
+    "ofa": of_ofa,
+    "cells": of_cells,
+    "digits": of_digits,
+    "segments": segments,
+}
+
+
 def main():
-    for part in sys.argv[1:] or ("view", "predictors", "segments"):
-        if part == "predictors":
-            for name, rows, importance in predictors():
-                keep(part, **{name: rows})
-                if importance:
-                    keep("importance_of_blocks", **{name: importance})
-        else:
-            keep(part, **{"view": view, "segments": segments}[part]())
+    for name in sys.argv[1:] or PARTS:
+        for part, found in PARTS[name]():
+            keep(part, **found)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -20,9 +20,6 @@ from archloom.cli.networks import (
     warn_of_range,
 )
 from archloom.graph import OPS, Graph, flops, parameters
-
-if TYPE_CHECKING:
-    pass
 
 
 @app.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from archloom.errors import DataError, FormatError
 from archloom.io.parquet import read_parquet, write_parquet
 
 FORMAT = "archloom-labels/1"
-Provenance = Literal["measured", "benchmark", "pseudo"]
 PROVENANCES = ("measured", "benchmark", "pseudo")
 
 _TYPES = {"str": "string", "float": "double", "int": "int64"}

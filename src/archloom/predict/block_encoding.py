@@ -178,12 +178,11 @@ class _Attention:
         to_own, to_query = self.scratch[1:, :n]
         attend_back(
             ptr, self.values[:n], self.queries[:n], self.vector, SLOPE, self.share[:n],
-            gradient, self.margins[:n], to_own, to_query, self.to_vector,
+            gradient, self.margins[:n], to_own, to_query, self.biases[1][1], self.to_vector,
         )  # fmt: skip
+        self.biases[0][1][:] = self.biases[1][1]
         self.own.backward(x, to_own, back)
         self.query.backward(x, to_query, back)
-        for _, of_bias in self.biases:
-            to_query.sum(axis=0, out=of_bias)
 
 
 class _Sum:

@@ -67,14 +67,17 @@ def attend(
 @compiled
 def attend_back(
     ptr: Rows, own: Array, query: Array, vector: Array, slope: float, share: Array,
-    gradient: Array, margins: Array, to_own: Array, to_query: Array, to_vector: Array,
+    gradient: Array, margins: Array, to_own: Array, to_query: Array, query_sum: Array,
+    to_vector: Array,
 ) -> None:  # fmt: skip
     """Write the gradients by the arguments of ``attend``, given that (N, D) by its result.
 
-    ``margins``, (N,), becomes the gradient by what the sigmoid is of.
+    ``margins``, (N,), becomes the gradient by what the sigmoid is of, ``query_sum``, (D,), the sum
+    of ``to_query`` over the nodes.
     """
     one, leak, width = np.float32(1), np.float32(slope), own.shape[1]
     to_vector[:] = 0
+    query_sum[:] = 0
     for g in range(len(ptr) - 1):
         margins[ptr[g]] = 0
         to_query[ptr[g]] = 0
@@ -88,6 +91,8 @@ def attend_back(
                 of_before = one if query[i, d] + own[i - 1, d] > 0 else leak
                 of_here = one if query[i, d] + own[i, d] > 0 else leak
                 to_query[i, d] = margin * vector[d] * (of_before - of_here)
+            for d in range(width):
+                query_sum[d] += to_query[i, d]
             for d in range(width):
                 before, here = query[i, d] + own[i - 1, d], query[i, d] + own[i, d]
                 to_vector[d] += margin * (max(before, leak * before) - max(here, leak * here))

@@ -34,24 +34,13 @@ from archloom.search.shape_pyomo import solve_with_pyomo
 from archloom.search.shape_reduction import Infeasible, Reduction
 from archloom.search.shape_rules import CORRECTED, LEGACY, Rules, Spatial, stride_between
 
-STATUSES = (
-    "optimal",
-    "infeasible",
-    "rejected-op",
-    "rejected-padding",
-    "rejected-concat",
-    "rejected-forward",
-    "unstable",
-    "unsolved",
-)
-"""How propagation can end; all but the first are failures, ``Propagation.reason`` says why."""
-
 
 @dataclass(frozen=True)
 class Propagation:
     """The outcome for one segment and interface.
 
-    status      one of ``STATUSES``
+    status      "optimal", or how it failed: "infeasible", "rejected-" and op, padding, concat or
+                forward, "unstable", "unsolved"
     objective   the minimum, None unless optimal
     resolution  (n, 6) int32: H_in, H_out, W_in, W_out, C_in, C_out; None unless optimal
     stride      (n, 2) int16: s_h, s_w with out == ceil(in / s), 1 where there is no window; None
@@ -291,7 +280,6 @@ def _stride(problem: ShapeProblem, node: int, shapes: Assignment) -> tuple[int, 
 __all__ = [
     "CORRECTED",
     "LEGACY",
-    "STATUSES",
     "Propagation",
     "PropagationStats",
     "Propagator",

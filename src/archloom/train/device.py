@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
 from archloom.errors import ConfigError
-
-DeviceName = Literal["cpu", "cuda", "auto"]
 
 
 def choose_device(name: str) -> torch.device:

@@ -37,11 +37,6 @@ class Units:
         return len(self.node)
 
 
-def unit_spans(space: Space) -> list[tuple[int, int]]:
-    """Return first and last stage of each unit."""
-    return list(block_space(space.FAMILY).spans)
-
-
 def largest_unit(space: Space) -> int:
     """Return the largest number of blocks of a unit."""
     seen = block_space(space.FAMILY)

@@ -40,15 +40,14 @@ EMPTY_FOLDER = _listing_digest([])
 
 
 def content_size(path: str | Path) -> int:
-    """Return the bytes of a file, or of all files of a folder."""
-    path = Path(path)
-    files = files_in(path) if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files)
+    """Return the bytes of a file, or of all files of a folder; 0 where there is neither."""
+    return sum(file.stat().st_size for file in files_in(Path(path)))
 
 
-def files_in(folder: Path) -> list[Path]:
-    """Return the files of an output folder, at any depth, in a fixed order."""
-    return sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in IGNORED)
+def files_in(path: Path) -> list[Path]:
+    """Return the files of an output folder, at any depth, in a fixed order; of a file itself."""
+    found = path.rglob("*") if path.is_dir() else [path]
+    return sorted(file for file in found if file.is_file() and file.name not in IGNORED)
 
 
 UNREADABLE = "unreadable"

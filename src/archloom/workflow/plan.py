@@ -92,7 +92,7 @@ def _read(jobs: Sequence[PlannedJob], made: set[str], root: Path) -> int:
     if jobs[0].rule == RETRIEVAL:
         return sum(map(_registered, jobs))
     paths = {root / path for job in jobs for path in job.inputs if path not in made}
-    return sum(content_size(path) for path in paths if path.exists())
+    return sum(map(content_size, paths))
 
 
 def _written(jobs: Sequence[PlannedJob], needs: Sequence[Need]) -> int:

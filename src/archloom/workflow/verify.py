@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from pathlib import Path
 from shlex import quote
 
@@ -17,7 +18,7 @@ import yaml
 
 from archloom.data.registry import OWN_FOLDER, REGISTRY_PATH, read_registry
 from archloom.errors import DataError
-from archloom.workflow.content import IGNORED, UNREADABLE, content_digests
+from archloom.workflow.content import UNREADABLE, content_digests, files_in
 from archloom.workflow.records import RECORDS, RETRIEVAL, latest_records
 from archloom.workflow.sharing import PROVENANCE
 
@@ -118,16 +119,14 @@ def _registered(root: Path) -> dict[str, _Expected]:
 
 
 def _files(root: Path, resources: Path) -> Iterator[str]:
-    """Yield the files of a run and of the external data; runs of another name lie in folders of
+    """Return the files of a run and of the external data; runs of another name lie in folders of
     their own, which have records.
     """
     others = {folder.parent for folder in (root / resources).glob(f"*/{RECORDS}")}
     tops = [*(root / resources).iterdir()] if (root / resources).is_dir() else []
     tops = [top for top in tops if top.name not in NOT_OUTPUTS and top not in others]
-    for top in [*tops, root / OWN_FOLDER]:
-        for file in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            if file.is_file() and file.name not in (*IGNORED, PROVENANCE):
-                yield file.relative_to(root).as_posix()
+    files = chain.from_iterable(map(files_in, [*tops, root / OWN_FOLDER]))
+    return (file.relative_to(root).as_posix() for file in files if file.name != PROVENANCE)
 
 
 def _belongs(path: str, expected: Mapping[str, _Expected]) -> bool:

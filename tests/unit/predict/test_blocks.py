@@ -18,8 +18,8 @@ from archloom.predict.block_training import BlockTraining
 from archloom.predict.blocks import BlockPredictor
 from archloom.predict.metrics import spearman
 from archloom.spaces import FAMILIES, nb201
+from archloom.views.block_space import block_space
 from archloom.views.sequence import mobile_space, sequence_graphs
-from archloom.views.units import unit_spans
 
 SPACE = FAMILIES["ofa_mbv3"]
 
@@ -193,7 +193,7 @@ def test_units_of_the_other_family():
     predictor = BlockPredictor.fit(labels, BlockTraining(epochs=1, batch_size=50))
     scored = predictor.score_units()
     assert len(scored) == 95823 and np.isfinite(scored.score).all()
-    assert len(unit_spans(FAMILIES["ofa_pn"])) == len(scored.best(2)) == 5
+    assert len(block_space("ofa_pn").spans) == len(scored.best(2)) == 5
 
 
 def test_tables_and_space_hold_the_scores(trained, tmp_path):

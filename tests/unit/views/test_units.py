@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from archloom.spaces import FAMILIES
+from archloom.views.block_space import block_space
 from archloom.views.sequence import sequence_graphs
-from archloom.views.units import all_units, largest_unit, unit_sizes, unit_spans
+from archloom.views.units import all_units, largest_unit, unit_sizes
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,7 @@ def test_number_of_units(family, counts, largest):
 @pytest.mark.parametrize("family", ["ofa_mbv3", "ofa_pn"])
 def test_a_unit_is_the_path_to_its_node(family):
     space = FAMILIES[family]
-    units, spans = all_units(space), unit_spans(space)
+    units, spans = all_units(space), block_space(family).spans
     smallest = ["e3k3,e3k3"] * 5 + ["e3k3"] * (len(space.stages) - 5)
     for i in np.random.default_rng(0).integers(0, len(units), size=60).tolist():
         first, last = spans[units.unit[i]]
@@ -40,5 +41,5 @@ def test_a_unit_is_the_path_to_its_node(family):
 def test_the_last_stage_belongs_to_the_unit_before():
     space = FAMILIES["ofa_pn"]
     network = "e3k3,e3k3|e3k3,e3k3,e3k3|e3k3,e3k3|e3k3,e3k3|e3k3,e3k3,e3k3,e3k3|e3k3"
-    assert unit_spans(space)[-1] == (4, 5)
+    assert block_space("ofa_pn").spans[-1] == (4, 5)
     assert unit_sizes(space, network) == [2, 3, 2, 2, 5]

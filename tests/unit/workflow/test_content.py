@@ -5,7 +5,7 @@ import os
 import pytest
 
 from archloom.errors import DataError
-from archloom.workflow.content import content_digest, content_size
+from archloom.workflow.content import content_digest, content_size, files_in
 
 
 def folder(root, **files):
@@ -39,6 +39,14 @@ def test_time_stamp_files_of_snakemake_do_not_count(tmp_path):
     assert content_digest(one) == before
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_the_files_of_a_file_are_itself(tmp_path):
+    one = folder(tmp_path / "one", b="1", a__c="22")
+    assert files_in(one) == [one / "a/c", one / "b"]
+    assert files_in(one / "b") == [one / "b"]
+    assert content_size(one / "b") == 1
+
+
+def test_a_missing_file_is_named_and_has_no_size(tmp_path):
     with pytest.raises(DataError, match="nowhere"):
         content_digest(tmp_path / "nowhere")
+    assert content_size(tmp_path / "nowhere") == 0
