@@ -56,7 +56,8 @@ class UnitAgreement:
 def agreement(rankings: Sequence[ScoredUnits], k: int = 50) -> list[UnitAgreement]:
     """Return the agreement at each unit of two or more rankings of the same units.
 
-    k : how many of the best are compared, at most all. Raises ``DataError`` for fewer rankings.
+    k : how many of the best are compared, at most a third of all. Raises ``DataError`` for fewer
+        rankings.
     """
     scores = _scores(rankings)
     if len(rankings) < 2:
@@ -66,7 +67,7 @@ def agreement(rankings: Sequence[ScoredUnits], k: int = 50) -> list[UnitAgreemen
     for unit in range(int(units.max()) + 1):
         inside = scores[:, units == unit]
         n = inside.shape[1]
-        kept = min(k, n)
+        kept = min(k, max(1, n // 3))
         best = [set(np.argsort(-row, kind="stable")[:kept].tolist()) for row in inside]
         pairs = list(combinations(range(len(rankings)), 2))
         correlation = np.mean([spearman(inside[i], inside[j]) for i, j in pairs])

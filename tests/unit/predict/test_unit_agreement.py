@@ -47,8 +47,11 @@ def test_all_pairs_count_and_each_unit_by_itself(ranking):
     assert found[1].spearman == pytest.approx(1)
 
 
-def test_more_than_all_units_are_not_compared(ranking):
-    assert agreement([ranking, ranking], 10**6)[0].k == 7371
+def test_more_than_a_third_of_the_units_is_not_compared(ranking):
+    assert agreement([ranking, ranking], 10**6)[0].k == 7371 // 3
+    units = all_units(FAMILIES["nb201"])
+    few = ScoredUnits("nb201", "acc", units, np.ones(155), np.arange(155.0))
+    assert [one.k for one in agreement([few, few])] == [1, 8, 41]
 
 
 def test_the_mean_of_noisy_rankings_is_nearer_to_the_truth_than_each(ranking):
