@@ -7,7 +7,7 @@ from archloom.graph.check import check, is_valid
 from archloom.graph.counters import flops, node_flops, node_parameters, parameters
 from archloom.graph.definition import Definition
 from archloom.graph.graph import Graph, assemble
-from archloom.graph.hashing import graph_hash, graph_hashes, node_colours, union_hashes
+from archloom.graph.hashing import distinct, graph_hash, graph_hashes, node_colours, union_hashes
 from archloom.graph.isomorphism import is_isomorphic
 from archloom.graph.ops import OPS, Cost, Merge, Op, Padding, ShapeRule
 from archloom.graph.order import autogo_order, generation_order
@@ -27,6 +27,7 @@ __all__ = [
     "assemble",
     "autogo_order",
     "check",
+    "distinct",
     "flops",
     "generation_order",
     "disjoint_union",

@@ -10,7 +10,7 @@ with their position.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
@@ -86,6 +86,15 @@ def graph_hashes(graphs: Sequence[Graph], level: Level = "instance") -> list[str
         for graph, digest in zip(unknown, union_hashes(*disjoint_union(unknown)), strict=True):
             graph.remember_hash(digest)
     return [graph.hash for graph in graphs]
+
+
+def distinct(graphs: Iterable[Graph]) -> Iterator[Graph]:
+    """Yield the graphs whose hash has not come before."""
+    seen: set[str] = set()
+    for graph in graphs:
+        if graph.hash not in seen:
+            seen.add(graph.hash)
+            yield graph
 
 
 def union_hashes(union: Graph, bounds: NDArray[np.int64], level: Level = "instance") -> list[str]:

@@ -7,7 +7,7 @@ S = [start, end) and successors C = [end, n) (AutoGO spec 4.1), so that two inte
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
-from archloom.graph import Graph, autogo_order
+from archloom.graph import Graph, autogo_order, distinct
 from archloom.io.files import replacing
 from archloom.segments.batch import BatchSegmentation, BatchTokeniser, batches
 from archloom.segments.tables import (
@@ -139,7 +139,7 @@ def write_psc_index(graphs: Iterable[Graph], tokeniser: Tokeniser, path: str | P
     schema = _schema(tokeniser.vocabulary.digest)
     cutter = BatchTokeniser(tokeniser)
     with replacing(path) as temporary, _writer(temporary, schema) as file:
-        for batch in batches(_unseen(graphs), _GRAPHS_PER_ROW_GROUP):
+        for batch in batches(distinct(graphs), _GRAPHS_PER_ROW_GROUP):
             table = _table(cutter.segment(batch), schema)
             file.write_table(table)
             total += len(table.column("start").combine_chunks().values)
@@ -213,15 +213,6 @@ def _schema(vocabulary: str) -> pa.Schema:
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
-
-
-def _unseen(graphs: Iterable[Graph]) -> Iterator[Graph]:
-    """Yield the graphs whose hash has not come before."""
-    seen: set[str] = set()
-    for graph in graphs:
-        if graph.hash not in seen:
-            seen.add(graph.hash)
-            yield graph
 
 
 def _table(cuts: BatchSegmentation, schema: pa.Schema) -> pa.Table:

@@ -113,15 +113,6 @@ def take(graphs: Iterator[Graph], count: int) -> list[Graph]:
     return list(islice(graphs, count))
 
 
-def distinct(graphs: Iterable[Graph]) -> Iterator[Graph]:
-    """Yield the graphs whose hash has not come before."""
-    seen: set[str] = set()
-    for graph in graphs:
-        if graph.hash not in seen:
-            seen.add(graph.hash)
-            yield graph
-
-
 def shuffled(size: int, seed: int) -> Iterator[int]:
     """Yield 0..size-1 in an order that ``seed`` decides."""
     return iter(np.random.default_rng(seed).permutation(size).tolist())

@@ -23,14 +23,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from archloom.errors import GraphError
-from archloom.graph import Graph, GraphBuilder, parameters
+from archloom.graph import Graph, GraphBuilder, distinct, parameters
 from archloom.spaces.common import (
     Skeleton,
     Variant,
     choice,
     classifier,
     conv_bn,
-    distinct,
     graph_name,
     mixed_operations,
     need_known,

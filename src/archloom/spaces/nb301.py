@@ -22,14 +22,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from archloom.errors import GraphError
-from archloom.graph import Graph, GraphBuilder
+from archloom.graph import Graph, GraphBuilder, distinct
 from archloom.spaces.common import (
     Skeleton,
     Variant,
     choice,
     classifier,
     conv_bn,
-    distinct,
     graph_name,
     need_known,
 )

@@ -20,13 +20,12 @@ from functools import partial
 import numpy as np
 
 from archloom.errors import GraphError
-from archloom.graph import Graph, GraphBuilder
+from archloom.graph import Graph, GraphBuilder, distinct
 from archloom.spaces.common import (
     Skeleton,
     Variant,
     classifier,
     conv_bn,
-    distinct,
     graph_name,
     inverted_bottleneck,
     make_divisible,

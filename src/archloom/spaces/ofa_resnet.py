@@ -17,13 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from archloom.errors import GraphError
-from archloom.graph import Graph, GraphBuilder
+from archloom.graph import Graph, GraphBuilder, distinct
 from archloom.spaces.common import (
     Skeleton,
     Variant,
     classifier,
     conv_bn,
-    distinct,
     graph_name,
     make_divisible,
 )

@@ -17,14 +17,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from archloom.errors import GraphError
-from archloom.graph import Graph, GraphBuilder
+from archloom.graph import Graph, GraphBuilder, distinct
 from archloom.spaces.common import (
     Skeleton,
     Variant,
     choice,
     classifier,
     conv_bn,
-    distinct,
     graph_name,
     inception_s,
     mixed_operations,
