@@ -45,7 +45,7 @@ def content_size(path: str | Path) -> int:
 
 
 def files_in(path: Path) -> list[Path]:
-    """Return the files of an output in a fixed order: those in a folder, at any depth, or itself."""
+    """Return the files of an output in a fixed order: those in a folder at any depth, or itself."""
     found = path.rglob("*") if path.is_dir() else [path]
     return sorted(file for file in found if file.is_file() and file.name not in IGNORED)
 
