@@ -129,17 +129,6 @@ def search_units(
     figures and fulfils all constraints.
     """
     settings = settings or UnitSearchSettings()
-    names = [one.name for one in (*figures, *also)]
-    if not figures or len(set(names)) < len(names):
-        raise ConfigError(
-            f"objectives {', '.join(names) or '(none)'}: give at least one, each name once."
-        )
-    for one in constraints:
-        if one.figure not in names:
-            raise ConfigError(
-                f'constraint "{one}": {one.figure} is not known here, limit one of '
-                f"{', '.join(names)}."
-            )
     aims = _Aims(tuple(figures), tuple(also), Limits(constraints))
     lasting = ("iterations", "minutes")
     fingerprint = {
@@ -151,13 +140,13 @@ def search_units(
         **{name: value for name, value in asdict(settings).items() if name not in lasting},
     }
     home = nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="archloom-")
-    with home as path, ArchitectureArchive(path, fingerprint, names) as archive:
+    with home as path, ArchitectureArchive(path, fingerprint, aims.names) as archive:
         search = _Search(archive, variation, aims, settings, seed, progress)
         search.run(search.offspring)
         if not len(archive):
             raise SearchError(
-                f"none of {len(archive.seen)} networks has all of {', '.join(names)} within the "
-                f"constraints ({_reasons(archive)}): look at what the figures are taken from, "
+                f"none of {len(archive.seen)} networks has all of {', '.join(aims.names)} within "
+                f"the constraints ({_reasons(archive)}): look at what the figures are taken from, "
                 "widen the constraints, or start from more random networks."
             )
         front = pareto_front(aims.objectives(archive.values), aims.maximise)
@@ -173,11 +162,31 @@ def search_units(
 
 @dataclass(frozen=True, eq=False)
 class _Aims:
-    """Objectives, further figures, and the constraints on both."""
+    """Objectives, further figures, and the constraints on both; raises ``ConfigError`` for no
+    objective, for names that are not distinct, and for constraints on unknown figures.
+    """
 
     figures: tuple[Figure, ...]
     also: tuple[Figure, ...]
     limits: Limits
+
+    def __post_init__(self) -> None:
+        names = self.names
+        if not self.figures or len(set(names)) < len(names):
+            raise ConfigError(
+                f"objectives {', '.join(names) or '(none)'}: give at least one, each name once."
+            )
+        for one in self.limits.constraints:
+            if one.figure not in names:
+                raise ConfigError(
+                    f'constraint "{one}": {one.figure} is not known here, limit one of '
+                    f"{', '.join(names)}."
+                )
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all figures, the objectives first."""
+        return [one.name for one in (*self.figures, *self.also)]
 
     @property
     def maximise(self) -> NDArray[np.bool_]:

@@ -97,3 +97,9 @@ def test_insights_are_those_of_the_paper():
 def test_settings_out_of_range_say_what_to_write(make, words):
     with pytest.raises(ConfigError, match=words):
         make()
+
+
+@pytest.mark.parametrize(("family", "device"), [("nb201", "gpu"), ("nb_macro", "cpu")])
+def test_insights_are_about_once_for_all_networks_only(family, device):
+    with pytest.raises(ConfigError, match="no Once-for-All family"):
+        layer_insight(family, device)
