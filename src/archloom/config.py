@@ -297,9 +297,9 @@ class Autobuild(Section):
         min_length=1,
     )
     """What is to be large, each an expression over acc and latency that units are ranked by."""
-    epochs: int = Field(default=60, ge=1, le=10_000)
+    epochs: int = Field(default=200, ge=1, le=10_000)
     """Passes over the labelled networks in training."""
-    seeds: int = Field(default=2, ge=1, le=100)
+    seeds: int = Field(default=3, ge=1, le=100)
     """Predictors per target, each with a seed of its own; the mean of their scores ranks units."""
     contexts: int = Field(default=3, ge=0, le=100_000)
     """Score a unit by the mean prediction for this many networks; 0: by norms, as the paper."""
