@@ -192,7 +192,7 @@ def test_estimated_latency_measures_each_operator_once_and_the_front_again(netwo
     assert result.members
     for member in result:
         assert member.latency.own.median > 0 and member.latency.reference.median > 0
-        assert member.values["latency"] > 0
+        assert member.values["latency"] >= 0  # zero where an empty network took no less time
 
 
 @pytest.mark.parametrize(
