@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from archloom.io import write
 from archloom.io.files import write_text
 from archloom.report.figures import embedded, save_png, to_svg
+from archloom.report.found_networks import spread
 from archloom.report.page import render
 from archloom.report.unit_figures import (
     fronts_panel,
@@ -38,6 +39,8 @@ from archloom.search.unit_comparison import AUTOBUILD
 from archloom.spaces import FAMILIES
 
 SUMMARY_FORMAT = "archloom-autobuild-summary/1"
+_SHOWN = 30
+"""Members of the front on the page, besides those that are written."""
 _CHANCE = 0.05
 """A difference that chance makes more often than this is none."""
 
@@ -95,6 +98,7 @@ def write_autobuild_report(
         "family": family,
         "record": record,
         "members": members,
+        "shown": shown_members(members),
         "methods": rows,
         "figures": figures,
         "headline": headline(rows),
@@ -158,7 +162,7 @@ def _write_networks(record: AutobuildRecord, folder: Path, count: int) -> list[M
     names = [name for some in own.members for name in some]
     order = pareto_front(points, np.array([True, False])).tolist()
     space = FAMILIES[record.family]
-    written = set(np.linspace(1, len(order), min(count, len(order))).round().astype(int).tolist())
+    written = spread(len(order), count)
     members = []
     for rank, index in enumerate(order, start=1):
         file = f"networks/rank_{rank}.json" if rank in written else ""
@@ -167,6 +171,12 @@ def _write_networks(record: AutobuildRecord, folder: Path, count: int) -> list[M
         accuracy, latency = points[index].tolist()
         members.append(Member(rank, names[index], accuracy, latency, file))
     return members
+
+
+def shown_members(members: Sequence[Member]) -> list[Member]:
+    """Return the members for the page, evenly over the front, with all that have a file."""
+    ranks = spread(len(members), _SHOWN)
+    return [one for one in members if one.rank in ranks or one.file]
 
 
 def _write_figures(record: AutobuildRecord, folder: Path) -> dict[str, Any]:

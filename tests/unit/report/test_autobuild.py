@@ -17,7 +17,14 @@ from archloom.io.parquet import write_parquet
 from archloom.predict.block_training import BlockTraining
 from archloom.predict.blocks import BlockPredictor
 from archloom.predict.unit_agreement import UnitAgreement
-from archloom.report.autobuild import MethodRow, headline, method_rows, write_autobuild_report
+from archloom.report.autobuild import (
+    Member,
+    MethodRow,
+    headline,
+    method_rows,
+    shown_members,
+    write_autobuild_report,
+)
 from archloom.report.unit_record import (
     AutobuildFiles,
     Searches,
@@ -107,6 +114,13 @@ def test_the_page_is_self_contained_and_escapes_what_it_shows(result):
     assert not re.search(r'(src|href)="https?:', page)
     for target in re.findall(r'href="([^"#:]+)"', page):
         assert (result / target).is_file(), target
+
+
+def test_a_long_front_is_shown_from_end_to_end_with_all_that_have_files():
+    members = [Member(rank, "", 0.0, 0.0, "a" if rank == 7 else "") for rank in range(1, 201)]
+    ranks = [one.rank for one in shown_members(members)]
+    assert ranks[0] == 1 and ranks[-1] == 200 and 7 in ranks and 30 <= len(ranks) <= 31
+    assert max(np.diff(ranks)) <= 7
 
 
 def test_the_front_beats_all_that_autobuild_evaluated(files, result):
