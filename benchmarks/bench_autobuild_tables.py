@@ -148,13 +148,14 @@ def construction(family):
             times, tops = judges[device].predict(networks), 100 * accuracy.predict(networks)
             front = table.metrics[f"latency_{device}"] <= times.mean()
             known = 100 * table.metrics["acc"][front]
+            best_known = round(float(known.max()), 2) if len(known) else "none is as fast"
             found[device][name] = {
                 "target": target,
                 "latency_ms": extent(times, 2),
                 "accuracy_percent": extent(tops, 1),
                 "mean_latency_ms": round(float(times.mean()), 2),
                 "mean_accuracy_percent": round(float(tops.mean()), 2),
-                "best_labelled_as_fast_percent": round(float(known.max()), 2),
+                "best_labelled_as_fast_percent": best_known,
             }
     return found, spaces
 

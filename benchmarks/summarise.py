@@ -577,8 +577,8 @@ def autobuild() -> str:
     return (
         "## AutoBuild\n\nThe eight published predictors on the networks of their family: largest "
         f"relative difference from the recorded predictions {worst:.1e}.\n\nPredictors trained "
-        "on 2,700 pseudo-labelled networks each, target accuracy, one thread, other work on the "
-        "machine. Labels and judge are the published predictors, so this is consistency, not "
+        "on 2,700 pseudo-labelled networks each, target accuracy, one thread. "
+        "Labels and judge are the published predictors, so this is consistency, not "
         "ImageNet accuracy.\n\n"
         + table(
             ["family", "layer, epochs, seed", "training, CPU s", "test SRCC", "of norms, hops 0-4"],
@@ -979,10 +979,9 @@ def page() -> str:
         autobuild_search,
         autobuild_labels,
         autobuild_operators,
+        autobuild_workflow,
+        faults,
     )
-    if (RESULTS / "autobuild_workflow.json").exists():
-        parts += (autobuild_workflow,)
-    parts += (faults,)
     return "\n\n".join([HEAD.rstrip(), *(part() for part in parts)]) + "\n"
 
 

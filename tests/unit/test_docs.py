@@ -33,7 +33,7 @@ def test_links_between_pages_lead_somewhere(project):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_the_readme_quotes_the_measured_import_round_and_segments(project):
+def test_the_readme_quotes_what_was_measured_of_import_rounds_segments_and_autobuild(project):
     readme = (project / "README.md").read_text()
 
     def figures(name):
@@ -44,5 +44,7 @@ def test_the_readme_quotes_the_measured_import_round_and_segments(project):
     assert f"{suite['pass']} of {suite['networks']} networks of the import suite" in readme
     assert f"108 s | {resnet['round_seconds_median']:.1f} s" in readme
     assert resnet["paper_seconds"] == 108
+    autobuild = figures("autobuild_workflow")["families"]["ofa_mbv3"]
+    assert f"one command, {autobuild['wall_s'] / 60:.1f} min" in readme
     cost = figures("combined_segments")["corpora"]["sorted_neighbours"]["cost"]
     assert f"{cost['wall_s']:.0f} s, {cost['peak_mb'] / 1024:.1f} GB" in readme
