@@ -30,6 +30,7 @@ from archloom.predict.block_kernels import (
     normalise_back,
 )
 from archloom.predict.block_network import (
+    N_HOPS,
     NFEATURES,
     SLOPE,
     BlockNetwork,
@@ -77,14 +78,13 @@ class EncoderPass:
         """Set the gradients of the parameters and return that of ``x``, (N, 6), valid until the
         next call; given those of what ``forward`` returned.
         """
-        n, hops = len(self._x), [layer.hop for layer in self._layers[:-1]]
+        n = len(self._x)
         back, to_x = self._to_hop[:n], self._to_x[:n]
         back[:], to_x[:] = 0, 0
-        inputs, targets = [self._x, *hops], [to_x, *(back for _ in hops)]
-        for layer, x, target, gradient in reversed(
-            list(zip(self._layers, inputs, targets, gradients, strict=True))
-        ):
-            layer.backward(self._ptr, x, back, gradient, target)
+        for hop in range(N_HOPS - 1, 0, -1):
+            before = self._layers[hop - 1].hop
+            self._layers[hop].backward(self._ptr, before, back, gradients[hop], back)
+        self._layers[0].backward(self._ptr, self._x, back, gradients[0], to_x)
         return to_x
 
 
@@ -138,8 +138,8 @@ class _Layer:
         return pooled
 
     def backward(self, ptr: Rows, x: Array, back: Array, of_graphs: Array, to_x: Array) -> None:
-        """Add the gradients of ``hop``'s sums to ``back``, (N, D), that of ``hop``; and, that of
-        ``x`` to ``to_x``.
+        """Add the gradient of ``x`` to ``to_x``, given those of ``hop``, ``back`` (N, D), and of
+        its sums, which is added to ``back``.
         """
         n = len(x)
         normalise_back(
