@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.io import write
-from archloom.io.files import write_text
+from archloom.io.files import write_csv, write_text
 from archloom.report.figures import embedded, save_png, to_svg
 from archloom.report.found_networks import spread
 from archloom.report.page import render
@@ -90,8 +88,8 @@ def write_autobuild_report(
     members = _write_networks(record, target, config["report"]["members"])
     rows = method_rows(record.searches)
     figures = _write_figures(record, target)
-    write_text(target / "front.csv", _front_csv(members))
-    write_text(target / "units.csv", _units_csv(record))
+    write_csv(target / "front.csv", _front_rows(members))
+    write_csv(target / "units.csv", _unit_rows(record))
     write_text(target / "config.json", _json(config))
     write_text(target / "summary.json", _json(_summary(record, members, rows)))
     values = {
@@ -201,27 +199,20 @@ def _write_figures(record: AutobuildRecord, folder: Path) -> dict[str, Any]:
     return found
 
 
-def _front_csv(members: Sequence[Member]) -> str:
+def _front_rows(members: Sequence[Member]) -> list[Sequence[Any]]:
     head = ["rank", "architecture", "accuracy", "latency_ms", "file"]
     rows = [(one.rank, one.architecture, one.accuracy, one.latency, one.file) for one in members]
-    return csv_text([head, *rows])
+    return [head, *rows]
 
 
-def _units_csv(record: AutobuildRecord) -> str:
+def _unit_rows(record: AutobuildRecord) -> list[Sequence[Any]]:
     rows: list[Sequence[Any]] = [["target", "unit", "rank", "blocks", "score"]]
     for target in record.targets:
         places = zip(target.space.pools, target.space.scores, strict=True)
         for unit, (pool, scores) in enumerate(places, start=1):
             for rank, (blocks, score) in enumerate(zip(pool, scores, strict=True), start=1):
                 rows.append((target.name, unit, rank, blocks, score))
-    return csv_text(rows)
-
-
-def csv_text(rows: Sequence[Sequence[Any]]) -> str:
-    """Return rows as the text of a CSV file."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()
+    return rows
 
 
 def _summary(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Mapping, Sequence
-from io import StringIO
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +10,7 @@ import numpy as np
 
 from archloom.graph import flops, parameters
 from archloom.io import write
-from archloom.io.files import write_text
+from archloom.io.files import write_csv
 from archloom.io.parquet import write_parquet
 from archloom.io.weights import write_weights
 from archloom.search.unit_search import UnitFront
@@ -45,9 +43,9 @@ def write_unit_front(
     """
     home, space, skeleton = Path(folder), FAMILIES[family], skeleton_at(family, resolution)
     graphs = [space.build(one, skeleton) for one in found.architectures]
-    write_text(
+    write_csv(
         home / "front.csv",
-        _table(found, [(parameters(graph), flops(graph, "mac") // 2) for graph in graphs]),
+        _rows(found, [(parameters(graph), flops(graph, "mac") // 2) for graph in graphs]),
     )
     visited = found.visited.rename_columns({"hash": "architecture"})
     write_parquet(visited.drop_columns(["step"]), home / "visited.parquet")
@@ -71,12 +69,11 @@ def spread(size: int, count: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(1, size, min(size, count)).tolist()})
 
 
-def _table(found: UnitFront, sizes: Sequence[tuple[int, int]]) -> str:
-    """Return the front as CSV: rank, figures in full precision, parameters, multiply-adds."""
-    buffer = StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["rank", *found.names, "parameters", "macs", "architecture"])
+def _rows(found: UnitFront, sizes: Sequence[tuple[int, int]]) -> Iterator[Sequence[object]]:
+    """Yield head and members of the front: rank, figures in full precision, parameters,
+    multiply-adds.
+    """
+    yield ["rank", *found.names, "parameters", "macs", "architecture"]
     rows = zip(found.values.tolist(), sizes, found.architectures, strict=True)
     for rank, (values, size, architecture) in enumerate(rows, start=1):
-        writer.writerow([rank, *values, *size, architecture])
-    return buffer.getvalue()
+        yield [rank, *values, *size, architecture]

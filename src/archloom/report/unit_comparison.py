@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.io.files import write_text
+from archloom.io.files import write_csv
 from archloom.io.parquet import write_parquet
-from archloom.report.autobuild import MethodRow, csv_text, method_rows
+from archloom.report.autobuild import MethodRow, method_rows
 from archloom.report.figures import save_png
 from archloom.report.unit_figures import hypervolume_figure
 from archloom.report.unit_fronts import FrontPanel, unit_fronts_figure
@@ -50,9 +50,9 @@ def write_comparison(
         (one.method, one.searches, one.evaluated, one.mean, one.std, one.won, one.chance)
         for one in rows
     ]
-    write_text(home / "methods.csv", csv_text([head, *cells]))
+    write_csv(home / "methods.csv", [head, *cells])
     head = ["method", "seed", "round", "networks", "hypervolume"]
-    write_text(home / "hypervolume.csv", csv_text([head, *_budgets(visited, searches)]))
+    write_csv(home / "hypervolume.csv", [head, *_budgets(visited, searches)])
     fronts = {one.method: one.fronts for one in searches}
     panel = FrontPanel(f"{len(searches[0].fronts)} searches each", fronts, *names, scale=1)
     save_png(unit_fronts_figure([panel]), home / "fronts.png")

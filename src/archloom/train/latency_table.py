@@ -13,7 +13,6 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from io import StringIO
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
@@ -33,7 +32,7 @@ from archloom.graph import (
     node_flops,
 )
 from archloom.graph.graph import NODE_FIELDS
-from archloom.io.files import read_json, write_text
+from archloom.io.files import read_json, write_csv, write_text
 from archloom.train.latency import Timing, latency_rounds, measure_latency, reference_network
 
 FORMAT = "archloom-latency-table/1"
@@ -87,9 +86,7 @@ class LatencyTable:
                     f"{path}: a CSV file cannot say that norms and activations behind convolutions "
                     "are free in this table: write .json."
                 )
-            buffer = StringIO()
-            csv.writer(buffer, lineterminator="\n").writerows([CSV_COLUMNS, *rows])
-            write_text(path, buffer.getvalue())
+            write_csv(path, [CSV_COLUMNS, *rows])
             return
         document = {
             "format": FORMAT,
