@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from archloom.cli.app import app, err, out
+from archloom.cli.app import app, out
+from archloom.cli.bars import step_bar
 from archloom.io.files import write_text
 
 if TYPE_CHECKING:
@@ -163,13 +163,5 @@ def _show_quality(found: Mapping[str, Any], whose: str) -> None:
 @contextmanager
 def epoch_bar(epochs: int) -> Iterator[Callable[[int, float], None]]:
     """Yield what moves a bar of epochs on a terminal and shows the loss."""
-    columns = (
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
-        task = bar.add_task("training", total=epochs, loss="")
-        yield lambda epoch, loss: bar.update(task, completed=epoch, loss=f"{loss:.4f}")
+    with step_bar("training", "loss {task.fields[loss]}", epochs, loss="") as update:
+        yield lambda epoch, loss: update(completed=epoch, loss=f"{loss:.4f}")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from archloom.cli.app import app, err, out
+from archloom.cli.app import app, out
+from archloom.cli.bars import step_bar
 from archloom.cli.units import (
     Checkpoint,
     Images,
@@ -77,9 +76,14 @@ def compare_searches(
     gain, cost = _pair(figures_of(objective, space.family, resolution, trained))
     variations = methods([space], device or "")
     settings = UnitSearchSettings(first, iterations, children)
-    with _bar() as advance:
-        numbers = range(seed, seed + seeds)
-        visited = compare_methods(variations, [gain, cost], settings, numbers, advance)
+    with step_bar("searches") as update:
+        visited = compare_methods(
+            variations,
+            [gain, cost],
+            settings,
+            range(seed, seed + seeds),
+            lambda done, total: update(completed=done, total=total),
+        )
     names = (gain.name, cost.name)
     begin = worst_point(visited, names) if worst is None else np.array(worst)
     rows = write_comparison(visited, names, to, begin)
@@ -115,12 +119,3 @@ def _methods_table(rows: Sequence[MethodRow]) -> Table:
             "" if own else f"{one.chance:.2g}",
         )
     return shown
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], None]]:
-    """Yield what moves a bar of searches on a terminal."""
-    columns = (TextColumn("searches"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
-        task = bar.add_task("searches", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

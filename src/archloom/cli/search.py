@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from archloom.cli.app import app, err, out
+from archloom.cli.bars import step_bar
 from archloom.cli.networks import (
     File,
     InputShape,
@@ -174,18 +174,10 @@ def _short(value: float, unit: str) -> str:
 @contextmanager
 def progress_bar() -> Iterator[Callable[[int, int, int, int], None]]:
     """Yield a progress function of a search that moves a bar on a terminal."""
-    columns = (
-        TextColumn("round {task.fields[round]}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("parents"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
-        task = bar.add_task("search", total=1, round="1")
+    with step_bar("round {task.fields[round]}", "parents", 1, round="1") as update:
 
         def advance(iteration: int, iterations: int, done: int, parents: int) -> None:
             words = f"{iteration}/{iterations}" if iterations < _UNLIMITED else str(iteration)
-            bar.update(task, completed=done, total=parents, round=words)
+            update(completed=done, total=parents, round=words)
 
         yield advance
