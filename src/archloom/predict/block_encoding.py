@@ -45,6 +45,11 @@ def arrays(parameter: Tensor) -> tuple[Array, Array]:
     return parameter.detach().numpy(), parameter.grad.numpy()
 
 
+def slope_of(activation: nn.Module) -> float:
+    """Return the slope of a ReLU, leaky or not, below 0."""
+    return getattr(activation, "negative_slope", 0.0)
+
+
 class EncoderPass:
     """Forward and backward pass of a network's encoder in training mode, for at most ``n_rows``
     nodes. The gradients of its parameters must exist and are overwritten.
@@ -52,7 +57,7 @@ class EncoderPass:
 
     def __init__(self, network: BlockNetwork, n_rows: int) -> None:
         encoder = network.encoder
-        slope = 0.0 if network.shape.activation == "relu" else 0.01
+        slope = slope_of(encoder.activate)
         scratch = np.empty((3, n_rows, network.shape.width), dtype=np.float32)
         self._layers = [
             _Layer(layer, cast(nn.BatchNorm1d, norm.get_submodule("module")), slope, scratch)

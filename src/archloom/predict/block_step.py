@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 from torch import nn
 
-from archloom.predict.block_encoding import EncoderPass, arrays
+from archloom.predict.block_encoding import EncoderPass, arrays, slope_of
 from archloom.predict.block_kernels import Array, Rows, gather_by_kind, pool
 from archloom.predict.block_network import (
     FEATURES,
@@ -180,8 +180,6 @@ def _head(network: BlockNetwork) -> list[_Linear | _Activation]:
     """Return what makes a prediction of a graph's embedding at the last hop."""
     modules = [*network.post_proj, network.activate, network.regressor]
     return [
-        _Linear(one)
-        if isinstance(one, nn.Linear)
-        else _Activation(getattr(one, "negative_slope", 0.0))
+        _Linear(one) if isinstance(one, nn.Linear) else _Activation(slope_of(one))
         for one in modules
     ]
