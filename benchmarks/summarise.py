@@ -21,14 +21,14 @@ comparable work.
 """
 
 
+def result(name: str) -> dict:
+    """Return one result file."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
 def figures(name: str) -> dict:
     """Return the figures of one result file."""
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["figures"]
-
-
-def note(name: str) -> str:
-    """Return what one result file says of how its figures were made."""
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["note"]
+    return result(name)["figures"]
 
 
 def table(head: list[str], rows: list[list[object]]) -> str:
@@ -205,7 +205,7 @@ def five_runs() -> str:
 
 def training() -> str:
     """Return the time of a training step by precision and layout."""
-    document = json.loads((RESULTS / "training_step.json").read_text(encoding="utf-8"))
+    document = result("training_step")
     by_case = document["figures"]["ms_per_step"]
     rows = [[case, *(one[case] for one in by_case.values())] for case in by_case["nb201"]]
     return (
@@ -216,7 +216,7 @@ def training() -> str:
 
 def few_images() -> str:
     """Return that both CIFAR-10 recipes learn."""
-    document = json.loads((RESULTS / "cifar10_cpu.json").read_text(encoding="utf-8"))
+    document = result("cifar10_cpu")
     rows = [
         [
             name,
@@ -855,7 +855,7 @@ def autobuild_search() -> str:
         "whose outputs the units were ranked with, too: this compares ways to search under one "
         "judge, not networks on ImageNet or on a device. Hypervolume in fraction x ms against the "
         f"accuracy and latency named, mean and standard deviation over seeds. In detail: "
-        f"{note('autobuild_search')}.\n\n"
+        f"{result('autobuild_search')['note']}.\n\n"
         + table(["case", "against", *methods], rows)
         + "\n\nDifferences in the same seeds, in how many of them the first is better, and p of a "
         "paired t-test and of a Wilcoxon test (two-sided, not corrected for their number):\n\n"
