@@ -83,7 +83,7 @@ bench: $(STAMP) ## speed and quality suites; results go to benchmarks/results/
 docs: $(STAMP) ## API reference from the docstrings, into docs/api/
 	@modules=$$(python -c "import pkgutil, archloom as a; \
 	    print('archloom', *(m.name for m in pkgutil.walk_packages(a.__path__, 'archloom.') \
-	    if m.name != 'archloom.io.restricted_child'))")
+	    if m.name != 'archloom.io.reference.restricted_child'))")
 	python -W ignore -m pdoc --no-show-source -o docs/api $$modules
 	echo "The API reference: $(CURDIR)/docs/api/archloom.html"
 

@@ -26,12 +26,12 @@ from kept import block_predictor  # noqa: E402
 
 from archloom.data import registry  # noqa: E402
 from archloom.data.block_table import read_block_table  # noqa: E402
-from archloom.predict.block_network import BlockShape  # noqa: E402
-from archloom.predict.block_training import BlockTraining  # noqa: E402
-from archloom.predict.blocks import BlockPredictor  # noqa: E402
+from archloom.predict.blocks.agreement import agreement, mean_ranking  # noqa: E402
+from archloom.predict.blocks.network import BlockShape  # noqa: E402
+from archloom.predict.blocks.predictor import BlockPredictor  # noqa: E402
+from archloom.predict.blocks.task import BlockTraining  # noqa: E402
 from archloom.predict.metrics import spearman  # noqa: E402
 from archloom.predict.soft_rank import ranked, soft_rank  # noqa: E402
-from archloom.predict.unit_agreement import agreement, mean_ranking  # noqa: E402
 from archloom.views.sequence import mobile_space  # noqa: E402
 from archloom.views.units import all_units  # noqa: E402
 

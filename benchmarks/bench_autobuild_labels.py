@@ -28,7 +28,7 @@ from kept import block_predictor  # noqa: E402
 
 from archloom.data import registry  # noqa: E402
 from archloom.data.block_table import BlockLabels, read_block_table  # noqa: E402
-from archloom.predict.block_training import BlockTraining  # noqa: E402
+from archloom.predict.blocks.task import BlockTraining  # noqa: E402
 from archloom.predict.metrics import spearman  # noqa: E402
 from archloom.spaces import FAMILIES, nb_macro  # noqa: E402
 from archloom.views.block_space import block_space  # noqa: E402

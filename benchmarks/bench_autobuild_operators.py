@@ -27,13 +27,13 @@ from archloom.data import registry  # noqa: E402
 from archloom.data.block_table import read_block_table  # noqa: E402
 from archloom.data.labels import mean_values, read_labels  # noqa: E402
 from archloom.predict import GNN, LabelledGraphs, TrainingSettings  # noqa: E402
-from archloom.predict.block_training import BlockTraining  # noqa: E402
-from archloom.predict.blocks import BlockPredictor  # noqa: E402
+from archloom.predict.blocks.predictor import BlockPredictor  # noqa: E402
+from archloom.predict.blocks.task import BlockTraining  # noqa: E402
 from archloom.predict.metrics import spearman  # noqa: E402
-from archloom.predict.operator_network import OperatorGraphs, OperatorShape  # noqa: E402
+from archloom.predict.operators.network import OperatorGraphs, OperatorShape  # noqa: E402
 from archloom.search.front import hypervolume  # noqa: E402
-from archloom.search.optimise import Artefacts, optimise  # noqa: E402
-from archloom.search.settings import SearchSettings  # noqa: E402
+from archloom.search.graphs.optimise import Artefacts, optimise  # noqa: E402
+from archloom.search.graphs.settings import SearchSettings  # noqa: E402
 from archloom.segments import Tokeniser, build_database, train_vocabulary  # noqa: E402
 from archloom.spaces import FAMILIES, nb201  # noqa: E402
 from archloom.views.operators import operator_features  # noqa: E402

@@ -22,16 +22,16 @@ from scipy.stats import ttest_rel, wilcoxon  # noqa: E402
 from archloom.config import Autobuild  # noqa: E402
 from archloom.data import registry  # noqa: E402
 from archloom.data.block_table import read_block_table  # noqa: E402
-from archloom.io.files import write_text  # noqa: E402
-from archloom.predict.block_training import BlockTraining  # noqa: E402
-from archloom.predict.blocks import BlockPredictor  # noqa: E402
-from archloom.predict.unit_agreement import mean_ranking  # noqa: E402
-from archloom.report.figures import to_svg  # noqa: E402
-from archloom.report.unit_fronts import FrontPanel, unit_fronts_figure  # noqa: E402
-from archloom.search.evaluators import Figure, PredictedFigure  # noqa: E402
-from archloom.search.unit_search import search_units  # noqa: E402
-from archloom.search.unit_space import UnitSpace, joined  # noqa: E402
-from archloom.search.variation import LayerVariation, UnitVariation, layer_insight  # noqa: E402
+from archloom.files import write_text  # noqa: E402
+from archloom.predict.blocks.agreement import mean_ranking  # noqa: E402
+from archloom.predict.blocks.predictor import BlockPredictor  # noqa: E402
+from archloom.predict.blocks.task import BlockTraining  # noqa: E402
+from archloom.report.autobuild.fronts import FrontPanel, unit_fronts_figure  # noqa: E402
+from archloom.report.autogo.figures import to_svg  # noqa: E402
+from archloom.search.units.figures import Figure, PredictedFigure  # noqa: E402
+from archloom.search.units.search import search_units  # noqa: E402
+from archloom.search.units.space import UnitSpace, joined  # noqa: E402
+from archloom.search.units.variation import LayerVariation, UnitVariation, layer_insight  # noqa: E402
 from archloom.views.sequence import mobile_space  # noqa: E402
 
 FAMILIES = {"ofa_mbv3": "MobileNetV3", "ofa_pn": "ProxylessNAS"}

@@ -23,13 +23,13 @@ from kept import block_predictor  # noqa: E402
 from archloom.data import registry  # noqa: E402
 from archloom.data.block_table import read_block_table  # noqa: E402
 from archloom.graph import flops  # noqa: E402
-from archloom.predict.block_training import BlockTraining  # noqa: E402
-from archloom.predict.blocks import BlockPredictor  # noqa: E402
-from archloom.report.unit_fronts import attained  # noqa: E402
-from archloom.search.evaluators import Figure, PredictedFigure  # noqa: E402
-from archloom.search.unit_search import search_units  # noqa: E402
-from archloom.search.unit_space import UnitSpace, joined  # noqa: E402
-from archloom.search.variation import LayerVariation, UnitVariation, layer_insight  # noqa: E402
+from archloom.predict.blocks.predictor import BlockPredictor  # noqa: E402
+from archloom.predict.blocks.task import BlockTraining  # noqa: E402
+from archloom.report.autobuild.fronts import attained  # noqa: E402
+from archloom.search.units.figures import Figure, PredictedFigure  # noqa: E402
+from archloom.search.units.search import search_units  # noqa: E402
+from archloom.search.units.space import UnitSpace, joined  # noqa: E402
+from archloom.search.units.variation import LayerVariation, UnitVariation, layer_insight  # noqa: E402
 from archloom.spaces import FAMILIES  # noqa: E402
 from archloom.spaces.ofa_mobile import EXPANSIONS  # noqa: E402
 from archloom.views.block_space import block_space  # noqa: E402

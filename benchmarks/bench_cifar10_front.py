@@ -21,8 +21,8 @@ from recording import published, published_artefacts, record
 
 from archloom.data.images import load_images
 from archloom.graph import flops
-from archloom.search.optimise import optimise
-from archloom.search.settings import SearchSettings
+from archloom.search.graphs.optimise import optimise
+from archloom.search.graphs.settings import SearchSettings
 from archloom.train.measure import measure
 from archloom.train.recipe import recipe_named
 

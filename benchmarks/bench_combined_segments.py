@@ -29,7 +29,7 @@ import numpy as np  # noqa: E402
 from recording import RESULTS, record  # noqa: E402
 
 from archloom.data import registry  # noqa: E402
-from archloom.io.palette import BLUE, GREY  # noqa: E402
+from archloom.drawing.palette import BLUE, GREY  # noqa: E402
 from archloom.io.store import GraphStore, write_store  # noqa: E402
 from archloom.segments import (  # noqa: E402
     Tokeniser,

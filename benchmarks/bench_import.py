@@ -19,8 +19,8 @@ one_thread()
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from archloom.errors import ArchloomError  # noqa: E402
+from archloom.execute.operators import output_types  # noqa: E402
 from archloom.io import read_model  # noqa: E402
-from archloom.io.onnx_ops import output_types  # noqa: E402
 from import_suite import (  # noqa: E402
     Case,
     convolutional,

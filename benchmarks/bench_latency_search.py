@@ -18,8 +18,8 @@ import numpy as np  # noqa: E402
 
 from archloom.graph import Graph, GraphBuilder  # noqa: E402
 from archloom.predict.metrics import spearman  # noqa: E402
-from archloom.search.optimise import optimise  # noqa: E402
-from archloom.search.settings import SearchSettings  # noqa: E402
+from archloom.search.graphs.optimise import optimise  # noqa: E402
+from archloom.search.graphs.settings import SearchSettings  # noqa: E402
 from archloom.train.latency import RUNTIMES, Timing, compare_latency  # noqa: E402
 
 SETTINGS = SearchSettings(

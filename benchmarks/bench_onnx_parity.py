@@ -24,11 +24,11 @@ import torch
 from recording import record
 
 from archloom.data import registry
+from archloom.execute.layers import Norm
+from archloom.execute.module import GraphModule, to_torch
 from archloom.graph import OPS, Graph
 from archloom.io import read_graph
 from archloom.io.onnx_export import write_onnx
-from archloom.io.torch_module import GraphModule, to_torch
-from archloom.io.torch_ops import Norm
 
 BAR = 1e-4
 

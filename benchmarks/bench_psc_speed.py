@@ -26,10 +26,10 @@ from archloom.predict import (  # noqa: E402
     TrainingSettings,
     load_predictor,
 )
-from archloom.predict.classes import Classes, ClassStore  # noqa: E402
-from archloom.predict.encoder import N_LAYERS  # noqa: E402
-from archloom.predict.pooling import part_means  # noqa: E402
-from archloom.predict.union import cut, flatten  # noqa: E402
+from archloom.predict.gnn.network import N_LAYERS  # noqa: E402
+from archloom.predict.nodes.classes import Classes, ClassStore  # noqa: E402
+from archloom.predict.nodes.pooling import part_means  # noqa: E402
+from archloom.predict.nodes.union import cut, flatten  # noqa: E402
 from archloom.segments.tokeniser import Tokeniser  # noqa: E402
 from archloom.segments.vocabulary import Vocabulary  # noqa: E402
 from archloom.spaces import nb201  # noqa: E402

@@ -19,7 +19,7 @@ one_thread()
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from archloom.report.autogo import write_report  # noqa: E402
+from archloom.report.autogo.folder import write_report  # noqa: E402
 from devtools import BROWSER, Page, running  # noqa: E402
 from report_world import BETTER, deep_network, make_run  # noqa: E402
 

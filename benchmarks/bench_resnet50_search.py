@@ -15,12 +15,12 @@ one_thread()
 
 import numpy as np  # noqa: E402
 
-from archloom.io.torch_module import to_torch  # noqa: E402
-from archloom.search.evolution import ID_BLOCK  # noqa: E402
-from archloom.search.optimise import optimise  # noqa: E402
-from archloom.search.settings import SearchSettings  # noqa: E402
-from archloom.search.transfer import transfer  # noqa: E402
-from archloom.search.workers import stream  # noqa: E402
+from archloom.execute.module import to_torch  # noqa: E402
+from archloom.search.graphs.evolution import ID_BLOCK  # noqa: E402
+from archloom.search.graphs.optimise import optimise  # noqa: E402
+from archloom.search.graphs.settings import SearchSettings  # noqa: E402
+from archloom.search.graphs.transfer import transfer  # noqa: E402
+from archloom.search.graphs.workers import stream  # noqa: E402
 
 PAPER_SECONDS = 108
 SETTINGS = SearchSettings(family="generic_noDW")

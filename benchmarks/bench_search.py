@@ -23,10 +23,10 @@ from pathlib import Path  # noqa: E402
 from archloom.data import registry  # noqa: E402
 from archloom.graph import Graph  # noqa: E402
 from archloom.predict import load_predictor  # noqa: E402
-from archloom.search.evolution import evolve  # noqa: E402
-from archloom.search.mutation import Mutator  # noqa: E402
-from archloom.search.scoring import scoring_of  # noqa: E402
-from archloom.search.settings import SearchSettings  # noqa: E402
+from archloom.search.graphs.evolution import evolve  # noqa: E402
+from archloom.search.graphs.mutation import Mutator  # noqa: E402
+from archloom.search.graphs.scoring import scoring_of  # noqa: E402
+from archloom.search.graphs.settings import SearchSettings  # noqa: E402
 from archloom.segments.database import build_database  # noqa: E402
 from archloom.segments.tokeniser import Tokeniser  # noqa: E402
 from archloom.segments.vocabulary import Vocabulary  # noqa: E402

@@ -19,7 +19,7 @@ from recording import record
 
 from archloom.data import registry
 from archloom.graph import Graph
-from archloom.io.cg_json import from_cg_json
+from archloom.io.reference.cg_json import from_cg_json
 from archloom.segments import (
     Tokeniser,
     Vocabulary,

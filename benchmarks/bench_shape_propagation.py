@@ -18,8 +18,8 @@ from recording import record
 
 from archloom.data import registry
 from archloom.graph import OPS, Graph, Padding
-from archloom.search.propagation import CORRECTED, LEGACY, Propagator
-from archloom.search.shape_highs import HighsSolver
+from archloom.search.shapes.highs import HighsSolver
+from archloom.search.shapes.propagation import CORRECTED, LEGACY, Propagator
 
 REFERENCE_MS = (8.3, 9.1)
 NAMES = {"conv2d": "conv", "fusedbatchnorm": "batchnorm"}

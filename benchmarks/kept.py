@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from archloom.io.files import write_text
-from archloom.predict.block_network import BlockShape
-from archloom.predict.block_training import BlockTraining
-from archloom.predict.blocks import BlockPredictor
-from archloom.predict.operator_network import OperatorShape
-from archloom.predict.operators import OperatorPredictor
+from archloom.files import write_text
+from archloom.predict.blocks.network import BlockShape
+from archloom.predict.blocks.predictor import BlockPredictor
+from archloom.predict.blocks.task import BlockTraining
+from archloom.predict.operators.network import OperatorShape
+from archloom.predict.operators.predictor import OperatorPredictor
 from archloom.workflow.digest import source_digest
 
 FOLDER = Path(__file__).parents[1] / "resources" / "bench_autobuild"
@@ -29,7 +29,7 @@ def block_predictor(labels, settings, shape=None):
     arrays = [labels.values, labels.resolution]
     return _kept(
         BlockPredictor,
-        f"{labels.family}-{source_digest('archloom.predict.block_training')}",
+        f"{labels.family}-{source_digest('archloom.predict.blocks.task')}",
         _key(settings, shape, texts, arrays),
         lambda: BlockPredictor.fit(labels, settings, shape),
     )
@@ -41,7 +41,7 @@ def operator_predictor(data, settings, shape=None, twins=None):
     texts = [*(graph.hash for graph in data.graphs), *(twins or [])]
     return _kept(
         OperatorPredictor,
-        f"operators-{source_digest('archloom.predict.operator_training')}",
+        f"operators-{source_digest('archloom.predict.operators.task')}",
         _key(settings, shape, texts, [data.labels]),
         lambda: OperatorPredictor.fit(data, "accuracy", settings, shape, twins=twins),
     )

@@ -21,8 +21,8 @@ import numpy as np
 
 from archloom.data.images import load_images
 from archloom.data.labels import Label, noise, write_labels
+from archloom.files import write_text
 from archloom.graph import Graph
-from archloom.io.files import write_text
 from archloom.spaces import FAMILIES
 from archloom.train.measure import Measurement, measure
 from archloom.train.recipe import recipe_named

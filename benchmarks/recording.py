@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archloom.data import registry
+from archloom.files import write_text
 from archloom.graph import Graph
 from archloom.io import read_graph
-from archloom.io.files import write_text
 
 if TYPE_CHECKING:
-    from archloom.search.optimise import Artefacts
+    from archloom.search.graphs.optimise import Artefacts
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "torch", "highspy", "onnxruntime", "pyarrow", "scikit-learn")
@@ -49,7 +49,7 @@ def published_artefacts() -> "Artefacts":
     """
     from archloom.predict import load_predictor
     from archloom.predict.range import TrainingRange
-    from archloom.search.optimise import Artefacts
+    from archloom.search.graphs.optimise import Artefacts
     from archloom.segments.database import build_database
     from archloom.segments.tokeniser import Tokeniser
     from archloom.segments.vocabulary import Vocabulary

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
-from archloom.io.files import write_text
+from archloom.files import write_text
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 import archloom as al
 from archloom.data.images import Images, load_images
 from archloom.io import read_model
-from archloom.search.transfer import transfer
+from archloom.search.graphs.transfer import transfer
 from archloom.train.recipe import RECIPES
 from archloom.train.trainer import evaluate, train
 

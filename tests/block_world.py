@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archloom.search.evaluators import Figure
-from archloom.search.unit_space import UnitSpace
+from archloom.search.units.figures import Figure
+from archloom.search.units.space import UnitSpace
 from archloom.views.block_space import block_space
 
 SMALL = UnitSpace(

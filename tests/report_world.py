@@ -14,7 +14,7 @@ from archloom.data.labels import Label, write_labels
 from archloom.graph import Graph, GraphBuilder, flops
 from archloom.io import write
 from archloom.io.store import write_store
-from archloom.report.autogo import AutogoFiles
+from archloom.report.autogo.folder import AutogoFiles
 from archloom.segments.vocabulary import Vocabulary
 from archloom.views.labels import Encoding
 

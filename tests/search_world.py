@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from archloom.graph import OPS, Graph
-from archloom.search.mutation import Mutator
-from archloom.search.regions import Region
-from archloom.search.scoring import Proposal
-from archloom.search.settings import SearchSettings
+from archloom.search.graphs.mutation import Mutator
+from archloom.search.graphs.regions import Region
+from archloom.search.graphs.scoring import Proposal
+from archloom.search.graphs.settings import SearchSettings
 from archloom.segments.database import SegmentDatabase, build_database
 from archloom.segments.tokeniser import Tokeniser
 from archloom.segments.training import train_vocabulary

@@ -16,7 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from archloom.drawing.graphs import draw, draw_changes
     from archloom.errors import ArchloomError
+    from archloom.execute.module import to_torch
     from archloom.graph import (
         Graph,
         GraphBuilder,
@@ -28,46 +30,44 @@ if TYPE_CHECKING:
     )
     from archloom.graph.memory import peak_activations
     from archloom.io import read, read_graph, read_model, write
-    from archloom.io.drawing import draw, draw_changes
-    from archloom.io.torch_import import from_torch
-    from archloom.io.torch_module import to_torch
+    from archloom.io.importing.torch.reader import from_torch
     from archloom.predict import load_predictor
     from archloom.report.front import write_front
+    from archloom.search.graphs.optimise import Artefacts, optimise
+    from archloom.search.graphs.settings import SearchSettings
+    from archloom.search.graphs.transfer import transfer
     from archloom.search.objectives import CustomObjective
-    from archloom.search.optimise import Artefacts, optimise
-    from archloom.search.settings import SearchSettings
-    from archloom.search.transfer import transfer
     from archloom.segments.tokeniser import Tokeniser
     from archloom.segments.vocabulary import Vocabulary
     from archloom.train.latency import Timing, measure_latency
 
 _HOMES = {
     "ArchloomError": "errors",
-    "Artefacts": "search.optimise",
+    "Artefacts": "search.graphs.optimise",
     "CustomObjective": "search.objectives",
     "Graph": "graph",
     "GraphBuilder": "graph",
-    "SearchSettings": "search.settings",
+    "SearchSettings": "search.graphs.settings",
     "Timing": "train.latency",
     "Tokeniser": "segments.tokeniser",
     "Vocabulary": "segments.vocabulary",
     "check": "graph",
-    "draw": "io.drawing",
-    "draw_changes": "io.drawing",
+    "draw": "drawing.graphs",
+    "draw_changes": "drawing.graphs",
     "flops": "graph",
-    "from_torch": "io.torch_import",
+    "from_torch": "io.importing.torch.reader",
     "infer_shapes": "graph",
     "is_isomorphic": "graph",
     "load_predictor": "predict",
     "measure_latency": "train.latency",
-    "optimise": "search.optimise",
+    "optimise": "search.graphs.optimise",
     "parameters": "graph",
     "peak_activations": "graph.memory",
     "read": "io",
     "read_graph": "io",
     "read_model": "io",
-    "to_torch": "io.torch_module",
-    "transfer": "search.transfer",
+    "to_torch": "execute.module",
+    "transfer": "search.graphs.transfer",
     "write": "io",
     "write_front": "report.front",
 }

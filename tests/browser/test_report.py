@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from archloom.report.autogo import write_report
+from archloom.report.autogo.folder import write_report
 from report_world import BETTER, make_run
 
 PICTURES = "document.querySelectorAll('#network .pane svg').length"

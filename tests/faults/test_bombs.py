@@ -14,7 +14,7 @@ from archloom.errors import ArchloomError, FormatError
 from archloom.io import read
 from archloom.io.weights import read_weights
 from archloom.predict import load_predictor
-from archloom.predict.checkpoint import LARGEST_NPZ
+from archloom.predict.card import LARGEST_NPZ
 
 MUCH = 50 << 20
 

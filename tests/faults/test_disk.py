@@ -11,7 +11,7 @@ import pytest
 from archloom.data.download import Patience, download
 from archloom.data.labels import Label
 from archloom.errors import DataError
-from archloom.io.files import write_text
+from archloom.files import write_text
 from archloom.train.measure import _append, _read_shards
 from archloom.train.recipe import Recipe
 from data_server import plain, running

@@ -15,8 +15,8 @@ from archloom.data.images import Images
 from archloom.errors import ConfigError, TrainingError
 from archloom.graph import GraphBuilder, autogo_order
 from archloom.predict import GNN, PSC, LabelledGraphs, TrainingSettings
-from archloom.predict.block_training import BlockTraining
-from archloom.predict.blocks import BlockPredictor
+from archloom.predict.blocks.predictor import BlockPredictor
+from archloom.predict.blocks.task import BlockTraining
 from archloom.spaces import FAMILIES
 from archloom.train import trainer
 from archloom.train.recipe import Recipe

@@ -16,7 +16,7 @@ from archloom.errors import ArchloomError, DataError
 from archloom.graph import Graph, GraphBuilder
 from archloom.graph.graph import ARRAY_FIELDS
 from archloom.io import read, write
-from archloom.io.cg_json import to_state_dict
+from archloom.io.reference.cg_json import to_state_dict
 from reference_pickles import compute_graph, dump
 
 WRITTEN = ("net.json", "net.cg.json", "net.state.json", "net.parquet")

@@ -22,27 +22,27 @@ from archloom.data.block_table import BlockTable, read_block_table
 from archloom.data.labels import Label, read_labels, write_labels
 from archloom.data.splits import Split
 from archloom.errors import ArchloomError
+from archloom.execute.module import to_torch
 from archloom.io import read_model
 from archloom.io.onnx_export import write_onnx
-from archloom.io.torch_module import to_torch
 from archloom.io.weights import read_weights, write_weights
 from archloom.predict import GNN, PSC
-from archloom.predict.block_file import BlockCard, read_block_predictor, write_block_predictor
-from archloom.predict.block_network import BlockNetwork, BlockShape
-from archloom.predict.operator_file import (
+from archloom.predict.blocks.network import BlockNetwork, BlockShape
+from archloom.predict.blocks.published import BlockCard, read_block_predictor, write_block_predictor
+from archloom.predict.operators.file import (
     OperatorCard,
     read_operator_predictor,
     write_operator_predictor,
 )
-from archloom.predict.operator_network import OperatorNetwork, OperatorShape
+from archloom.predict.operators.network import OperatorNetwork, OperatorShape
 from archloom.predict.resume import Progress, read_progress, write_progress
 from archloom.predict.training import new_network
 from archloom.report.record import read_search
 from archloom.search.archive import Archive
-from archloom.search.evolution import evolve
-from archloom.search.label_models import read_sources, write_labelled
-from archloom.search.unit_space import FORMAT as SPACE_FORMAT
-from archloom.search.unit_space import UnitSpace
+from archloom.search.graphs.evolution import evolve
+from archloom.search.units.label_models import read_sources, write_labelled
+from archloom.search.units.space import FORMAT as SPACE_FORMAT
+from archloom.search.units.space import UnitSpace
 from archloom.segments.psc_index import read_psc_index, write_psc_index
 from archloom.segments.ranking import SegmentRanking, read_ranking, write_ranking
 from archloom.segments.tables import (

@@ -11,13 +11,13 @@ import pytest
 
 from archloom.errors import DataError
 from archloom.search.archive import Archive
-from archloom.search.evolution import evolve
+from archloom.search.graphs.evolution import evolve
 
 TESTS = Path(__file__).parent.parent
 
 PROGRAM = """
 import sys
-from archloom.search.evolution import evolve
+from archloom.search.graphs.evolution import evolve
 from search_world import make_mutator, make_network
 evolve(make_network(), make_mutator(iterations=100_000), folder=sys.argv[1])
 """

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
+from archloom.execute.module import to_torch
 from archloom.graph import Graph, input_shapes
 from archloom.io.onnx_export import write_onnx
-from archloom.io.torch_module import to_torch
 from archloom.spaces import FAMILIES
 from import_suite import Inputs
 

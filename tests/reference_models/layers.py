@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from archloom.io.torch_module import to_torch
+from archloom.execute.module import to_torch
 
 EPSILON = 1e-3
 

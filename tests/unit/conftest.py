@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from archloom.graph import Graph
-from archloom.io.cg_json import from_cg_json
+from archloom.io.reference.cg_json import from_cg_json
 from data_server import DataServer, running
 
 

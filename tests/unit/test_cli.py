@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from archloom.execute.module import to_torch
 from archloom.io import read_graph, read_model, write
 from archloom.io.store import GraphStore, write_store
-from archloom.io.torch_module import to_torch
 from archloom.io.weights import read_weights, write_weights
 from archloom.predict import GNN
-from archloom.predict.blocks import BlockPredictor
+from archloom.predict.blocks.predictor import BlockPredictor
 from archloom.predict.range import TrainingRange
 from archloom.segments.tables import write_database
 from archloom.spaces import nb201

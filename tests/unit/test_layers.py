@@ -12,9 +12,10 @@ import archloom
 SOURCE = Path(archloom.__file__).parent
 LAYERS = [
     {"errors", "config"},
-    {"settings", "shards"},
+    {"settings", "files", "parquet", "shards"},
     {"graph"},
-    {"spaces", "io"},
+    {"execute", "drawing", "spaces"},
+    {"io"},
     {"train", "data", "views"},
     {"predict", "segments"},
     {"search", "hypernet", "tasks"},
@@ -38,7 +39,9 @@ HEAVY = {
     "matplotlib",
     "sentencepiece",
 }
-TORCH_ONLY_IN = ("archloom.io", "archloom.train", "archloom.predict", "archloom.search")
+TORCH_ONLY_IN = tuple(
+    f"archloom.{part}" for part in ("execute", "io", "train", "predict", "search")
+)
 
 
 @cache

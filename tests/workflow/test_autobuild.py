@@ -6,7 +6,7 @@ import shutil
 import pytest
 import yaml
 
-from archloom.search.label_models import covering_networks
+from archloom.search.units.label_models import covering_networks
 from archloom.train.latency_table import LatencyTable, operator_keys
 
 TARGET = "results/tiny/autobuild/ofa_mbv3"

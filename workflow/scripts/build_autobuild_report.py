@@ -1,7 +1,7 @@
 """Assemble the folder of one result of AutoBuild: report, summary, tables, figures, networks."""
 
-from archloom.report.autobuild import write_autobuild_report
-from archloom.report.unit_record import AutobuildFiles
+from archloom.report.autobuild.folder import write_autobuild_report
+from archloom.report.autobuild.record import AutobuildFiles
 from archloom.workflow import job
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Assemble the folder of one result: report, summary, tables, figures and winners."""
 
-from archloom.report.autogo import AutogoFiles, write_report
+from archloom.report.autogo.folder import AutogoFiles, write_report
 from archloom.workflow import job
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 import json
 from itertools import chain
 
-from archloom.io.cg_json import from_cg_json
-from archloom.io.files import read_json, write_text
+from archloom.files import read_json, write_text
+from archloom.io.reference.cg_json import from_cg_json
 from archloom.io.store import GraphStore
 from archloom.segments.database import build_database
 from archloom.segments.statistics import statistics

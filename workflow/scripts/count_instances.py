@@ -2,7 +2,7 @@
 
 import json
 
-from archloom.io.files import write_text
+from archloom.files import write_text
 from archloom.report.published.figures import count_instances, networks_of
 from archloom.segments.tokeniser import Tokeniser
 from archloom.segments.vocabulary import Vocabulary

@@ -1,10 +1,10 @@
 """Evaluate every network of a reduced space by the label models of a run."""
 
-from archloom.io.parquet import write_parquet
-from archloom.predict.block_training import BlockTraining
-from archloom.search.exhaustive import evaluate_space, gather_space
-from archloom.search.label_models import figures_of, run_models
-from archloom.search.unit_space import UnitSpace
+from archloom.parquet import write_parquet
+from archloom.predict.blocks.task import BlockTraining
+from archloom.search.units.exhaustive import evaluate_space, gather_space
+from archloom.search.units.label_models import figures_of, run_models
+from archloom.search.units.space import UnitSpace
 from archloom.workflow import job
 
 if __name__ == "__main__":

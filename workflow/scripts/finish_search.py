@@ -1,8 +1,8 @@
 """Read the front of a search in steps."""
 
-from archloom.search.record import save_search
-from archloom.search.settings import SearchSettings
-from archloom.search.steps import Steps
+from archloom.search.graphs.record import save_search
+from archloom.search.graphs.settings import SearchSettings
+from archloom.search.graphs.steps import Steps
 from archloom.workflow import job
 
 if __name__ == "__main__":

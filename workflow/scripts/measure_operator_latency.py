@@ -1,6 +1,6 @@
 """Measure every operator that the networks of a family can have, on this machine."""
 
-from archloom.search.label_models import measure_operators
+from archloom.search.units.label_models import measure_operators
 from archloom.workflow import job
 
 if __name__ == "__main__":

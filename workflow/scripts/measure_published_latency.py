@@ -2,8 +2,8 @@
 
 import json
 
+from archloom.files import write_text
 from archloom.io import read_graph
-from archloom.io.files import write_text
 from archloom.report.published.figures import latency_figures
 from archloom.workflow import job
 

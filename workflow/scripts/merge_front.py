@@ -1,6 +1,6 @@
 """Put the accuracies and weights of all jobs of a front together."""
 
-from archloom.io.files import link_or_copy, read_json
+from archloom.files import link_or_copy, read_json
 from archloom.io.native import from_native
 from archloom.io.store import GraphStore
 from archloom.train.measurement import merge_measurements, write_measurement

@@ -1,7 +1,7 @@
 """Mutate one job's share of the parents of an iteration."""
 
-from archloom.search.settings import SearchSettings
-from archloom.search.steps import Steps
+from archloom.search.graphs.settings import SearchSettings
+from archloom.search.graphs.steps import Steps
 from archloom.shards import Shard
 from archloom.workflow import job
 

@@ -3,10 +3,10 @@
 import json
 
 from archloom.data.block_table import read_block_table
-from archloom.io.files import write_text
-from archloom.predict.block_training import BlockTraining
-from archloom.predict.blocks import BlockPredictor
-from archloom.predict.unit_agreement import agreement, mean_ranking
+from archloom.files import write_text
+from archloom.predict.blocks.agreement import agreement, mean_ranking
+from archloom.predict.blocks.predictor import BlockPredictor
+from archloom.predict.blocks.task import BlockTraining
 from archloom.views.sequence import block_family
 from archloom.workflow import job
 

@@ -3,9 +3,9 @@
 The folder of its weights stays empty where the source holds none.
 """
 
+from archloom.files import write_text
 from archloom.graph import infer_shapes
 from archloom.io import read_graph, read_model
-from archloom.io.files import write_text
 from archloom.io.kinds import is_model
 from archloom.io.native import to_native_text
 from archloom.io.weights import write_weights

@@ -1,10 +1,10 @@
 """Evolve the input graph."""
 
-from archloom.io.files import read_json
+from archloom.files import read_json
 from archloom.io.native import from_native
-from archloom.search.optimise import Artefacts, optimise
-from archloom.search.record import save_search
-from archloom.search.settings import SearchSettings
+from archloom.search.graphs.optimise import Artefacts, optimise
+from archloom.search.graphs.record import save_search
+from archloom.search.graphs.settings import SearchSettings
 from archloom.workflow import job
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Search the reduced spaces of all targets, and larger ones by the baselines, several times."""
 
-from archloom.io.parquet import write_parquet
-from archloom.predict.block_training import BlockTraining
-from archloom.search.label_models import figures_of, run_models
-from archloom.search.unit_comparison import compare_methods, methods
-from archloom.search.unit_search import UnitSearchSettings
-from archloom.search.unit_space import UnitSpace
+from archloom.parquet import write_parquet
+from archloom.predict.blocks.task import BlockTraining
+from archloom.search.units.comparison import compare_methods, methods
+from archloom.search.units.label_models import figures_of, run_models
+from archloom.search.units.search import UnitSearchSettings
+from archloom.search.units.space import UnitSpace
 from archloom.workflow import job
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Rate the graph that a search starts from."""
 
-from archloom.search.settings import SearchSettings
-from archloom.search.steps import Steps
+from archloom.search.graphs.settings import SearchSettings
+from archloom.search.graphs.steps import Steps
 from archloom.workflow import job
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from archloom.data.images import load_images
-from archloom.io.files import link_or_copy, read_json
+from archloom.files import link_or_copy, read_json
 from archloom.io.native import from_native
 from archloom.io.store import GraphStore
 from archloom.shards import Shard

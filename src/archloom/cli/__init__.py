@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 
 from archloom.cli import (
-    blocks,
-    comparison,
+    compare_searches,
     data,
     graphs,
     operators,
-    search,
+    optimise,
+    rank_units,
+    search_units,
     sharing,
-    units,
     workflow,
 )
 from archloom.cli.app import app, err
@@ -20,15 +20,15 @@ from archloom.errors import ArchloomError
 
 __all__ = [
     "app",
-    "blocks",
-    "comparison",
+    "rank_units",
+    "compare_searches",
     "data",
     "graphs",
     "main",
     "operators",
-    "search",
+    "optimise",
     "sharing",
-    "units",
+    "search_units",
     "workflow",
 ]
 

@@ -101,9 +101,9 @@ def draw(
 
     Example: archloom draw rank_1.json changes.svg --parent input.json
     """
+    from archloom.drawing.graphs import draw as draw_graph
+    from archloom.drawing.graphs import draw_changes
     from archloom.io import read_graph
-    from archloom.io.drawing import draw as draw_graph
-    from archloom.io.drawing import draw_changes
 
     model = read_model_with_notes(file, input_shape)
     graph = read_graph(file) if model is None else model.graph
@@ -133,7 +133,7 @@ def predict(
     import numpy as np
 
     from archloom.io import read
-    from archloom.search.optimise import Artefacts
+    from archloom.search.graphs.optimise import Artefacts
 
     graphs = [graph for file in files for graph in _graphs(read(file))]
     families = {graph.family for graph in graphs}

@@ -11,8 +11,8 @@ import typer
 from rich.table import Table
 
 from archloom.cli.app import app, err, out
-from archloom.cli.blocks import epoch_bar
 from archloom.cli.networks import File, InputShape, read_network, warn_of_range
+from archloom.cli.rank_units import epoch_bar
 
 Weights = Annotated[
     Path, typer.Option(help="Predictor that archloom train-operators wrote (.safetensors).")
@@ -37,9 +37,9 @@ def train_operators(
     Example: archloom train-operators resources/graphs/nb201.parquet labels/digits/nb201.parquet
     operators.safetensors
     """
-    from archloom.predict.block_training import BlockTraining
+    from archloom.predict.blocks.task import BlockTraining
     from archloom.predict.dataset import labelled_graphs
-    from archloom.predict.operators import OperatorPredictor
+    from archloom.predict.operators.predictor import OperatorPredictor
 
     settings = BlockTraining(epochs=epochs, batch_size=batch_size, seed=seed)
     data = labelled_graphs(graphs, labels, target)
@@ -70,7 +70,7 @@ def rank_operators(
 
     Example: archloom rank-operators my.onnx ranked/ --predictor operators.safetensors
     """
-    from archloom.predict.operators import OperatorPredictor
+    from archloom.predict.operators.predictor import OperatorPredictor
 
     judge = OperatorPredictor.load(predictor)
     graph, _ = read_network(file, None, input_shape)
@@ -107,8 +107,8 @@ def rank_segments(
     """
     import numpy as np
 
-    from archloom.predict.operators import OperatorPredictor
-    from archloom.search.mutation import segment_text
+    from archloom.predict.operators.predictor import OperatorPredictor
+    from archloom.search.graphs.mutation import segment_text
     from archloom.segments.ranking import write_ranking
     from archloom.segments.tables import read_database
 

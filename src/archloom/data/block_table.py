@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from archloom.data.expression import parse
 from archloom.errors import DataError, FormatError
-from archloom.io.files import naming
-from archloom.io.parquet import read_parquet
+from archloom.files import naming
+from archloom.parquet import read_parquet
 from archloom.spaces import Space
 from archloom.spaces.ofa_mobile import MobileSpace
 from archloom.views.block_space import block_space

@@ -26,7 +26,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from archloom.errors import DataError
-from archloom.io.files import unwritable, write_text
+from archloom.files import unwritable, write_text
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from archloom.data import registry
 from archloom.errors import DataError
-from archloom.io.parquet import read_parquet
+from archloom.parquet import read_parquet
 
 DIGITS_TRAIN = 600
 """Training images of the digits; the other 1,197 are test images."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from archloom.errors import DataError, FormatError
-from archloom.io.parquet import read_parquet, write_parquet
+from archloom.parquet import read_parquet, write_parquet
 
 FORMAT = "archloom-labels/1"
 PROVENANCES = ("measured", "benchmark", "pseudo")

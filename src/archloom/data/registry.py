@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from archloom.errors import DataError
-from archloom.io.files import reading
+from archloom.files import reading
 
 ENVIRONMENT_VARIABLE = "ARCHLOOM_DATA"
 DOWNLOAD_VARIABLE = "ARCHLOOM_DOWNLOAD"

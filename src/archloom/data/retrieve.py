@@ -21,7 +21,7 @@ from archloom.data import registry
 from archloom.data.download import Patience, Progress, SourceError, discard, download
 from archloom.data.registry import DataFile
 from archloom.errors import DataError
-from archloom.io.files import replacing, unwritable
+from archloom.files import replacing, unwritable
 
 HUB_VARIABLE = "HF_ENDPOINT"
 """Environment variable with the address of another hub, the one that the hub's own tools read."""

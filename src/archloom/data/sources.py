@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from archloom.data.labels import Label
 from archloom.errors import DataError
 from archloom.graph import Graph
-from archloom.io.parquet import read_parquet
+from archloom.parquet import read_parquet
 
 NO_SEED = -1
 

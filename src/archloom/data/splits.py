@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from archloom.errors import DataError, FormatError, GraphError
+from archloom.files import read_json, write_text
 from archloom.graph import Graph, graph_hashes
-from archloom.io.files import read_json, write_text
 from archloom.spaces import nb201
 
 FORMAT = "archloom-split/1"

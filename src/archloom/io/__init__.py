@@ -10,12 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archloom.errors import FormatError
+from archloom.files import naming, read_json, reading, write_text
 from archloom.graph import Graph, check
-from archloom.io.cg_json import CG_SCHEMA, from_cg_json, from_state_dict, to_cg_json, to_state_dict
-from archloom.io.files import naming, read_json, reading, write_text
 from archloom.io.kinds import is_graph_def, is_onnx
 from archloom.io.native import FORMAT, from_native, to_native_text
-from archloom.io.reference import (
+from archloom.io.reference.cg_json import (
+    CG_SCHEMA,
+    from_cg_json,
+    from_state_dict,
+    to_cg_json,
+    to_state_dict,
+)
+from archloom.io.reference.families import (
     LabelledGraph,
     family_from_json,
     is_family,
@@ -25,7 +31,7 @@ from archloom.io.reference import (
 
 if TYPE_CHECKING:
     from archloom.io.importing.model import Model
-    from archloom.io.onnx_import import InputShape
+    from archloom.io.importing.onnx.reader import InputShape
     from archloom.io.store import GraphStore
 
 __all__ = [
@@ -140,7 +146,7 @@ def _as_text(graph: Graph, name: str) -> str:
     if name.endswith(".json"):
         return to_native_text(graph)
     if name.endswith(".svg"):
-        from archloom.io.drawing import draw
+        from archloom.drawing.graphs import draw
 
         return draw(graph)
     raise FormatError(f"the ending names no known format: use {_ENDINGS}.")

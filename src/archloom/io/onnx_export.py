@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import GraphError
+from archloom.execute.operators.fallback import attribute_value
+from archloom.files import replacing
 from archloom.graph import OPS, Definition, Graph, Merge, window_pads
-from archloom.graph.definition import OWN_DOMAIN, Attribute, Literal, Operand, TensorType, Weight
-from archloom.io.files import replacing
+from archloom.graph.definition import OWN_DOMAIN, Literal, Operand, TensorType, Weight
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -139,7 +140,7 @@ def _arrays(graph: Graph, weights: Mapping[str, Tensor] | None) -> dict[str, NDA
     """Return the weights as arrays, random ones for None; they are checked where the graph can be
     run here.
     """
-    from archloom.io.torch_module import to_torch
+    from archloom.execute.module import to_torch
 
     foreign = any(one.domain not in ("", OWN_DOMAIN) for one in graph.definitions)
     if weights is None or not foreign:
@@ -413,7 +414,7 @@ class _Writer:
         }
 
     def _norm(self, node: int, value: str, name: str) -> str:
-        from archloom.io.torch_ops import NORM_EPSILON
+        from archloom.execute.layers import NORM_EPSILON
 
         parts = [self._weight(node, part) for part in ("weight", "bias", "mean", "var")]
         return self._emit("BatchNormalization", [value, *parts], name, epsilon=NORM_EPSILON)
@@ -477,15 +478,6 @@ def _value_info(name: str, one: TensorType) -> Any:
     from onnx import helper
 
     return helper.make_tensor_value_info(name, *_element_and_shape(one))
-
-
-def attribute_value(value: Attribute) -> Any:
-    """Return an attribute as the ONNX helpers take it."""
-    if not isinstance(value, Literal):
-        return list(value) if isinstance(value, tuple) else value
-    from onnx import numpy_helper
-
-    return numpy_helper.from_array(value.array())
 
 
 _SIMPLE = {

@@ -22,9 +22,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
+from archloom.files import reading, replacing, unwritable
 from archloom.graph import OPS, Definition, Graph, graph_hashes
 from archloom.graph.graph import ARRAY_FIELDS
-from archloom.io.files import reading, replacing, unwritable
 
 FORMAT = "archloom-store/2"
 _FORMAT_1 = "archloom-store/1"

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 
 from archloom.errors import ConfigError, FormatError
+from archloom.execute.layers import NORM_EPSILON
+from archloom.execute.module import GraphModule, to_torch
+from archloom.files import reading
 from archloom.graph import Graph
-from archloom.io.files import reading
-from archloom.io.torch_module import GraphModule, to_torch
-from archloom.io.torch_ops import NORM_EPSILON
 from archloom.spaces import FAMILIES, ofa_resnet
 from archloom.spaces.common import Skeleton
 from archloom.spaces.ofa_mobile import EXPANSIONS, KERNELS, MobileSpace

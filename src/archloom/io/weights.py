@@ -19,8 +19,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from archloom.errors import FormatError
+from archloom.files import replacing, write_text
 from archloom.graph import Graph
-from archloom.io.files import replacing, write_text
 
 FORMAT = "archloom-weights/1"
 

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from archloom.errors import DataError, FormatError
 from archloom.graph import Graph
-from archloom.predict.checkpoint import WIDTHS, Card, Kind, read_predictor, write_predictor
-from archloom.predict.encoder import Network
+from archloom.predict.card import WIDTHS, Card, Kind, read_predictor, write_predictor
+from archloom.predict.gnn.network import Network
 from archloom.predict.metrics import spearman
 from archloom.predict.range import FEWEST, Place, TrainingRange
 from archloom.predict.resume import Progress

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from archloom.errors import FormatError
-from archloom.io.files import replacing
+from archloom.files import replacing
 from archloom.io.weights import save_tensors
-from archloom.predict.encoder import Network
+from archloom.predict.gnn.network import Network
 
 FORMAT = "archloom-training/1"
 _ADAM = ("step", "exp_avg", "exp_avg_sq")

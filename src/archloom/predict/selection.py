@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from archloom.errors import DataError
-from archloom.predict.gnn import GNN
-from archloom.predict.loading import load_predictor
-from archloom.predict.psc import PSC
+from archloom.predict.gnn.predictor import GNN
+from archloom.predict.kinds import load_predictor
+from archloom.predict.psc.predictor import PSC
 
 
 def choose_predictor(paths: Sequence[str | Path]) -> GNN | PSC:

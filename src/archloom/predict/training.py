@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from archloom.errors import ConfigError
-from archloom.predict.encoder import Network
+from archloom.predict.gnn.network import Network
 from archloom.predict.resume import Progress, read_progress, write_progress
 
 logger = logging.getLogger(__name__)

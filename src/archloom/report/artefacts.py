@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from archloom.errors import GraphError
 from archloom.graph import Graph
 from archloom.io import write
-from archloom.search.transfer import transfer
+from archloom.search.graphs.transfer import transfer
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from archloom.files import write_csv
 from archloom.graph import flops, parameters
 from archloom.io import write
-from archloom.io.files import write_csv
-from archloom.io.parquet import write_parquet
 from archloom.io.weights import write_weights
-from archloom.search.unit_search import UnitFront
+from archloom.parquet import write_parquet
+from archloom.search.units.search import UnitFront
 from archloom.spaces import FAMILIES
 from archloom.views.sequence import RESOLUTION, skeleton_at
 

@@ -8,14 +8,14 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archloom.drawing.graphs import draw_changes
+from archloom.files import write_text
 from archloom.graph import Graph
 from archloom.io import write
-from archloom.io.drawing import draw_changes
-from archloom.io.files import write_text
 from archloom.search.constraints import relative_change
-from archloom.search.record import save_search
-from archloom.search.result import SearchResult
-from archloom.search.transfer import Transfer, transfer
+from archloom.search.graphs.record import save_search
+from archloom.search.graphs.result import SearchResult
+from archloom.search.graphs.transfer import Transfer, transfer
 
 if TYPE_CHECKING:
     from torch import Tensor

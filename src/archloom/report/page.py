@@ -12,7 +12,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from archloom.report.tables import display, sort_keys
+from archloom.report.autogo.tables import display, sort_keys
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import FormatError
-from archloom.io.files import read_json
-from archloom.io.parquet import read_parquet
-from archloom.search.propagation import PropagationStats
+from archloom.files import read_json
+from archloom.parquet import read_parquet
+from archloom.search.shapes.propagation import PropagationStats
 
 STATS_FORMAT = "archloom-search-stats/2"
 FRONT_FORMAT = "archloom-front/2"

@@ -20,10 +20,10 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from archloom.errors import FormatError, SearchError
+from archloom.files import read_json, unwritable, write_text
 from archloom.graph import Graph
-from archloom.io.files import read_json, unwritable, write_text
-from archloom.io.parquet import read_parquet, write_parquet
 from archloom.io.store import GraphStore, StoreWriter
+from archloom.parquet import read_parquet, write_parquet
 
 ARCHIVE_FORMAT = "archloom-search/2"
 GRAPHS_PER_READ = 32

@@ -1,8 +1,8 @@
 """The evolution loop that all searches share: rounds, no repeats, budgets, resuming.
 
 It knows of networks only that each has a hash, figures and a parent. Which of them are mutated, how
-that is done and what the children are worth is up to the search: ``archloom.search.evolution``
-evolves graphs, ``archloom.search.unit_search`` architectures.
+that is done and what the children are worth is up to the search:
+``archloom.search.graphs.evolution`` evolves graphs, ``archloom.search.units.search`` architectures.
 """
 
 from __future__ import annotations

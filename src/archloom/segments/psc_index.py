@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
+from archloom.files import replacing
 from archloom.graph import Graph, autogo_order, distinct
-from archloom.io.files import replacing
 from archloom.segments.batch import BatchSegmentation, BatchTokeniser, batches
 from archloom.segments.tables import (
     FORMAT_KEY,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
 from archloom.graph import OPS
-from archloom.io.parquet import read_parquet, write_parquet
+from archloom.parquet import read_parquet, write_parquet
 from archloom.segments.database import SegmentDatabase
 from archloom.segments.dedup import Topology
 from archloom.segments.pattern import EDGE, NODE, STATE

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import FormatError
+from archloom.files import read_json, write_text
 from archloom.graph import Graph, autogo_order
-from archloom.io.files import read_json, write_text
 from archloom.segments.bpe import MergeTable
 from archloom.views.labels import Encoding, label_keys, label_text
 

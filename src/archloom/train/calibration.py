@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from archloom.errors import DataError
-from archloom.io.torch_module import GraphModule
-from archloom.io.torch_ops import Norm
+from archloom.execute.layers import Norm
+from archloom.execute.module import GraphModule
 
 
 def recalibrate(module: GraphModule, batches: Iterable[Tensor]) -> int:

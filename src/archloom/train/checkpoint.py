@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from archloom.errors import TrainingError
-from archloom.io.files import replacing
+from archloom.files import replacing
 from archloom.io.weights import save_tensors
 
 FORMAT = "archloom-training/1"

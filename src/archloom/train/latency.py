@@ -208,7 +208,7 @@ def _onnx_runner(graph: Graph, inputs: Sequence[NDArray[Any]], threads: int) -> 
 def _torch_runner(graph: Graph, inputs: Sequence[NDArray[Any]]) -> Callable[[], Any]:
     import torch
 
-    from archloom.io.torch_module import to_torch
+    from archloom.execute.module import to_torch
 
     module = to_torch(graph).eval()
     tensors = [torch.from_numpy(array) for array in inputs]

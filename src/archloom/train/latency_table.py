@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
+from archloom.files import read_json, write_csv, write_text
 from archloom.graph import (
     OPS,
     Graph,
@@ -32,7 +33,6 @@ from archloom.graph import (
     node_flops,
 )
 from archloom.graph.graph import NODE_FIELDS
-from archloom.io.files import read_json, write_csv, write_text
 from archloom.train.latency import Timing, latency_rounds, measure_latency, reference_network
 
 FORMAT = "archloom-latency-table/1"

@@ -15,7 +15,7 @@ from typing import Any
 
 from archloom.data.labels import merge_labels, read_labels, write_labels
 from archloom.errors import FormatError, TrainingError
-from archloom.io.files import read_json, write_text
+from archloom.files import read_json, write_text
 from archloom.train.measure import Failure, Measurement
 
 FORMAT = "archloom-measurement/1"

@@ -23,8 +23,8 @@ from torch import Tensor
 
 from archloom.data.images import Images
 from archloom.errors import ConfigError, TrainingError
+from archloom.execute.module import GraphModule, to_torch
 from archloom.graph import Graph, input_shapes, output_shapes
-from archloom.io.torch_module import GraphModule, to_torch
 from archloom.train.augment import augment
 from archloom.train.checkpoint import load_checkpoint, save_checkpoint
 from archloom.train.device import choose_device

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from archloom.errors import DataError
-from archloom.io.files import reading
+from archloom.files import reading
 from archloom.workflow.snakemake_folder import DIRECTORY_STAMP
 
 IGNORED = frozenset({DIRECTORY_STAMP, ".gitignore"})

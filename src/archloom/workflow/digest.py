@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from archloom.errors import ArchloomError
-from archloom.io.files import write_text
+from archloom.files import write_text
 
 PACKAGE = "archloom"
 SOURCE = Path(__file__).parents[1]
@@ -27,10 +27,10 @@ OWN = f"{PACKAGE}.workflow"
 def source_digest(*roots: str | Path, source: Path = SOURCE, cache_file: Path | None = None) -> str:
     """Return a digest of the code that the given scripts or modules depend on.
 
-    ``roots`` are module names (``archloom.search.evolution``) or paths of scripts. All modules of
-    archloom that they import, directly or through others, at module or function level, are
-    included, but not ``archloom.workflow``; comments, docstrings and formatting do not count, nor
-    does the version of Python. A name imported from a package is followed to the module that
+    ``roots`` are module names (``archloom.search.graphs.evolution``) or paths of scripts. All
+    modules of archloom that they import, directly or through others, at module or function level,
+    are included, but not ``archloom.workflow``; comments, docstrings and formatting do not count,
+    nor does the version of Python. A name imported from a package is followed to the module that
     defines it, so that its siblings do not count. Templates count with the module that renders
     them. ``cache_file`` keeps what was found in each file, by the file's bytes.
     """

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from archloom.errors import ArchloomError, FormatError
-from archloom.io.files import read_json, write_text
+from archloom.files import read_json, write_text
 from archloom.workflow.words import duration, job_name, pace
 
 STATE_FORMAT = "archloom-state/1"

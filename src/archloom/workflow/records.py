@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from archloom.errors import FormatError
-from archloom.io.files import read_json, write_text
+from archloom.files import read_json, write_text
 
 RECORD_FORMAT = "archloom-record/1"
 RECORDS = "records"

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from archloom.io.files import write_text
+from archloom.files import write_text
 from archloom.workflow.status import Folders, Made, Stage, last_lines, stages
 from archloom.workflow.words import duration, job_name, size
 
@@ -120,8 +120,8 @@ def _graph(found: Sequence[Stage]) -> Any:
     """Return the picture of the rules and of what goes from one to the other."""
     from markupsafe import Markup
 
-    from archloom.io.palette import BLUE, GREY, tint
-    from archloom.io.svg import Box, Panel, Picture, Style
+    from archloom.drawing.palette import BLUE, GREY, tint
+    from archloom.drawing.svg import Box, Panel, Picture, Style
 
     made = [stage for stage in found if stage.made]
     maker = {

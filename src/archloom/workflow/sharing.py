@@ -22,7 +22,7 @@ from typing import Any
 
 from archloom.data.registry import OWN_FOLDER
 from archloom.errors import DataError, FormatError
-from archloom.io.files import read_json, write_text
+from archloom.files import read_json, write_text
 from archloom.workflow.content import EMPTY_FOLDER, content_digests, content_size
 from archloom.workflow.records import RECORD_FORMAT, RECORDS, Content, Record, latest_records
 from archloom.workflow.snakemake_folder import LONG_AGO, SnakemakeFolder

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from archloom.io.files import write_text
+from archloom.files import write_text
 
 NAME_LENGTH = 254
 """Longest piece of an encoded path; Snakemake puts the rest into folders that start with @."""

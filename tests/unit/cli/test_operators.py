@@ -10,7 +10,7 @@ from archloom.data.sources import pseudo_labels
 from archloom.io import write
 from archloom.io.store import write_store
 from archloom.predict import GNN
-from archloom.predict.operators import OperatorPredictor
+from archloom.predict.operators.predictor import OperatorPredictor
 from archloom.segments.ranking import read_ranking
 from archloom.segments.tables import write_database
 from archloom.spaces import hiaml, nb201

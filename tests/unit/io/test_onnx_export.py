@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archloom.errors import DataError, GraphError
+from archloom.execute.layers import Norm
+from archloom.execute.module import to_torch
 from archloom.graph import OPS, Graph, GraphBuilder
 from archloom.io.onnx_export import to_onnx, write_onnx
-from archloom.io.torch_module import to_torch
-from archloom.io.torch_ops import Norm
 
 
 def calibrated(graph, seed=0):

@@ -10,7 +10,7 @@ import pytest
 from archloom.errors import DataError, FormatError, GraphError
 from archloom.graph import Graph, GraphBuilder
 from archloom.io import read, read_graph, write
-from archloom.io.cg_json import to_state_dict
+from archloom.io.reference.cg_json import to_state_dict
 from archloom.io.store import GraphStore
 from reference_pickles import compute_graph, dump
 from strategies import assert_identical

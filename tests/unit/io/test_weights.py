@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from archloom.errors import FormatError
+from archloom.execute.module import to_torch
 from archloom.graph import GraphBuilder
-from archloom.io.torch_module import to_torch
 from archloom.io.weights import card_path, read_card, read_weights, write_weights
 
 

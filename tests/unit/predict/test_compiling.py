@@ -6,7 +6,7 @@ import sys
 
 PROGRAM = """
 import numpy as np
-from archloom.predict.block_kernels import pool
+from archloom.predict.blocks.kernels import pool
 pooled = np.empty((2, 1), np.float32)
 pool(np.array([0, 1, 3]), np.array([[1], [2], [4]], np.float32), pooled)
 print(pooled.ravel().tolist(), pool._cache.cache_path)

@@ -7,8 +7,8 @@ import pytest
 
 from archloom.graph import autogo_order
 from archloom.predict import PSC, load_predictor
-from archloom.predict.classes import ClassStore
-from archloom.predict.encoder import N_LAYERS
+from archloom.predict.gnn.network import N_LAYERS
+from archloom.predict.nodes.classes import ClassStore
 from archloom.views.features import Normalisers
 
 TOLERANCE = 1e-4

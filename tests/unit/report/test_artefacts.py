@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from archloom.errors import FormatError
+from archloom.execute.module import to_torch
 from archloom.graph import OPS
 from archloom.io import read_graph
-from archloom.io.torch_module import to_torch
 from archloom.io.weights import read_weights, write_weights
 from archloom.report.artefacts import Weights, write_artefacts
 from report_world import network

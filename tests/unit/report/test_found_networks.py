@@ -8,10 +8,10 @@ import pytest
 
 from archloom.graph import parameters
 from archloom.io import read_graph
+from archloom.report.autobuild.fronts import FrontPanel, attained, unit_fronts_figure
 from archloom.report.found_networks import spread, write_unit_front
-from archloom.report.unit_fronts import FrontPanel, attained, unit_fronts_figure
-from archloom.search.unit_search import UnitSearchSettings, search_units
-from archloom.search.variation import UnitVariation
+from archloom.search.units.search import UnitSearchSettings, search_units
+from archloom.search.units.variation import UnitVariation
 from block_world import SMALL, figures
 
 

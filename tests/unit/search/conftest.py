@@ -3,7 +3,7 @@
 import pytest
 
 from archloom.graph import Graph
-from archloom.search.mutation import Mutator
+from archloom.search.graphs.mutation import Mutator
 from archloom.segments.tokeniser import Tokeniser
 from search_world import make_mutator, make_network, make_world
 

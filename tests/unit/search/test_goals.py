@@ -8,8 +8,8 @@ import pytest
 from archloom.errors import ConfigError, DataError, SearchError
 from archloom.graph import flops, parameters
 from archloom.graph.memory import peak_activations
-from archloom.search.evolution import GraphSearch, evolve
 from archloom.search.goals import Goals
+from archloom.search.graphs.evolution import GraphSearch, evolve
 from archloom.search.latency import EstimatedLatency, MeasuredLatency, TabledLatency
 from archloom.search.objectives import CustomObjective, objective_of
 from archloom.train.latency import Comparison, Latency, Timing
@@ -174,7 +174,7 @@ def test_an_iteration_that_time_cuts_short_keeps_what_is_done(network, n_jobs, m
 
 
 def test_graphs_that_time_does_not_suffice_for_are_left_out(network, monkeypatch):
-    monkeypatch.setattr("archloom.search.evolution.COSTLY_CHUNK", 5)
+    monkeypatch.setattr("archloom.search.graphs.evolution.COSTLY_CHUNK", 5)
     looks = count()
     monkeypatch.setattr(GraphSearch, "_out_of_time", lambda self: next(looks) >= 3)
     goals = Goals.of(["score", CustomObjective("depth", function=depth)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from archloom.graph import Graph, GraphBuilder
-from archloom.io.cg_json import from_cg_json
+from archloom.io.reference.cg_json import from_cg_json
 from archloom.segments.tokeniser import Tokeniser
 from archloom.segments.training import train_vocabulary
 from archloom.segments.vocabulary import Vocabulary

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from archloom.errors import DataError, FormatError
-from archloom.search.mutation import Mutator
-from archloom.search.settings import SearchSettings
+from archloom.search.graphs.mutation import Mutator
+from archloom.search.graphs.settings import SearchSettings
 from archloom.segments.ranking import SegmentRanking, read_ranking, write_ranking
 from archloom.segments.tables import write_table
 from search_world import SETTINGS, ConvCount, make_mutator, make_network, make_world

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archloom.errors import GraphError
+from archloom.execute.module import to_torch
 from archloom.graph import check, flops, graph_hashes, parameters
 from archloom.io import read
-from archloom.io.torch_module import to_torch
 from archloom.spaces import nb101, nb101_cells
 from reference_models.layers import copy_weights, randomise
 from reference_models.nb101 import network, vertex_channels

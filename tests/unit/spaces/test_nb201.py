@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archloom.errors import GraphError
+from archloom.execute.module import to_torch
 from archloom.graph import check, flops, graph_hashes, is_valid, parameters
 from archloom.io import read
-from archloom.io.torch_module import to_torch
 from archloom.spaces import nb201
 from reference_models.layers import copy_weights, randomise
 from reference_models.nb201 import network

@@ -4,9 +4,9 @@ import torch
 from hypothesis import given, settings
 
 from archloom.errors import GraphError
+from archloom.execute.module import to_torch
 from archloom.graph import GraphBuilder, check, infer_shapes, output_shapes, parameters
 from archloom.io import read_graph
-from archloom.io.torch_module import to_torch
 from archloom.spaces import FAMILIES
 from archloom.tasks import output_channels, to_classifier, to_pose, to_segmentation
 from strategies import networks

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from archloom.errors import DataError
+from archloom.execute.module import to_torch
 from archloom.graph import GraphBuilder
 from archloom.io.supernet import Supernet
-from archloom.io.torch_module import to_torch
 from archloom.spaces.ofa_mobile import OFA_MBV3
 from archloom.train.calibration import recalibrate
 

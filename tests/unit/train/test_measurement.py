@@ -4,8 +4,8 @@ import pytest
 
 from archloom.data.labels import read_labels
 from archloom.errors import FormatError, TrainingError
+from archloom.files import read_json
 from archloom.graph import OPS
-from archloom.io.files import read_json
 from archloom.shards import Shard, shard_names
 from archloom.train.measure import measure
 from archloom.train.measurement import merge_measurements, read_failures, write_measurement

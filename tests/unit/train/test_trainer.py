@@ -150,7 +150,7 @@ def test_graph_and_images_must_fit(network, images, recipe):
 
 
 def test_accuracy_is_counted_over_all_test_images(network, images):
-    from archloom.io.torch_module import to_torch
+    from archloom.execute.module import to_torch
 
     module = to_torch(network())
     with torch.no_grad():
@@ -171,7 +171,7 @@ def test_the_learning_rate_rises_then_follows_the_cosine():
 
 
 def test_only_kernels_decay(network):
-    from archloom.io.torch_module import to_torch
+    from archloom.execute.module import to_torch
 
     groups = make_optimiser(to_torch(network()), Recipe(weight_decay=0.5)).param_groups
     assert [group["weight_decay"] for group in groups] == [0.5, 0.0]

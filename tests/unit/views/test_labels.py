@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from archloom.errors import ConfigError
 from archloom.graph import Graph, GraphBuilder, autogo_order
-from archloom.io.cg_json import from_cg_json
+from archloom.io.reference.cg_json import from_cg_json
 from archloom.views.labels import Encoding, label_keys, node_labels
 
 

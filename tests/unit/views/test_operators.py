@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 
 from archloom.graph import Graph, GraphBuilder
-from archloom.io.torch_import import from_torch
+from archloom.io.importing.torch.reader import from_torch
 from archloom.views.operators import (
     BIAS,
     CHANNELS,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from archloom.io.files import write_text
+from archloom.files import write_text
 from archloom.workflow.progress import State
 from archloom.workflow.records import Content, Record
 from archloom.workflow.status import Folders

@@ -9,15 +9,15 @@ from pathlib import Path
 from torch import Tensor
 
 from archloom.errors import FormatError
+from archloom.files import reading, understanding
 from archloom.graph import Graph, check
-from archloom.io.files import reading, understanding
 from archloom.io.importing.nodes import NodeWriter
+from archloom.io.importing.onnx.file import load
+from archloom.io.importing.onnx.reader import InputShape, network_of
 from archloom.io.importing.operations import Network
 from archloom.io.importing.rewrite import Rewriter
 from archloom.io.importing.values import Values
 from archloom.io.kinds import is_graph_def
-from archloom.io.onnx_file import load
-from archloom.io.onnx_import import InputShape, network_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def read_model(path: str | Path, input_shape: InputShape | None = None) -> Model
     with reading(path), Path(path).open("rb") as file:
         start = file.read(64)
     if is_graph_def(path, start):
-        from archloom.io.tensorflow_import import network_of_nodes, read_nodes
+        from archloom.io.importing.tensorflow.reader import network_of_nodes, read_nodes
 
         nodes = read_nodes(path)
         with understanding(path):

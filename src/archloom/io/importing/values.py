@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from archloom.errors import FormatError, GraphError
+from archloom.execute.operators import function_of, output_types
 from archloom.graph.definition import Attribute, Definition, Literal, Operand, Slot, TensorType
 from archloom.io.importing.operations import Body, Network, Operation
-from archloom.io.onnx_ops import function_of, output_types
 
 _LARGEST_FOLDED = 1 << 28  # elements
 _SHORT = {True: 8, False: 256}

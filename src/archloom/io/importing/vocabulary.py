@@ -8,13 +8,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from archloom.execute.layers import NORM_EPSILON
+from archloom.execute.operators.windows import Pads, window_of
 from archloom.graph import Definition
 from archloom.graph.shapes import same_pads
 from archloom.io.importing.layout import is_pixel
 from archloom.io.importing.rules import clip_bounds, is_hard_sigmoid, reduced_axes
 from archloom.io.importing.values import Step
-from archloom.io.onnx_ops.windows import Pads, window_of
-from archloom.io.torch_ops import NORM_EPSILON
 
 if TYPE_CHECKING:
     from archloom.io.importing.nodes import NodeWriter

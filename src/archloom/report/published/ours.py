@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import FormatError
+from archloom.files import read_json
 from archloom.graph import flops
 from archloom.io import read_graph
-from archloom.io.files import read_json
 from archloom.report.published.facts import Entry, Table, Value
 from archloom.search.front import rank_sum
 

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from archloom.io.files import write_text
+from archloom.files import write_text
 from archloom.report.page import render
 from archloom.report.published.facts import Entry, Published, Table, Value, read_published
 from archloom.report.published.ours import (

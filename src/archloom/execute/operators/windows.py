@@ -1,0 +1,154 @@
+"""Operators that slide a window over the space of (N, C, D1, D2, ...) tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from archloom.execute.operators.table import Result, operator, pointwise
+from archloom.graph.definition import Definition
+
+_CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+_MAX_POOLS = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+_AVG_POOLS: dict[int, Callable[..., Tensor]] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+
+Pads = list[tuple[int, int]]
+
+
+def window_of(
+    d: Definition, size: Sequence[int], kernel: Sequence[int]
+) -> tuple[list[int], list[int], Pads]:
+    """Return strides, dilations and (before, after) pads per axis over an input of ``size``; with
+    ``ceil_mode`` the pads grow by what the last window needs.
+    """
+    rank = len(size)
+    strides = list(d.attribute("strides", (1,) * rank))
+    dilations = list(d.attribute("dilations", (1,) * rank))
+    given = d.attribute("pads", (0,) * (2 * rank))
+    auto = d.attribute("auto_pad", "NOTSET")
+    pads = []
+    for axis in range(rank):
+        extent = (kernel[axis] - 1) * dilations[axis] + 1
+        before, after = given[axis], given[axis + rank]
+        if auto in ("SAME_UPPER", "SAME_LOWER"):
+            steps = -(-size[axis] // strides[axis])
+            total = max((steps - 1) * strides[axis] + extent - size[axis], 0)
+            half = total // 2
+            before, after = (half, total - half) if auto == "SAME_UPPER" else (total - half, half)
+        elif auto == "VALID":
+            before = after = 0
+        elif d.attribute("ceil_mode", 0):
+            rest = (size[axis] + before + after - extent) % strides[axis]
+            grown = after + strides[axis] - rest if rest else after
+            starts = size[axis] + before + grown - extent  # of the last window
+            after = grown if starts < size[axis] + before else after
+        pads.append((before, after))
+    return strides, dilations, pads
+
+
+def padded(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
+    """Return ``x`` with (before, after) more elements along each axis of its space."""
+    widths = [width for pair in reversed(pads) for width in pair]
+    return F.pad(x, widths, value=value) if any(widths) else x
+
+
+@operator("Conv")
+def _conv(d: Definition, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Result:
+    strides, dilations, pads = window_of(d, x.shape[2:], weight.shape[2:])
+    convolve, groups = _CONVOLUTIONS[x.dim() - 2], d.attribute("group", 1)
+    return convolve(padded(x, pads), weight, bias, strides, 0, dilations, groups)
+
+
+@operator("ConvTranspose")
+def _conv_transpose(d: Definition, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Result:
+    rank, size = x.dim() - 2, x.shape[2:]
+    strides = d.attribute("strides", (1,) * rank)
+    dilations = d.attribute("dilations", (1,) * rank)
+    extra = d.attribute("output_padding", (0,) * rank)
+    given, shape = d.attribute("pads", (0,) * (2 * rank)), d.attribute("output_shape")
+    auto, pads = d.attribute("auto_pad", "NOTSET"), []
+    for axis in range(rank):
+        extent = (weight.shape[2 + axis] - 1) * dilations[axis] + 1
+        full = (size[axis] - 1) * strides[axis] + extra[axis] + extent
+        before, after = given[axis], given[axis + rank]
+        if shape or auto in ("SAME_UPPER", "SAME_LOWER"):
+            total = full - (shape[axis - rank] if shape else size[axis] * strides[axis])
+            before = total - total // 2 if auto != "SAME_UPPER" else total // 2
+            after = total - before
+        elif auto == "VALID":
+            before = after = 0
+        pads.append((-before, -after))
+    convolve, groups = _TRANSPOSED[rank], d.attribute("group", 1)
+    whole = convolve(x, weight, None, strides, 0, 0, groups, dilations)
+    result = padded(padded(whole, [(0, more) for more in extra]), pads)
+    return result if bias is None else result + bias.reshape(-1, *[1] * rank)
+
+
+@operator("MaxPool", unless=lambda d: d.attribute("storage_order", 0) == 1)
+def _max_pool(d: Definition, x: Tensor) -> Result:
+    kernel = d.attribute("kernel_shape")
+    strides, dilations, pads = window_of(d, x.shape[2:], kernel)
+    low = -math.inf if x.is_floating_point() else torch.iinfo(x.dtype).min
+    pool = _MAX_POOLS[len(kernel)]
+    if len(d.outputs) < 2:
+        return pool(padded(x, pads, low), kernel, strides, 0, dilations)
+    best, places = pool(padded(x, pads, low), kernel, strides, 0, dilations, return_indices=True)
+    return best, _flat_places(places, x.shape, pads)
+
+
+def _flat_places(places: Tensor, shape: Sequence[int], pads: Pads) -> Tensor:
+    """Return indices into one padded channel as indices into the whole tensor of ``shape``."""
+    size, flat, factor = shape[2:], torch.zeros_like(places), 1
+    for axis in reversed(range(len(size))):
+        wide = size[axis] + sum(pads[axis])
+        flat = flat + (places % wide - pads[axis][0]) * factor
+        places, factor = places // wide, factor * size[axis]
+    maps = torch.arange(shape[0] * shape[1], device=places.device)
+    return flat + maps.reshape(shape[0], shape[1], *[1] * len(size)) * factor
+
+
+@operator("AveragePool", unless=lambda d: set(d.attribute("dilations", (1,))) != {1})
+def _avg_pool(d: Definition, x: Tensor) -> Result:
+    kernel = d.attribute("kernel_shape")
+    strides, _, pads = window_of(d, x.shape[2:], kernel)
+    pool = _AVG_POOLS[len(kernel)]
+    mean = pool(padded(x, pads), kernel, strides)
+    if not any(width for pair in pads for width in pair):
+        return mean
+    inside = torch.ones(1, 1, *x.shape[2:], dtype=x.dtype, device=x.device)
+    if d.attribute("count_include_pad", 0):
+        rank, given = len(kernel), d.attribute("pads", (0,) * (2 * len(kernel)))
+        stated = [(given[axis], given[axis + rank]) for axis in range(rank)]
+        stated = pads if d.attribute("auto_pad", "NOTSET") != "NOTSET" else stated
+        inside = padded(inside, stated, 1.0)
+        pads = [(0, b - s) for (_, b), (_, s) in zip(pads, stated, strict=True)]
+    return mean / pool(padded(inside, pads), kernel, strides)
+
+
+def _space(x: Tensor) -> list[int]:
+    return list(range(2, x.dim()))
+
+
+pointwise(
+    {
+        "GlobalAveragePool": lambda x: x.mean(_space(x), keepdim=True),
+        "GlobalMaxPool": lambda x: x.amax(_space(x), keepdim=True),
+    }
+)
+
+
+@operator("GlobalLpPool")
+def _global_lp_pool(d: Definition, x: Tensor) -> Result:
+    return torch.linalg.vector_norm(x, d.attribute("p", 2), _space(x), keepdim=True)
+
+
+@operator("GridSample")
+def _grid_sample(d: Definition, x: Tensor, grid: Tensor) -> Result:
+    mode = {"linear": "bilinear", "cubic": "bicubic"}.get(d.attribute("mode", "linear"), "nearest")
+    padding, corners = d.attribute("padding_mode", "zeros"), bool(d.attribute("align_corners", 0))
+    return F.grid_sample(x, grid, mode, padding, corners)

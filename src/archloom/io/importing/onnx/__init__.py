@@ -1,0 +1,1 @@
+"""ONNX files as operations of the shared import stages."""

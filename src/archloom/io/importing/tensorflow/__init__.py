@@ -1,0 +1,6 @@
+"""Rules that turn nodes of frozen TensorFlow graphs into ONNX operations, by subject."""
+
+from archloom.io.importing.tensorflow import general, maps
+from archloom.io.importing.tensorflow.translator import RULES, Translator
+
+__all__ = ["RULES", "Translator", "general", "maps"]

@@ -1,0 +1,4 @@
+"""Files that the reference implementations wrote: state dicts, families, pickles.
+
+Pickles are read by ``restricted`` alone, in a limited process of their own.
+"""

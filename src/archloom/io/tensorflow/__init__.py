@@ -1,6 +1,0 @@
-"""Rules that turn nodes of frozen TensorFlow graphs into ONNX operations, by subject."""
-
-from archloom.io.tensorflow import general, maps
-from archloom.io.tensorflow.translator import RULES, Translator
-
-__all__ = ["RULES", "Translator", "general", "maps"]

@@ -1,0 +1,1 @@
+"""The kind ``gnn``: a graph network over whole graphs."""

@@ -1,0 +1,1 @@
+"""The kind ``psc``: predecessor, segment and successor of every instance."""

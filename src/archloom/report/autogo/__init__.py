@@ -1,0 +1,1 @@
+"""Result folder of an AutoGO run."""

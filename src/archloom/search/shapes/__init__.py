@@ -1,0 +1,1 @@
+"""Shape propagation: sizes of a replaced segment as an integer program."""

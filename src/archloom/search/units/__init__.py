@@ -1,0 +1,1 @@
+"""AutoBuild's search: networks of the best-ranked units of their stages."""
