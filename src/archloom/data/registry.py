@@ -29,7 +29,7 @@ DOWNLOAD_VARIABLE = "ARCHLOOM_DOWNLOAD"
 """Set to 1: jobs may download what is in no folder; the setting ``data.download`` sets it."""
 REGISTRY_PATH = Path("config/datasets.yaml")
 FORMAT, VERSION = "archloom-datasets", 2
-OWN_FOLDER = Path("resources/data")
+SHARED_FOLDER, OWN_FOLDER = Path("../shared/data"), Path("resources/data")
 _SOURCE = re.compile(r"https?://[^\s/]+/\S+|hub:(datasets/)?[\w.-]+/[\w.-]+@[\w.-]+/[\w./+=-]+")
 
 
@@ -156,7 +156,7 @@ def search_folders(mirror: str | Path | None = None) -> list[Path]:
     root = project_root()
     named = [str(place) for place in (mirror, os.environ.get(ENVIRONMENT_VARIABLE)) if place]
     places = [root / Path(place).expanduser() for place in named]
-    return [*dict.fromkeys([*places, root / "../shared/data", root / OWN_FOLDER])]
+    return [*dict.fromkeys([*places, root / SHARED_FOLDER, root / OWN_FOLDER])]
 
 
 def dataset_named(name: str) -> Dataset:

@@ -143,7 +143,7 @@ def test_resize_is_differentiable_and_agrees_with_interpolation(mode):
         nearest_mode="floor",
         coordinate_transformation_mode="asymmetric" if mode == "nearest" else "half_pixel",
     )
-    x = torch.randn(2, 4, 6, 6, requires_grad=True)
+    x = torch.randn(2, 4, 6, 6, dtype=torch.float64, requires_grad=True)
     found = function_of(one, "node")([x, None, None, None])
     name = {"nearest": "nearest", "linear": "bilinear", "cubic": "bicubic"}[mode]
     torch.testing.assert_close(

@@ -55,10 +55,10 @@ def test_subnets_compute_what_the_supernet_computes(family, tmp_path):
     torch.save({"state_dict": model.state_dict()}, tmp_path / "supernet.pth")
     supernet = Supernet.read(tmp_path / "supernet.pth", family, SMALL[family])
     size = SMALL[family].shape[0]
-    x = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0)).double()
     for architecture in architectures(family, 4):
-        subnet = supernet.subnet(architecture, size)
-        wanted = run(model, family, architecture, x)
+        subnet = supernet.subnet(architecture, size).double()
+        wanted = run(model.double(), family, architecture, x)
         torch.testing.assert_close(subnet(x), wanted, rtol=1e-4, atol=1e-4)
 
 
@@ -72,9 +72,10 @@ def test_older_names_and_safetensors_are_read(tmp_path):
     save_file(tensors, tmp_path / "supernet.safetensors")
     supernet = Supernet.read(tmp_path / "supernet.safetensors", "ofa_mbv3", SMALL["ofa_mbv3"])
     (architecture,) = architectures("ofa_mbv3", 1)
-    x = torch.randn(1, 3, 32, 32)
-    wanted = run(model, "ofa_mbv3", architecture, x)
-    torch.testing.assert_close(supernet.subnet(architecture, 32)(x), wanted, rtol=1e-4, atol=1e-4)
+    x = torch.randn(1, 3, 32, 32, dtype=torch.float64)
+    wanted = run(model.double(), "ofa_mbv3", architecture, x)
+    found = supernet.subnet(architecture, 32).double()(x)
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,10 @@ class FeatureScalars(nn.Module):
             values[:, WINDOW] / 3,
             np.stack([groups, values[:, BIAS]], axis=1),
         )
+        dtype = next(self.parameters()).dtype
         mapped = [
-            module(torch.from_numpy(one)) for module, one in zip(self.numbers, numbers, strict=True)
+            module(torch.from_numpy(one).to(dtype))
+            for module, one in zip(self.numbers, numbers, strict=True)
         ]
         return torch.cat([self.operator(code), *mapped], dim=1).abs()
 
@@ -242,8 +244,8 @@ class OperatorNetwork(nn.Module):
         hops = [rows]
         layers = zip(self.gnn_layers, self.norms, graphs.classes.levels, lineage[1:], strict=True)
         for number, (layer, norm, level, ids) in enumerate(layers):
-            counts = np.bincount(ids, n_nodes, len(level.ptr) - 1).astype(np.float32)
-            z = self.activate(norm(layer(rows, level), torch.from_numpy(counts)))
+            counts = torch.from_numpy(np.bincount(ids, n_nodes, len(level.ptr) - 1))
+            z = self.activate(norm(layer(rows, level), counts.to(rows.dtype)))
             rows = z + rows.index_select(0, torch.from_numpy(level.own)) if number else z
             hops.append(rows)
         return [

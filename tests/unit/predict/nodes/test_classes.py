@@ -51,7 +51,7 @@ def test_a_selection_computes_the_same_rows(gnn_network, spelled_out, data):
     some = gnn_network.encode(classes, Normalisers())
     everything = gnn_network.encode(store.frozen(), Normalisers())
     assert len(some) == len(set(wanted.tolist()))
-    torch.testing.assert_close(some[number[wanted].tolist()], everything[wanted], atol=1e-6, rtol=0)
+    torch.testing.assert_close(some[number[wanted].tolist()], everything[wanted], atol=1e-5, rtol=0)
 
 
 def test_repeated_cells_are_computed_once():

@@ -71,7 +71,7 @@ def test_taking_some_of_many_graphs_keeps_their_means(psc_network, spelled_out, 
     rows = np.array(sorted(wanted))
     classes, some = instances.take(rows).selected(store.frozen())
     means = instance_means(psc_network.encode(classes, Normalisers()), some)
-    torch.testing.assert_close(means, everything[rows], atol=1e-6, rtol=0)
+    torch.testing.assert_close(means, everything[rows], atol=1e-5, rtol=0)
 
 
 def test_behind_the_window_the_base_is_reused():

@@ -61,7 +61,8 @@ def test_weights_for_files_compute_what_was_measured(accuracy):
     module = accuracy.calibrated(TWO[0])
     x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     again = to_torch(module.graph, trained.weights(TWO[0])).eval()
-    torch.testing.assert_close(again(x), module(x), rtol=1e-4, atol=1e-5)
+    wanted = module(x)
+    torch.testing.assert_close(again(x), wanted, rtol=0, atol=1e-4 * float(wanted.abs().max()))
     plain = TrainedSubnets(accuracy.supernet, None, 32)
     assert plain.words.endswith("not measured anew")
     norms = [key for key in plain.weights(TWO[0]) if key.endswith(".mean")]

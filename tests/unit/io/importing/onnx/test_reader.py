@@ -170,11 +170,11 @@ def test_a_batch_that_is_fixed_in_the_file_becomes_free(tmp_path, batch):
     )
     path = save(b.model(y), tmp_path)
     found = read_model(path)
-    inputs = torch.randn(batch, 3, 8, 8)
-    module = al.to_torch(found.graph, found.weights)
+    inputs = torch.randn(batch, 3, 8, 8, dtype=torch.float64)
+    module = al.to_torch(found.graph, found.weights).double()
     result = module(inputs)
     np.testing.assert_allclose(
-        run_onnx(path.read_bytes(), (inputs,))[0], result.detach(), atol=1e-4
+        run_onnx(path.read_bytes(), (inputs.float(),))[0], result.detach(), rtol=1e-5, atol=1e-4
     )
     torch.testing.assert_close(module(inputs[:1]), result[:1])
     torch.testing.assert_close(module(inputs.repeat(2, 1, 1, 1))[:batch], result)
