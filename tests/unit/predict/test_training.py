@@ -47,7 +47,7 @@ def weights(predictor):
     return torch.cat([value.ravel() for value in predictor.network.state_dict().values()])
 
 
-@pytest.mark.parametrize(("kind", "epochs"), [("gnn", 25), ("psc", 8)])
+@pytest.mark.parametrize(("kind", "epochs"), [("gnn", 25), ("psc", 14)])
 def test_training_learns_a_simple_rule(kind, epochs):
     predictor, settings = predictor_of(kind), dataclasses.replace(SHORT, epochs=epochs)
     data, dev, test = toy_data(60, 0), toy_data(20, 1), toy_data(30, 2)

@@ -44,7 +44,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def trained(data):
-    training = BlockTraining(epochs=12, batch_size=30, learning_rate=3e-3, test_share=0.2)
+    training = BlockTraining(epochs=20, batch_size=30, learning_rate=3e-3, test_share=0.2)
     return OperatorPredictor.fit(data, "share", training, OperatorShape(hops=HOPS))
 
 
