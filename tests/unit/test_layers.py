@@ -11,7 +11,7 @@ import archloom
 
 SOURCE = Path(archloom.__file__).parent
 LAYERS = [
-    {"errors", "config"},
+    {"errors", "config", "names"},
     {"settings", "files", "parquet", "shards"},
     {"graph"},
     {"execute", "drawing", "spaces"},
