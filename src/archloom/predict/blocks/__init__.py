@@ -1,6 +1,6 @@
 """The kind ``blocks`` (AutoBuild): metrics of networks made of blocks, and what units are worth.
 
-It must not import another kind, except the shell ``predict.gnn.network``.
+It must not import ``predict.kinds``, nor another kind.
 """
 
 from typing import TYPE_CHECKING

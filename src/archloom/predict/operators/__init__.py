@@ -1,6 +1,6 @@
 """The kind ``operators`` (AutoBuild): metrics from a graph's operators, and their importance.
 
-It must not import another kind, except the shell ``predict.gnn.network``.
+It must not import ``predict.kinds``, nor another kind.
 """
 
 from typing import TYPE_CHECKING

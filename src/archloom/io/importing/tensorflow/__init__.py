@@ -1,4 +1,7 @@
-"""Rules that turn nodes of frozen TensorFlow graphs into ONNX operations, by subject."""
+"""Rules that turn nodes of frozen TensorFlow graphs into ONNX operations, by subject.
+
+The file is read through its messages alone: it must not import ``tensorflow``.
+"""
 
 from archloom.io.importing.tensorflow import general, maps
 from archloom.io.importing.tensorflow.translator import RULES, Translator

@@ -1,4 +1,7 @@
-"""TensorFlow operators on tensors of any shape."""
+"""TensorFlow operators on tensors of any shape.
+
+More than 400 lines: one short function per operator, as TensorFlow names them.
+"""
 
 from __future__ import annotations
 
