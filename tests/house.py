@@ -112,16 +112,17 @@ def _sibling(package: str, module: str) -> str | None:
 
 def circles(uses: Mapping[str, set[str]]) -> list[set[str]]:
     """Groups of modules that import each other, directly or in a circle."""
-    reached = {start: _reached(start, uses) for start in uses}
+    behind = {start: reached(start, uses) for start in uses}
     groups = {
-        frozenset(other for other in reached[one] if one in reached[other])
+        frozenset(other for other in behind[one] if one in behind[other])
         for one in uses
-        if one in reached[one]
+        if one in behind[one]
     }
     return [set(group) for group in groups]
 
 
-def _reached(start: str, uses: Mapping[str, set[str]]) -> set[str]:
+def reached(start: str, uses: Mapping[str, set[str]]) -> set[str]:
+    """All that ``start`` uses, directly or through others; itself only if in a circle."""
     seen: set[str] = set()
     todo = list(uses[start])
     while todo:
