@@ -82,7 +82,9 @@ class NodeWriter:
         return all(name in self.maps and name in self.node for name in names)
 
     def keep(self, part: str, data: Tensor, origin: str = "", *, infinite: bool = False) -> None:
-        """Take ``data`` as a weight of the node that is added next.
+        """Take ``data`` as the weight ``part`` of the node that is added next.
+
+        data : in the shape that ``execute.to_torch`` has for it; floats become float32
 
         Raises ``FormatError`` for NaN, and for infinite numbers unless they are allowed.
         """
