@@ -18,13 +18,12 @@ QUANTITY = re.compile(
     r"nanoseconds|percent|pixels|resolution|seconds|share)(?:_|$)"
 )
 SIZE = r"(?:[A-Za-z]{1,2}\d?|[A-Z]_\w+|\d+|n_\w+|\.\.\.)"
-SHAPE = re.compile(
-    rf"\((?:|\w+,|len\(\w+\),|{SIZE}(?: [-+*] {SIZE})?,(?: {SIZE}(?: [-+*] {SIZE})?,?)*)\)"
-)
+SUM = rf"{SIZE}(?: [-+*] {SIZE})?"
+SHAPE = re.compile(rf"\((?:\w+,|len\(\w+\),|{SUM},(?: {SUM},?)*)\)|any shape")
 UNIT = re.compile(
     r"%|\bin \[-?\d, \d\]|"
-    r"\b(?:a scalar|ms|(?:milli|nano)?seconds|minutes|hours|[Bb]ytes|MB|GB|megabytes|percent|"
-    r"[Ff]ractions?|[Ss]hares? (?:of|in)|from 0 to 1|pixels?|MACs?|FLOPs|"
+    r"\b(?:a scalar|ms|(?:milli|nano)?seconds|Seconds|minutes|hours|[Bb]ytes|MB|GB|megabytes|"
+    r"percent|[Ff]ractions?|[Ss]hares? (?:of|in)|from 0 to 1|pixels?|MACs?|FLOPs|"
     r"multiply-(?:adds?|accumulates))\b"
 )
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -75,7 +74,7 @@ def counted() -> Iterator[tuple[str, str, str]]:
 def test_most_functions_on_arrays_and_quantities_say_shape_or_unit():
     every = list(counted())
     silent = [f"{module}.{name}" for module, name, text in every if not says_shape_or_unit(text)]
-    assert len(every) > 300
+    assert len(every) > 250
     assert 1 - len(silent) / len(every) >= ENOUGH, "\n".join(silent)
 
 

@@ -121,8 +121,8 @@ class GraphModule(nn.Module):
         return dict(self.state_dict())
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Copy ``weights`` in; raises ``GraphError`` when a tensor is missing, foreign or of
-        another shape.
+        """Copy ``weights``, by name such as (C_out, C_in) of a matmul, in; raises ``GraphError``
+        when a tensor is missing, foreign or of another shape.
         """
         own = self.weights()
         missing, foreign = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())

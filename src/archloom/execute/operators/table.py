@@ -69,7 +69,7 @@ def _without_definition(function: Callable[..., Tensor]) -> Operator:
 
 
 def numbers(definition: Definition, slot: int, value: Tensor | None) -> list[Any]:
-    """Return the elements of input ``slot``, of any shape, as a flat list in row-major order; a
+    """Return the elements of input ``slot``, any shape, as a flat list in row-major order; a
     literal is read without ``value``, which costs no transfer from a device.
     """
     inputs = definition.inputs

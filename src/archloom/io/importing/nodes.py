@@ -84,7 +84,7 @@ class NodeWriter:
     def keep(self, part: str, data: Tensor, origin: str = "", *, infinite: bool = False) -> None:
         """Take ``data`` as the weight ``part`` of the node that is added next.
 
-        data : in the shape that ``execute.to_torch`` has for it; floats become float32
+        data : in the shape that ``to_torch`` wants, such as (C_out,); floats become float32
 
         Raises ``FormatError`` for NaN, and for infinite numbers unless they are allowed.
         """

@@ -370,7 +370,7 @@ def literal_of(data: Tensor) -> Literal:
 
 
 def is_short(data: Tensor) -> bool:
-    """Return whether a constant, of any shape, may be a few numbers that say what an operator does."""
+    """Return whether a constant of any shape is so few numbers that it may steer an operator."""
     return data.numel() <= _SHORT[data.is_floating_point()]
 
 
