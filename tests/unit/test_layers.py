@@ -59,7 +59,7 @@ SHARED = (
 """What all rooms beside it may use: it is made for that, and uses none of them."""
 FORMAT = re.compile(r"archloom-[a-z-]+(?=/)")
 REASON = re.compile(r"[Mm]ore than 400 lines")
-MUST_NOT = re.compile(r"must not\s+import\b((?:[^.;:]|\.\w)*)")
+MUST_NOT = re.compile(r"[Mm]ust not\s+import\b((?:[^.;:]|\.\w)*)")
 PROMISE = re.compile(r"(?i)\b(?:the one|all|any|every)\b[^.:;]{0,40}\b(?:predictors?|kinds?)\b")
 
 
@@ -229,7 +229,7 @@ def test_a_package_says_what_it_is_for_and_what_it_must_not_import(package):
     assert not text.startswith("archloom."), "it says its own name only"
     sentence = MUST_NOT.search(text)
     assert sentence, 'no sentence "... must not import ``that``."'
-    forbidden = re.findall(r"``([\w.]+)``", sentence[1])
+    forbidden = re.findall(r"``(?:archloom\.)?([\w.]+)``", sentence[1])
     assert forbidden, "what it must not import stands in double back-ticks"
     for name in forbidden:
         full = f"archloom.{name}" if f"archloom.{name}" in MODULES else name

@@ -33,8 +33,6 @@ def write_weights(
 ) -> None:
     """Write ``weights`` of ``graph`` to ``path`` (.safetensors) and its card beside it.
 
-    weights : by ``{node id}.{name}``, shapes such as (C_out, C_in, kH, kW); see ``to_torch``
-
     ``facts`` (JSON values) are added to the card. Each file is replaced as a whole; the card comes
     last, so that a card never describes tensors that are not there.
     """
@@ -58,8 +56,8 @@ def write_weights(
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors of any shape as a safetensors file with the usual permissions; the library's
-    own ``save_file`` makes files that nobody else may read.
+    """Write a safetensors file with the usual permissions; the library's own ``save_file`` makes
+    files that nobody else may read.
     """
     path.write_bytes(save(dict(tensors), dict(metadata)))
 
@@ -67,8 +65,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
 def read_weights(
     path: str | Path, graph: Graph | None = None
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors in ``path`` and their card; weights are named by node, and have shapes
-    such as (C_out, C_in, kH, kW), see ``to_torch``.
+    """Return the tensors in ``path`` and their card.
 
     Raises ``FormatError`` when file or card is missing, damaged or of another format, or when
     ``graph`` is given and the weights are another graph's.

@@ -82,9 +82,7 @@ class NodeWriter:
         return all(name in self.maps and name in self.node for name in names)
 
     def keep(self, part: str, data: Tensor, origin: str = "", *, infinite: bool = False) -> None:
-        """Take ``data`` as the weight ``part`` of the node that is added next.
-
-        data : in the shape that ``to_torch`` wants, such as (C_out,); floats become float32
+        """Take ``data`` as a weight of the node that is added next.
 
         Raises ``FormatError`` for NaN, and for infinite numbers unless they are allowed.
         """

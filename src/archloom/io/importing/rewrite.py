@@ -74,7 +74,7 @@ class Rewriter:
         return float(one.data.item())
 
     def tensor(self, name: str) -> Tensor | None:
-        """Return the constant tensor that ``name`` is, of any shape; None where it is computed."""
+        """Return the constant tensor that ``name`` is, None where it is none."""
         one = self.value(name) if name else None
         return one.data if one is not None and one.is_constant else None
 

@@ -94,7 +94,7 @@ class Values:
             self.resolve(operation)
 
     def constant(self, data: Tensor, origin: str = "") -> str:
-        """Enter a new constant of any shape and return its name."""
+        """Enter a new constant and return its name."""
         name = f"constant {len(self.of)}"
         self.of[name] = constant_value(data, origin)
         return name
@@ -355,22 +355,22 @@ def _open_size(
 
 
 def constant_value(data: Tensor, origin: str = "") -> Value:
-    """Return the value of a constant of any shape, the same at every batch size."""
+    """Return the value of a constant."""
     return Value(type_of(data), tuple(data.shape), data, origin=origin)
 
 
 def type_of(data: Tensor) -> TensorType:
-    """Return element type and shape of a tensor of any shape, the batch of 1 included."""
+    """Return type and shape of a tensor."""
     return TensorType(str(data.dtype).removeprefix("torch."), tuple(data.shape))
 
 
 def literal_of(data: Tensor) -> Literal:
-    """Return a tensor of any shape as a literal, its elements in row-major order."""
+    """Return a tensor as a literal."""
     return Literal(type_of(data), tuple(data.flatten().tolist()))
 
 
 def is_short(data: Tensor) -> bool:
-    """Return whether a constant of any shape is so few numbers that it may steer an operator."""
+    """Return whether a constant may be a few numbers that say what an operator does."""
     return data.numel() <= _SHORT[data.is_floating_point()]
 
 
