@@ -3,8 +3,6 @@
 Node and tensor names are ``{op}_{node id}``; helper nodes carry a suffix (``conv_7/join``).
 Batch norms stay nodes, pads are written out from the stored sizes, the batch size is free. The
 output equals that of ``to_torch`` in evaluation mode. A fixed node is written as its definition.
-
-More than 400 lines: one writer with one short method per kind of node.
 """
 
 from __future__ import annotations
@@ -43,7 +41,7 @@ _ALIGNMENT = 4096  # of external tensors, so that readers can map them
 def write_onnx(graph: Graph, path: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
     """Write ``graph`` with ``weights`` to ``path``, atomically; see ``to_onnx``.
 
-    Weights that are too large for one protobuf (2 GB) lie beside it, in ``{path}.data``.
+    Weights that are too large for one protobuf lie beside it, in ``{path}.data``.
     """
     import onnx
 
@@ -67,9 +65,9 @@ def to_onnx(
 ) -> ModelProto:
     """Return ``graph`` as a checked ONNX model; without ``weights`` those of ``to_torch`` (seed 0).
 
-    Inputs and outputs are (N, C, H, W) with a free batch N, outputs of 1x1 maps (N, C). Raises
-    ``GraphError`` for a node that cannot be executed, for weights of another graph or too large for
-    one protobuf, and for an opset below 17.
+    Inputs and outputs are (batch, C, H, W), outputs of 1x1 maps (batch, C). Raises ``GraphError``
+    for a node that cannot be executed, for weights of another graph or too large for one protobuf,
+    and for an opset below 17.
     """
     import onnx
 

@@ -3,7 +3,7 @@
 The file is read through its messages alone: it must not import ``tensorflow``.
 """
 
-from archloom.io.importing.tensorflow import general, maps
+from archloom.io.importing.tensorflow import elementwise, general, maps, products, shapes
 from archloom.io.importing.tensorflow.translator import RULES, Translator
 
-__all__ = ["RULES", "Translator", "general", "maps"]
+__all__ = ["RULES", "Translator", "elementwise", "general", "maps", "products", "shapes"]
