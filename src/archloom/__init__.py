@@ -12,8 +12,9 @@ Names are imported when they are used first: ``import archloom`` loads neither T
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from archloom.names import announce_moved_modules, at_first_use
 
 if TYPE_CHECKING:
     from archloom.drawing.graphs import draw, draw_changes
@@ -103,13 +104,8 @@ __all__ = [
     "write_front",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'archloom' has no attribute {name!r}")
-    value = getattr(import_module(f"archloom.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = at_first_use(__name__, _HOMES)
+announce_moved_modules()
 
 
 def __dir__() -> list[str]:

@@ -33,6 +33,14 @@ def test_links_between_pages_lead_somewhere(project):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_files_that_contributing_names_are_there(project):
+    text = (project / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"`(\w+/[\w./]+\.(?:py|smk|md|yaml|tsv))`", text))
+    roots = (project, project / "src" / "archloom")
+    assert len(named) > 15
+    assert {name for name in named if not any((root / name).is_file() for root in roots)} == set()
+
+
 def test_the_readme_quotes_what_was_measured_of_import_rounds_segments_and_autobuild(project):
     readme = (project / "README.md").read_text()
 

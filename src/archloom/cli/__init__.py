@@ -1,4 +1,9 @@
-"""The command line, one module per group of commands; the only package that prints."""
+"""The command line: modules are called like their commands, those of one subject are together; the
+only package that prints.
+
+Commands import what they need when they run, so that ``--help`` is there at once. It must not
+import ``snakemake``: ``workflow.engine`` does.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""Image datasets, label tables, splits, and retrieval of external files with checksums."""
+"""Image datasets, label tables, splits, and retrieval of external files with checksums.
+
+Tables and bytes, whatever they are used for: it must not import ``train`` or ``torch``.
+"""

@@ -82,7 +82,7 @@ class BlockLabels:
         object.__setattr__(self, "resolution", full)
 
     def take(self, rows: NDArray[np.integer]) -> BlockLabels:
-        """Return the networks of these rows, in this order."""
+        """Return the networks of ``rows`` (k,), in this order."""
         chosen = tuple(self.architectures[i] for i in rows.tolist())
         values, resolution = self.values[rows], self.resolution[rows]
         return BlockLabels(self.family, chosen, values, self.target, resolution)

@@ -41,7 +41,9 @@ def benchmark_labels(graphs: Iterable[Graph], table: str | Path, column: str) ->
 
 
 def pseudo_labels(graphs: Sequence[Graph], scores: ArrayLike, predictor: str) -> list[Label]:
-    """Return the scores of the predictor of that name as labels; ``DataError`` if one is odd."""
+    """Return the scores (N,) of N graphs, accuracies as fractions, as labels of the predictor of
+    that name; ``DataError`` for another number of them and for one that is not finite.
+    """
     values = np.asarray(scores, dtype=np.float64)
     if values.shape != (len(graphs),) or not np.isfinite(values).all():
         raise DataError(f"{predictor} did not give one finite score per graph.")

@@ -1,4 +1,4 @@
 """Pictures of graphs: layout, colours, collapsed repetitions, changes of a search.
 
-It knows graphs only: no file format and no PyTorch.
+It knows graphs only: it must not import ``io``, ``spaces`` or ``torch``.
 """

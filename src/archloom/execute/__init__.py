@@ -1,4 +1,4 @@
 """A graph as a PyTorch module: what importers, training, latency and hypernetworks run on.
 
-It knows graphs only: no file format, no importer, no predictor.
+It knows graphs only: it must not import ``io``, ``spaces`` or ``drawing``.
 """

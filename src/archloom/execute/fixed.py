@@ -42,7 +42,10 @@ class Fixed(nn.Module):
         self._is_operand = [isinstance(slot, Operand) for slot in definition.inputs]
 
     def forward(self, *operands: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Return the output, or all outputs where the operator has several."""
+        """Return the output, or all outputs where the operator has several.
+
+        operands : one tensor per ``Operand`` slot, (N, ...) where the definition has (1, ...)
+        """
         waiting = iter(operands)
         inputs = [
             next(waiting) if is_operand else None if name is None else getattr(self, name)
@@ -59,7 +62,7 @@ def torch_dtype(name: str) -> torch.dtype:
 
 
 def literal_tensor(literal: Literal) -> Tensor:
-    """Return a literal as a tensor."""
+    """Return a literal as a tensor of its type and shape, () for a scalar."""
     values = torch.tensor(literal.values, dtype=torch_dtype(literal.type.dtype))
     return values.reshape(literal.type.shape)
 

@@ -80,8 +80,11 @@ class GraphModule(nn.Module):
         return steps
 
     def forward(self, *inputs: Tensor) -> Tensor | list[Tensor]:
-        """Return the outputs of the sinks; raises ``GraphError`` when an input does not have the
-        stored shape.
+        """Return the outputs of the sinks: (N, C) or (N, C, H, W), see the class.
+
+        inputs : (N, C, H, W) for each source, by ascending node index
+
+        Raises ``GraphError`` when an input does not have the stored shape.
         """
         slots = self._take(inputs)
         for step in self._steps:
@@ -112,12 +115,14 @@ class GraphModule(nn.Module):
         return dict(zip(self._sources, inputs, strict=True))
 
     def weights(self) -> dict[str, Tensor]:
-        """Return all tensors by ``{id}.{name}``, detached and sharing memory with the module."""
+        """Return all tensors by ``{id}.{name}``, detached and sharing memory with the module; their
+        shapes, such as (C_out,), are those of ``to_torch``.
+        """
         return dict(self.state_dict())
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Copy ``weights`` in; raises ``GraphError`` when a tensor is missing, foreign or of
-        another shape.
+        """Copy ``weights``, by name such as (C_out, C_in) of a matmul, in; raises ``GraphError``
+        when a tensor is missing, foreign or of another shape.
         """
         own = self.weights()
         missing, foreign = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
@@ -161,8 +166,13 @@ def to_torch(
 
     The draw of a node depends on ``seed`` and its id only, so a mutant starts with its parent's
     weights where their nodes agree. ``norm_epsilon`` is for weights of networks whose batch norms
-    have another one than archloom's, which files assume. Raises ``GraphError`` naming the node for
-    an op that cannot be executed or sizes that do not fit.
+    have another one than archloom's, which files assume.
+
+    weights : by ``{id}.{name}``: weight (C_out, C_in / groups, kH, kW) of a convolution and
+              (C_out, C_in) of a matmul; bias, mean and var (C_out,)
+
+    Raises ``GraphError`` naming the node for an op that cannot be executed or sizes that do not
+    fit.
     """
     module = GraphModule(graph, squeeze, norm_momentum, norm_epsilon)
     if weights is None:

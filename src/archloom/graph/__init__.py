@@ -1,5 +1,6 @@
-"""Compute graphs: the one graph type, op registry, shapes, counters, hashing and checks (NumPy
-only).
+"""Compute graphs: the one graph type, op registry, shapes, counters, hashing and checks.
+
+A graph opens in an instant: it must not import ``torch``, ``onnx`` or ``pyarrow``, NumPy is enough.
 """
 
 from archloom.graph.builder import GraphBuilder

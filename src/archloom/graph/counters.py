@@ -24,7 +24,7 @@ Counter = Literal["autogo", "mac"]
 
 
 def flops(graph: Graph, counter: Counter = "autogo") -> int:
-    """Return the floating-point operations of one inference at batch 1, an integer (not mega).
+    """Return the FLOPs of one inference at batch 1, two per multiply-add, an integer (not mega).
 
     Raises ``GraphError`` for an unknown counter name.
     """

@@ -67,7 +67,7 @@ class Literal:
     values: tuple[float | int | bool, ...]
 
     def array(self) -> NDArray[Any]:
-        """Return the constant as an array."""
+        """Return the constant as an array of its type and shape, () for a scalar."""
         return np.array(self.values, dtype=self.type.dtype).reshape(self.type.shape)
 
 

@@ -159,12 +159,12 @@ class Graph:
 
     @cached_property
     def sources(self) -> NDArray[np.int64]:
-        """Nodes without predecessors, ascending."""
+        """(k,) nodes without predecessors, ascending."""
         return np.flatnonzero(self.in_degree == 0)
 
     @cached_property
     def sinks(self) -> NDArray[np.int64]:
-        """Nodes without successors, ascending."""
+        """(k,) nodes without successors, ascending."""
         return np.flatnonzero(self.out_degree == 0)
 
     @cached_property
@@ -174,8 +174,8 @@ class Graph:
 
     @cached_property
     def levels(self) -> list[NDArray[np.int64]]:
-        """Nodes grouped by longest distance from a source, ascending; raises ``GraphError`` on a
-        cycle.
+        """Nodes grouped by longest distance from a source, ascending, (k,) of each distance; raises
+        ``GraphError`` on a cycle.
         """
         return depth_levels(self)
 
@@ -202,7 +202,7 @@ class Graph:
         return graph_hash(self)
 
     def predecessors(self, node: int) -> NDArray[np.int32]:
-        """Return the predecessors of ``node`` in operand order."""
+        """Return (k,) predecessors of ``node`` in operand order."""
         return self.in_src[self.in_ptr[node] : self.in_ptr[node + 1]]
 
     # --- names ---
@@ -261,12 +261,12 @@ class Graph:
         return "hash" in self.__dict__
 
     def take(self, nodes: Sequence[int] | NDArray[np.integer]) -> dict[str, NDArray[Any]]:
-        """Return the per-node arrays restricted to ``nodes``, in that order."""
+        """Return the per-node arrays, (k, ...) each, of ``nodes`` (k,) in that order."""
         index = np.asarray(nodes)
         return {field: getattr(self, field)[index] for field in NODE_FIELDS}
 
     def subgraph(self, nodes: Sequence[int] | NDArray[np.integer], name: str = "") -> Graph:
-        """Return the node-induced subgraph; node i of the result is ``nodes[i]`` of this graph.
+        """Return the subgraph that ``nodes`` (k,) induce; its node i is ``nodes[i]`` of this graph.
 
         Ids and stored resolutions are kept, name and family are not: a segment carries no graph
         attributes (AutoGO spec 8.1, B6).
@@ -291,7 +291,10 @@ def assemble(
     definitions: tuple[Definition, ...] = (),
 ) -> Graph:
     """Return the graph of per-node arrays and an edge list whose order gives the operand order of
-    each target. Groups and definition may be left out.
+    each target.
+
+    node_arrays    : (n,) or (n, k) by the names of ``Graph``; groups and definition may be left out
+    source, target : (m,) nodes that each edge joins
     """
     n = len(node_arrays["op"])
     plain = {

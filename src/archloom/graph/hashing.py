@@ -219,7 +219,7 @@ def _sweep(labels: NDArray[np.uint64], plan: Plan) -> NDArray[np.uint64]:
 
 
 def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return values with their bits spread (the finaliser of splitmix64)."""
+    """Return ``values`` (n,) with their bits spread (the finaliser of splitmix64)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(_FACTOR_2)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))

@@ -45,6 +45,8 @@ def generation_order(graph: Graph, rank: NDArray[np.integer] | None = None) -> N
 def depth_levels(graph: Graph, rank: NDArray[np.integer] | None = None) -> list[NDArray[np.int64]]:
     """Return the nodes grouped by longest distance from a source, ascending, each group in the
     order of ``generation_order``; a cycle raises ``GraphError``.
+
+    rank : (n,) breaks ties as in ``generation_order``
     """
     frontier, children = _ranked(graph, rank)
     waiting = graph.in_degree.astype(np.int64)

@@ -45,7 +45,7 @@ def is_product(graph: Graph) -> NDArray[np.bool_]:
 
 
 def same_pads(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
-    """Return TensorFlow's SAME padding (before, after) of one axis."""
+    """Return TensorFlow's SAME padding (before, after) of one axis, all in pixels."""
     total = max((-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
     return total // 2, total - total // 2
 

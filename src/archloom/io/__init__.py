@@ -1,5 +1,7 @@
 """Reading and writing of graphs: ``read`` recognises a file by its content, ``write`` by the name's
 ending.
+
+A file does not know what its graph is for: it must not import ``data``, ``views`` or ``train``.
 """
 
 from __future__ import annotations

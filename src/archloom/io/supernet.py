@@ -138,7 +138,8 @@ class Supernet:
 
 def archloom_weights(module: GraphModule, epsilon: float) -> dict[str, Tensor]:
     """Return the weights of a network whose batch norms have another ``epsilon`` for one that has
-    archloom's, as files assume; both compute the same in evaluation mode.
+    archloom's, as files assume; both compute the same in evaluation mode. Shapes stay: what changes
+    are the scales (C,) of the batch norms.
     """
     weights = module.weights()
     graph = module.graph

@@ -1,4 +1,8 @@
-"""Predictors of accuracy: GNN and PSC, one training loop, metrics, files."""
+"""Predictors: what all kinds share lies here, and what one kind has in a folder of its own.
+
+``kinds`` is the one list of them. It must not import ``search`` or ``report``, which ask
+predictors.
+"""
 
 from archloom.predict.card import Card
 from archloom.predict.gnn.predictor import GNN

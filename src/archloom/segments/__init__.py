@@ -1,4 +1,7 @@
-"""Segments: symbols and merges mined from graphs, a database of them, and P/S/C ranges."""
+"""Segments: symbols and merges mined from graphs, a database of them, and P/S/C ranges.
+
+It must not import ``predict`` or ``torch``: segments are cut without an opinion.
+"""
 
 from archloom.segments.database import SegmentDatabase, build_database, merge_databases
 from archloom.segments.interface import permitted_ops, sink_shapes, source_shapes

@@ -65,7 +65,7 @@ class BatchSegmentation:
         return self.batch.graph_of[self.starts[:-1]]
 
     def taken(self, groups: NDArray[np.integer]) -> tuple[Graph, Segmentation]:
-        """Return the nodes of ``groups`` alone as one graph, and its cut into those groups."""
+        """Return the nodes of ``groups`` (k,) as one graph, and its cut into those k groups."""
         lengths = np.diff(self.starts)[groups]
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
         positions = np.repeat(self.starts[groups] - starts[:-1], lengths) + np.arange(starts[-1])

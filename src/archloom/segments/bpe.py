@@ -99,7 +99,8 @@ class MergeTable:
     def piece_lengths(self, symbols: Sequence[int], disabled: Mask | None = None) -> list[int]:
         """Return the lengths of the pieces of ``symbols``, left to right; they sum to its length.
 
-        disabled : merges that may be used on the way to a longer piece, but not stay in the result.
+        disabled : (n_merges,) merges that may be used on the way to a longer piece, but not stay in
+                   the result
         """
         known = self._base
         ids = [symbol if 0 < symbol < known else _UNKNOWN for symbol in symbols]

@@ -146,7 +146,10 @@ class SegmentDatabase:
         unit: str = "segment",
         permitted: NDArray[np.bool_] | None = None,
     ) -> Indices:
-        """Return the topologies with that many sources and sinks, ascending."""
+        """Return (k,) topologies with that many sources and sinks, ascending.
+
+        permitted : (n_ops,) op codes that may occur in them; default: any
+        """
         found = self._by_count.get((unit, n_sources, n_sinks), _NOTHING)
         return found if permitted is None else found[self._allowed(permitted)[found]]
 

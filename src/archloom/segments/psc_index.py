@@ -99,7 +99,9 @@ class PscIndex:
         return IndexedCut(autogo_order(graph), starts)
 
     def of(self, graph: str) -> tuple[Positions, Positions]:
-        """Return start and end of the instances of a graph by hash; ``KeyError`` if unknown."""
+        """Return start and end, (i,) each, of the instances of a graph by hash; ``KeyError`` for an
+        unknown one.
+        """
         row = self.row_of[graph]
         rows = slice(self.first[row], self.first[row + 1])
         return self.start[rows], self.end[rows]
@@ -120,7 +122,7 @@ def segment_with(indexes: Iterable[PscIndex]) -> Callable[[Graph], IndexedCut]:
 
 
 def psc_ranges(segmentation: Segmentation) -> tuple[Positions, Positions, Positions]:
-    """Return group number, start and end of the instances of one segmented graph.
+    """Return group number, start and end of the instances of one segmented graph, (i,) each.
 
     See ``archloom.views.instances.group_instances``: groups may yield no instance.
     """

@@ -42,7 +42,7 @@ class SegmentRanking:
         return sha256(self.database.encode() + self.scores.tobytes()).hexdigest()[:16]
 
     def draw(self, instances: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.int32]:
-        """Return ``instances`` in a random order in which the next one is drawn with a probability
+        """Return ``instances`` (k,) in random order: the next one is drawn with a probability
         proportional to exp(z) among those left, z its score in standard deviations.
         """
         spread = float(self.scores.std()) or 1.0

@@ -84,14 +84,16 @@ def read_table(path: Path, fmt: str) -> pa.Table:
 
 
 def lists(values: NDArray[Any], bounds: NDArray[np.integer]) -> pa.ListArray:
-    """Return flat ``values`` as a list column; row k is ``values[bounds[k] : bounds[k + 1]]``."""
+    """Return flat ``values`` (n,) as a list column of r rows; row k is
+    ``values[bounds[k] : bounds[k + 1]]``, with ``bounds`` (r + 1,).
+    """
     flat = np.ascontiguousarray(values).reshape(-1)
     kind = _ARROW_TYPES[flat.dtype.str[1:]]
     return pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), pa.array(flat, kind))
 
 
 def unlisted(table: pa.Table, column: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the flat values of a list column and the start of each row, see ``lists``."""
+    """Return flat values (n,) and bounds (r + 1,) of a list column of r rows, see ``lists``."""
     chunks = table.column(column)
     sizes = chunks.combine_chunks().value_lengths().to_numpy(zero_copy_only=False)
     flat = pa.chunked_array([chunk.flatten() for chunk in chunks.chunks], chunks.type.value_type)

@@ -39,7 +39,7 @@ class Segmentation:
         return np.diff(self.starts)
 
     def group(self, first: int, count: int = 1) -> NDArray[np.int32]:
-        """Return the nodes of groups ``first`` to ``first + count - 1``, in order."""
+        """Return (k,) nodes of groups ``first`` to ``first + count - 1``, in order."""
         return self.order[self.starts[first] : self.starts[first + count]]
 
     def tokens(self) -> list[tuple[int, ...]]:

@@ -46,8 +46,8 @@ def train_vocabulary(
     """Return a vocabulary of at most ``size`` pieces: 3 special, one per label, the rest merges.
 
     graphs   : any order, streamed once; the result does not depend on their order
-    accuracy : by graph hash. Families go by name; within one, graphs by descending accuracy, those
-               without accuracy last, ties by name and hash
+    accuracy : by graph hash, as fractions. Families go by name; within one, graphs by descending
+               accuracy, those without accuracy last, ties by name and hash
 
     A corpus too small for ``size`` yields fewer merges (logged). Raises ``DataError`` without
     graphs or with more than ``MAX_SYMBOLS`` labels, ``ConfigError`` when ``size`` does not hold
@@ -80,7 +80,8 @@ Lines = Sequence[Sequence[int] | NDArray[np.integer]]
 def train_merges(lines: Lines, size: int) -> tuple[tuple[int, ...], ...]:
     """Return the merges that SentencePiece learns from symbol ``lines``, in order of rank.
 
-    size : pieces in all, see ``train_vocabulary``
+    lines : (n,) symbols of each graph
+    size  : pieces in all, see ``train_vocabulary``
     """
     from sentencepiece import SentencePieceProcessor
 
@@ -100,7 +101,9 @@ def train_merges(lines: Lines, size: int) -> tuple[tuple[int, ...], ...]:
 
 
 def train_model(lines: Lines, size: int) -> bytes:
-    """Return the serialised SentencePiece model of ``lines`` with at most ``size`` pieces."""
+    """Return the serialised SentencePiece model of ``lines``, (n,) symbols each, with at most
+    ``size`` pieces.
+    """
     import sentencepiece
 
     texts = [spell(line) for line in lines]
@@ -125,7 +128,7 @@ def train_model(lines: Lines, size: int) -> bytes:
 
 
 def spell(symbols: Sequence[int] | NDArray[np.integer]) -> str:
-    """Return the characters that stand for ``symbols`` in a SentencePiece model."""
+    """Return the n characters that stand for ``symbols`` (n,) in a SentencePiece model."""
     return _ALPHABET[np.asarray(symbols, dtype=np.int64)].tobytes().decode("utf-32-le")
 
 

@@ -83,7 +83,7 @@ class Vocabulary:
         return np.array(known, dtype=np.int32)[inverse]
 
     def encode(self, graph: Graph, order: NDArray[np.int32] | None = None) -> list[int]:
-        """Return the symbols of ``graph`` in AutoGO node ``order`` (computed when left out).
+        """Return the n symbols of ``graph`` in AutoGO node ``order`` (n,) (computed when left out).
 
         Unknown labels are -1, -2, ... in order of first appearance in this graph.
         """

@@ -1,4 +1,7 @@
-"""Architecture families: from a compact architecture string to a graph."""
+"""Architecture families: from a compact architecture string to a graph.
+
+One module a family, with the same names in each. It must not import ``io`` or ``torch``.
+"""
 
 from __future__ import annotations
 

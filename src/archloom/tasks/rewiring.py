@@ -32,7 +32,7 @@ def cut_behind(graph: Graph, ends: Sequence[int]) -> Graph:
 
 
 def ancestors(graph: Graph, ends: Sequence[int]) -> NDArray[np.int64]:
-    """Return ``ends`` and all nodes that they depend on, ascending."""
+    """Return (k,) node indices, ascending: ``ends`` and all that they depend on."""
     needed = np.zeros(graph.n_nodes, dtype=np.bool_)
     needed[list(ends)] = True
     for node in graph.order[::-1].tolist():

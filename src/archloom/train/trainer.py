@@ -65,7 +65,9 @@ def train(
     start: Mapping[str, Tensor] | None = None,
 ) -> Outcome:
     """Train ``graph`` from he-uniform weights, or from those of ``start`` (fine-tuning), and
-    measure its test accuracy.
+    measure its test accuracy, a fraction.
+
+    start : weights by node, shapes as in ``to_torch``; default: he-uniform ones of ``seed``
 
     The result depends on graph, images, recipe, ``seed`` and ``start`` only (on one CPU thread; a
     GPU adds up in no fixed order). ``device`` is cpu, cuda or auto; the test accuracy is measured

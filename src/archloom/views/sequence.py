@@ -46,7 +46,7 @@ class Sequences:
         return len(self.ptr) - 1
 
     def take(self, graphs: NDArray[np.integer]) -> Sequences:
-        """Return the graphs of these indices, in this order."""
+        """Return the graphs of these indices (k,), in this order."""
         sizes = np.diff(self.ptr)[graphs]
         ptr = np.concatenate([[0], np.cumsum(sizes)])
         moved = np.repeat(ptr[:-1] - self.ptr[graphs], sizes)
@@ -93,15 +93,18 @@ def skeleton_at(family: str, resolution: int = RESOLUTION) -> Skeleton:
 
 
 def scaled_resolution(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return input sizes as the predictors see them."""
+    """Return input sizes in ``pixels`` (G,) as the predictors see them, (G,) around 0."""
     return (pixels - 192) / 32
 
 
 def sequence_graphs(
     space: Space, architectures: Sequence[str], resolution: Pixels = RESOLUTION
 ) -> Sequences:
-    """Return the sequence graphs of architectures; raises ``GraphError`` outside the space and
-    ``ConfigError`` for a space without blocks.
+    """Return the sequence graphs of G architectures.
+
+    resolution : input size in pixels, one for all or (G,)
+
+    Raises ``GraphError`` outside the space and ``ConfigError`` for a space without blocks.
     """
     seen = block_space(space.FAMILY)
     rows = [

@@ -51,7 +51,7 @@ def unit_sizes(space: Space, architecture: str) -> list[int]:
 
 
 def all_units(space: Space, resolution: int = RESOLUTION) -> Units:
-    """Return every unit of a family for one input size: 36,855 of ``ofa_mbv3``, 95,823 of
+    """Return every unit of a family for one input size in pixels: 36,855 of ``ofa_mbv3``, 95,823 of
     ``ofa_pn``, 155 of ``nb201`` and 51 of ``nb_macro``.
     """
     seen = block_space(space.FAMILY)

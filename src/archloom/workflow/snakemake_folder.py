@@ -58,7 +58,9 @@ class SnakemakeFolder:
                     yield urlsafe_b64decode("".join(pieces)).decode()
 
     def set_time(self, path: str, nanoseconds: int) -> None:
-        """Set the time stamp of an output that Snakemake looks at; a folder keeps it in a file."""
+        """Set the time stamp (nanoseconds) of an output that Snakemake looks at; a folder keeps it
+        in a file.
+        """
         target = self._root / path
         if target.is_dir() and not target.is_symlink():
             target = target / DIRECTORY_STAMP

@@ -71,7 +71,7 @@ class Stage:
 
     @property
     def seconds(self) -> float:
-        """Time of all finished jobs together."""
+        """Seconds of all finished jobs together."""
         return sum(made.seconds for made in self.made)
 
     @property

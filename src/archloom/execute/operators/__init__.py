@@ -1,7 +1,8 @@
 """ONNX operators as PyTorch functions: differentiable, for any batch size and device.
 
 What they compute is that of the operator set ``definition.OPSET``. A standard operator that has no
-function here runs by ONNX's reference evaluator; one of a foreign domain does not run.
+function here runs by ONNX's reference evaluator; one of a foreign domain does not run. Importers
+ask here for the types of outputs: it must not import ``io``.
 """
 
 from __future__ import annotations

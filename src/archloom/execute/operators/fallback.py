@@ -23,7 +23,10 @@ def is_standard(definition: Definition) -> bool:
 
 
 def evaluate(definition: Definition, *inputs: Tensor | None) -> Result:
-    """Return what the reference evaluator computes; raises ``GraphError`` when it cannot."""
+    """Return what the reference evaluator computes; raises ``GraphError`` when it cannot.
+
+    inputs : one tensor per slot, (N, ...) where the definition has (1, ...); None: left out
+    """
     from onnx.reference import ReferenceEvaluator
 
     arrays = {

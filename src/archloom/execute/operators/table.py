@@ -69,8 +69,8 @@ def _without_definition(function: Callable[..., Tensor]) -> Operator:
 
 
 def numbers(definition: Definition, slot: int, value: Tensor | None) -> list[Any]:
-    """Return the elements of input ``slot`` as a flat list; a literal is read without ``value``,
-    which costs no transfer from a device.
+    """Return the elements of input ``slot``, any shape, as a flat list in row-major order; a
+    literal is read without ``value``, which costs no transfer from a device.
     """
     inputs = definition.inputs
     given = inputs[slot] if slot < len(inputs) else None

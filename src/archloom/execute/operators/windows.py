@@ -52,7 +52,7 @@ def window_of(
 
 
 def padded(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
-    """Return ``x`` with (before, after) more elements along each axis of its space."""
+    """Return ``x`` (N, C, ...) with (before, after) more elements along each axis behind C."""
     widths = [width for pair in reversed(pads) for width in pair]
     return F.pad(x, widths, value=value) if any(widths) else x
 

@@ -140,8 +140,8 @@ def refuse(problem: str, detail: str) -> NoReturn:
 
 
 def set_limits(memory: int, seconds: int, output: int) -> None:
-    """Limit this process: memory, processor time, output; no further file or socket, no process, no
-    core dump.
+    """Limit this process: memory and output in bytes, processor time in seconds; no further file or
+    socket, no process, no core dump.
     """
     limits = {
         resource.RLIMIT_AS: memory,

@@ -1,4 +1,4 @@
 """Nodes that share an embedding: unions of graphs, classes, pooling; for every graph encoder.
 
-No kind of predictor may be imported here.
+All kinds may use it, so it must not import ``predict.kinds``, nor any kind.
 """

@@ -1,1 +1,4 @@
-"""The kind ``psc``: predecessor, segment and successor of every instance."""
+"""The kind ``psc``: predecessor, segment and successor of every instance.
+
+It must not import ``predict.kinds``, nor another kind.
+"""

@@ -1,1 +1,4 @@
-"""Result folder of an AutoGO run."""
+"""The result folder of an AutoGO run.
+
+It must not import ``report.autobuild``: what both need lies in ``report``.
+"""

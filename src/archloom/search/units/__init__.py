@@ -1,1 +1,4 @@
-"""AutoBuild's search: networks of the best-ranked units of their stages."""
+"""AutoBuild's search: networks of the best-ranked units of their stages.
+
+It must not import ``search.graphs``: what both searches need lies in ``search``.
+"""

@@ -144,7 +144,9 @@ class Translator:
         return self._known.of[value.name].type.dtype
 
     def constant(self, node: Node, position: int) -> Tensor:
-        """Return an input that has to be known before the network runs."""
+        """Return an input that has to be known before the network runs, in TensorFlow's layout: a
+        kernel is (kH, kW, C_in, C_out).
+        """
         value = self.value(node, position)
         data = self._known.of[value.name].data
         if data is None:
@@ -228,7 +230,7 @@ class Translator:
         return f"{self._node.name}{DERIVED}{self._count}"
 
     def add_constant(self, tensor: Tensor, name: str = "") -> str:
-        """Add a constant and return its name."""
+        """Add a constant of any shape and return its name."""
         name = name or f"{self._node.name}{DERIVED}constant{len(self.constants)}"
         self.constants[name] = tensor
         self._known.of[name] = constant_value(tensor)

@@ -1,4 +1,7 @@
-"""ATen operators on maps: convolutions, pools, normalisations, padding and resizing."""
+"""ATen operators on maps: convolutions, pools, normalisations, padding and resizing.
+
+More than 400 lines: one short function per operator.
+"""
 
 from __future__ import annotations
 

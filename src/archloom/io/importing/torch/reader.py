@@ -3,6 +3,8 @@
 The exported ATen graph is read before any decomposition, so that a convolution is one operation;
 operators without a rule (``archloom.io.importing.torch``) are decomposed by PyTorch first. The
 batch size stays free where the module allows it.
+
+More than 400 lines: preparing the module, exporting it and reading the export share its batch.
 """
 
 from __future__ import annotations

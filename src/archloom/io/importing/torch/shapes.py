@@ -1,4 +1,7 @@
-"""ATen operators that move elements: reshaping, slicing, joining, repeating, looking up."""
+"""ATen operators that move elements: reshaping, slicing, joining, repeating, looking up.
+
+More than 400 lines: one short function per operator.
+"""
 
 from __future__ import annotations
 
