@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from archloom.spaces import (
     hiaml,
     inception,
@@ -10,6 +12,8 @@ from archloom.spaces import (
     nb301,
     nb_macro,
     ofa_resnet,
+    tnb101_macro,
+    tnb101_micro,
     two_path,
 )
 from archloom.spaces.common import VARIANTS, Skeleton, Space, Variant, architecture_of
@@ -27,7 +31,36 @@ FAMILIES: dict[str, Space] = {
     "ofa_mbv3_w10": OFA_MBV3_W10,
     "ofa_pn": OFA_PN,
     "ofa_resnet": ofa_resnet,
+    "tnb101_micro": tnb101_micro,
+    "tnb101_macro": tnb101_macro,
 }
 """The families by name."""
 
-__all__ = ["FAMILIES", "VARIANTS", "Skeleton", "Space", "Variant", "architecture_of"]
+CELL_CLASSES: dict[str, Callable[[str], str]] = {
+    "nb201": nb201.cell_class,
+    "tnb101_micro": tnb101_micro.cell_class,
+}
+"""Families with different graphs that compute the same: what a cell computes, as a name."""
+
+
+def function_class(family: str, architecture: str) -> str:
+    """Return a name of what an architecture computes: equal for twins, different strings of one
+    function. In families without known twins it is the architecture.
+
+    Raises ``GraphError`` for a string of a family with twins that is not in its space.
+    """
+    return _CLASSES.get(family, str)(architecture)
+
+
+_CLASSES = CELL_CLASSES | {"nb_macro": nb_macro.canonical}
+
+__all__ = [
+    "CELL_CLASSES",
+    "FAMILIES",
+    "VARIANTS",
+    "Skeleton",
+    "Space",
+    "Variant",
+    "architecture_of",
+    "function_class",
+]

@@ -29,6 +29,7 @@ from archloom.spaces.common import (
     choice,
     classifier,
     conv_bn,
+    factorised_reduction,
     graph_name,
     need_known,
 )
@@ -180,7 +181,7 @@ def _cell(
     b: GraphBuilder, before: int, x: int, cell: Cell, width: int, stride: int, variant: Variant
 ) -> int:
     reduced = b.shape(before)[0] != b.shape(x)[0]
-    first = _factorised(b, before, width) if reduced else _relu_conv(b, before, width)
+    first = _relu_reduction(b, before, width) if reduced else _relu_conv(b, before, width)
     states = [first, _relu_conv(b, x, width)]
     for step in cell:
         ends = [
@@ -195,7 +196,7 @@ def _edge(b: GraphBuilder, x: int, operation: str, stride: int, variant: Variant
     if operation == NONE:
         return b.unary("zero", x if stride == 1 else b.pool("maxpool", x, 1, stride, "valid"))
     if operation == "skip_connect":
-        return b.unary("identity", x) if stride == 1 else _factorised(b, x, b.shape(x)[2])
+        return b.unary("identity", x) if stride == 1 else _relu_reduction(b, x, b.shape(x)[2])
     kind, size = operation[:-4], int(operation[-1])
     return _KINDS[kind](b, x, size, stride, variant)
 
@@ -204,17 +205,8 @@ def _relu_conv(b: GraphBuilder, x: int, width: int) -> int:
     return conv_bn(b, b.unary("relu", x), width, 1)
 
 
-def _factorised(b: GraphBuilder, x: int, width: int) -> int:
-    """Halve H and W by two strided 1x1 convolutions, of all pixels and of those behind the first
-    row and column.
-    """
-    y = b.unary("relu", x)
-    shifted = b.pad(y, (-1, -1, 0, 0))
-    halves = [
-        b.conv(y, width // 2, 1, 2, padding="valid"),
-        b.conv(shifted, width - width // 2, 1, 2, padding="valid"),
-    ]
-    return b.unary("batchnorm", b.concat(halves))
+def _relu_reduction(b: GraphBuilder, x: int, width: int) -> int:
+    return factorised_reduction(b, b.unary("relu", x), width)
 
 
 def _separable(b: GraphBuilder, x: int, size: int, stride: int, variant: Variant) -> int:
