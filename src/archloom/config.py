@@ -25,6 +25,9 @@ FamilyName = Literal[
     "ofa_resnet",
     "tnb101_micro",
     "tnb101_macro",
+    "mnasnet",
+    "naap",
+    "enas",
 ]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Limit = Annotated[

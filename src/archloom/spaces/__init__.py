@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from archloom.spaces import (
+    enas,
     hiaml,
     inception,
+    mnasnet,
+    naap,
     nb101,
     nb201,
     nb301,
@@ -33,6 +36,9 @@ FAMILIES: dict[str, Space] = {
     "ofa_resnet": ofa_resnet,
     "tnb101_micro": tnb101_micro,
     "tnb101_macro": tnb101_macro,
+    "mnasnet": mnasnet,
+    "naap": naap,
+    "enas": enas,
 }
 """The families by name."""
 

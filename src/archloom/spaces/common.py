@@ -186,6 +186,11 @@ def conv_bn(
     return b.unary(activation, y) if activation else y
 
 
+def relu(b: GraphBuilder, x: int) -> int:
+    """Add a ReLU."""
+    return b.unary("relu", x)
+
+
 def factorised_reduction(b: GraphBuilder, x: int, width: int, fill: int = 0) -> int:
     """Halve H and W by two strided 1x1 convolutions, of all pixels and of those behind the first
     row and column, with one batch norm.
