@@ -58,7 +58,15 @@ def function_class(family: str, architecture: str) -> str:
     return _CLASSES.get(family, str)(architecture)
 
 
-_CLASSES = CELL_CLASSES | {"nb_macro": nb_macro.canonical}
+def _cell_hash(architecture: str) -> str:
+    return nb101.build(architecture, nb101.REDUCED).hash
+
+
+_CLASSES = CELL_CLASSES | {
+    "nb101": _cell_hash,
+    "nb301": nb301.canonical,
+    "nb_macro": nb_macro.canonical,
+}
 
 __all__ = [
     "CELL_CLASSES",

@@ -17,7 +17,7 @@ skeleton. No graph of them was released to compare with.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -117,6 +117,33 @@ def from_genotype(text: str) -> str:
     architecture = format_cells(cells[0], cells[1])
     parse(architecture)
     return architecture
+
+
+def from_integers(normal: Sequence[int], reduction: Sequence[int]) -> str:
+    """Return the architecture of two flat lists of (state, operation) pairs, two pairs per step, as
+    NASLib's tables have them; operations are numbered as in ``OPERATIONS``.
+
+    The pairs of a step come in the order of their text, so that equal cells have equal strings.
+    Raises ``GraphError`` for a number that is no operation, and where there are no two cells.
+    """
+    cells = []
+    for numbers in (normal, reduction):
+        if any(not 0 <= number < len(OPERATIONS) for number in numbers[1::2]):
+            raise GraphError(
+                f"{list(numbers)} is not a DARTS cell: operations are 0 to {len(OPERATIONS) - 1}."
+            )
+        edges = [
+            (OPERATIONS[number], int(state))
+            for state, number in zip(numbers[::2], numbers[1::2], strict=False)
+        ]
+        cells.append(tuple(zip(edges[::2], edges[1::2], strict=False)))
+    return canonical(format_cells(cells[0], cells[1]))
+
+
+def canonical(architecture: str) -> str:
+    """Return the string of the same network whose steps have their edges in alphabetical order."""
+    cells = [tuple(tuple(sorted(step)) for step in cell) for cell in parse(architecture)]
+    return format_cells(cells[0], cells[1])
 
 
 def build(architecture: str, skeleton: Skeleton = FULL, variant: Variant = "benchmark") -> Graph:
