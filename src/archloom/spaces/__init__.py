@@ -58,13 +58,9 @@ def function_class(family: str, architecture: str) -> str:
     return _CLASSES.get(family, str)(architecture)
 
 
-def _cell_hash(architecture: str) -> str:
-    return nb101.build(architecture, nb101.REDUCED).hash
-
-
 _CLASSES = CELL_CLASSES | {
-    "nb101": _cell_hash,
-    "nb301": nb301.canonical,
+    "nb101": nb101.cell_class,
+    "nb301": nb301.cell_class,
     "nb_macro": nb_macro.canonical,
 }
 

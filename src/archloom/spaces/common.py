@@ -17,6 +17,9 @@ import numpy as np
 from archloom.errors import ConfigError, GraphError
 from archloom.graph import Graph, GraphBuilder
 
+CONSTANT = "0"
+"""Class of the cells whose output does not depend on the input."""
+
 Layer = Callable[[GraphBuilder, int], int]
 """Adds nodes behind a node and returns the last one."""
 
@@ -110,7 +113,7 @@ def cell_expression(
 
     Each state is the multiset of terms that its edges (operation, source, target) bring: ``zero``
     and edges out of an empty state bring none, those where ``passes(operation, source)`` pass the
-    terms of their source on, all others make one term. An empty result is "0".
+    terms of their source on, all others make one term. An empty result is ``CONSTANT``.
     """
     states: list[tuple[str, ...]] = [("x",), (), (), ()]
     for op, source, target in edges:
@@ -120,7 +123,7 @@ def cell_expression(
         if not passes(op, source):
             terms = (f"{op}({'+'.join(terms)})",)
         states[target] = tuple(sorted(states[target] + terms))
-    return "+".join(states[3]) or "0"
+    return "+".join(states[3]) or CONSTANT
 
 
 def make_divisible(channels: float, divisor: int = 8) -> int:

@@ -146,6 +146,33 @@ def canonical(architecture: str) -> str:
     return format_cells(cells[0], cells[1])
 
 
+def cell_class(architecture: str) -> str:
+    """Return an expression of what two cells compute; equal for cells of the same function.
+
+    A state is the multiset of terms that it sums: ``none`` and edges out of an empty state bring
+    none, a skip passes terms on where it is no factorised reduction, other edges make one term. The
+    order in which a cell concatenates its steps does not matter, since a 1x1 convolution reads
+    them. A convolution used twice equals two equal convolutions.
+    """
+    normal, reduction = parse(architecture)
+    return f"{_expression(normal, 1)};{_expression(reduction, 2)}"
+
+
+def _expression(cell: Cell, stride: int) -> str:
+    states: list[tuple[str, ...]] = [("a",), ("b",)]
+    for step in cell:
+        terms: list[str] = []
+        for operation, state in step:
+            if operation == NONE or not states[state]:
+                continue
+            if operation == "skip_connect" and (stride == 1 or state > 1):
+                terms += states[state]
+            else:
+                terms.append(f"{operation}({'+'.join(states[state])})")
+        states.append(tuple(sorted(terms)))
+    return "|".join(sorted("+".join(terms) or "0" for terms in states[2:]))
+
+
 def build(architecture: str, skeleton: Skeleton = FULL, variant: Variant = "benchmark") -> Graph:
     """Return the network of two cells."""
     normal, reduction = parse(architecture)
