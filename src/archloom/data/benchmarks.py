@@ -215,16 +215,13 @@ def _more(name: str, space: str, family: str, architecture: Callable[[str], str]
         places = [row[cell] for cell in _texts(part, "arch")]
         values[dataset][places] = _column(part, "val_acc") / 100
     architectures = tuple(architecture(cell) for cell in names)
-    return BenchmarkTable(
-        name,
-        family,
-        None,
-        architectures,
-        tuple(function_class(family, one) for one in architectures),
-        {dataset: Metric("fraction") for dataset in values},
-        values,
-        ("",) * len(names),
-    )
+    classes = tuple(function_class(family, one) for one in architectures)
+    metrics = {
+        dataset: Metric("fraction", noise=twin_noise(column, classes))
+        for dataset, column in values.items()
+    }
+    split = ("",) * len(names)
+    return BenchmarkTable(name, family, None, architectures, classes, metrics, values, split)
 
 
 _DARTS = Skeleton("darts", (32, 32, 3), widths=(36, 72, 144), stem=108, repeats=6)
@@ -239,9 +236,16 @@ _LATENCIES = (
     *("samsung_a50", "samsung_s7", "essential_ph_1", "raspi4", "fpga", "eyeriss"),
 )
 _ATTACKS = (
-    *(f"{attack}_{e}" for attack in ("apgd_ce", "square", "pgd") for e in ("0.5", "1.0", "4.0")),
-    *(f"fgsm_{e}" for e in ("0.5", "1.0", "4.0", "255.0")),
+    *(
+        f"{attack}_{strength}"
+        for attack in ("apgd_ce", "square", "pgd")
+        for strength in ("0.1", "0.5", "1.0", "2.0", "3.0", "4.0", "8.0")
+    ),
+    *(f"fgsm_{s}" for s in ("0.1", "0.5", *(f"{whole}.0" for whole in (*range(1, 9), 255)))),
 )
+_DEVICES = ("edgegpu", "raspi4", "edgetpu", "pixel3", "eyeriss", "fpga")
+_METERED = ("edgegpu", "eyeriss", "fpga")
+"""Devices whose energy was measured too."""
 
 BENCHMARKS: dict[str, Callable[[str], BenchmarkTable]] = {
     "nb101": _nb101,
@@ -278,6 +282,19 @@ BENCHMARKS: dict[str, Callable[[str], BenchmarkTable]] = {
         dataset="nasbench201",
         file="latency_ms.parquet",
         columns=milliseconds(*(f"lat_{device}" for device in _LATENCIES)),
+    ),
+    "nb201_hardware": partial(
+        _nb201,
+        dataset="hw_nas_bench",
+        file="nasbench201.parquet",
+        columns=[
+            *milliseconds(*(f"{i}_{device}_latency" for i in _CIFAR for device in _DEVICES)),
+            *(
+                Column(f"{images}_{device}_energy", "mJ", larger_is_better=False)
+                for images in _CIFAR
+                for device in _METERED
+            ),
+        ],
     ),
     "nb201_more": partial(
         _more, space="nasbench201", family="nb201", architecture=naslib.nb201_cell

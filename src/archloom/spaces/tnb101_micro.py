@@ -33,7 +33,10 @@ from archloom.spaces.common import take as take_first
 from archloom.spaces.nb201 import SOURCES, TARGETS
 
 FAMILY = "tnb101_micro"
-ZERO, SKIP, CONV_1X1, CONV_3X3 = OPERATIONS = "0123"
+OPERATIONS = "0123"
+ZERO, SKIP = "01"
+KERNELS = {"2": 1, "3": 3}
+"""Of the operations that are convolutions."""
 STAGES = "41414"
 _PATTERN = re.compile(
     rf"{tnb101.BASE}-{STAGES}-([{OPERATIONS}])_([{OPERATIONS}]{{2}})_([{OPERATIONS}]{{3}})"
@@ -130,7 +133,7 @@ def _edge(b: GraphBuilder, x: int, op: str, width: int, stride: int) -> int:
         if stride == 1:
             return b.unary("identity", x)
         return factorised_reduction(b, b.unary("relu", x), width, fill=1)
-    return tnb101.relu_conv(b, x, width, 1 if op == CONV_1X1 else 3, stride)
+    return tnb101.relu_conv(b, x, width, KERNELS[op], stride)
 
 
 def _zeros(b: GraphBuilder, x: int, width: int, stride: int) -> int:

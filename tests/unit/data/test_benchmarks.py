@@ -25,6 +25,7 @@ def tables(data_folder):
         ("nb201_tasks", 15_625, 4_930),
         ("nb201_robustness", 15_625, 4_930),
         ("nb201_latency", 15_625, 4_930),
+        ("nb201_hardware", 15_625, 4_930),
         ("nb201_more", 199, 145),
         ("nb301", 1_218, 1_218),
         ("darts", 545, 526),
@@ -142,10 +143,30 @@ def test_cells_at_chance_are_constant(tables):
 
 def test_all_tables_of_nb201_have_its_cells_in_its_order(tables):
     cells = tables["nb201"].architectures
-    for name in ("nb201_valid", "nb201_tasks", "nb201_robustness", "nb201_latency"):
+    for name in (
+        "nb201_valid",
+        "nb201_tasks",
+        "nb201_robustness",
+        "nb201_latency",
+        "nb201_hardware",
+    ):
         assert tables[name].architectures == cells
     clean = tables["nb201_robustness"].values["cifar10_valid_acc"]
     np.testing.assert_allclose(clean, tables["nb201_valid"].values["cifar10_valid_acc_200"])
+
+
+def test_columns_of_nb201_are_complete(tables):
+    sizes = {name: len(tables[name].metrics) for name in tables if name.startswith("nb201")}
+    assert sizes == {
+        "nb201": 9,
+        "nb201_valid": 3,
+        "nb201_tasks": 2,
+        "nb201_robustness": 1 + 3 * 7 + 11,
+        "nb201_latency": 27,
+        "nb201_hardware": 3 * (6 + 3),
+        "nb201_more": 3,
+    }
+    assert not tables["nb201_hardware"].metrics["cifar10_fpga_energy"].larger_is_better
 
 
 def test_networks_of_once_for_all_have_their_image_size(tables):
