@@ -98,6 +98,7 @@ def copy_weights(model, module, x):
     model(x)
     for hook in hooks:
         hook.remove()
+    called = list(dict.fromkeys(called))  # a layer may run for several parts of the input
     ids = sorted({int(key.split(".")[0]) for key in module.weights()})
     assert len(ids) == len(called)
     tensors = {}

@@ -144,7 +144,26 @@ def image(c, width, u, colours):
     ]
 
 
+class Jigsaw(nn.Module):
+    """Nine tiles, each as three channels of the input, through one encoder."""
+
+    def __init__(self, layers, c, classes):
+        super().__init__()
+        self.encoder = nn.Sequential(*layers)
+        self.classifier = nn.Linear(9 * c, classes)
+
+    def forward(self, x):
+        size = x.shape[1] // 9
+        maps = [self.encoder(tile) for tile in torch.split(x, size, dim=1)]
+        return self.classifier(torch.cat(maps, dim=1).mean(dim=(2, 3)))
+
+
 def network(text, skeleton):
+    if skeleton.output == "tiles":
+        channels = skeleton.shape[2] // 9
+        plan = skeleton.stem, skeleton.stem_stride, skeleton.repeats
+        layers, c, _ = encoder(text, channels, *plan)
+        return Jigsaw(layers, c, skeleton.classes)
     layers, c, halvings = encoder(
         text, skeleton.shape[2], skeleton.stem, skeleton.stem_stride, skeleton.repeats
     )

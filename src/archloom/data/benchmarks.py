@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-TASKS = (*tnb101.TASKS, "jigsaw")
-"""The seven tasks of TransNAS-Bench-101."""
 OFA_SIZES = (128, 160, 192)
 """Image sizes at which the Once-for-All subnets were scored."""
 
@@ -86,7 +84,7 @@ def _tnb101(name: str) -> BenchmarkTable:
 def _tnb101_times(name: str) -> BenchmarkTable:
     """TransNAS-Bench-101, cells: time of an inference on seven tasks."""
     source = _file("transnasbench101", "micro_inference_ms.parquet")
-    columns = milliseconds(*(f"{task}_ms" for task in TASKS))
+    columns = milliseconds(*(f"{task}_ms" for task in tnb101.TASKS))
     return _table(name, "tnb101_micro", _texts(source, "arch_str"), source, columns)
 
 

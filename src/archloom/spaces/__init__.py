@@ -49,6 +49,13 @@ CELL_CLASSES: dict[str, Callable[[str], str]] = {
 """Families with different graphs that compute the same: what a cell computes, as a name."""
 
 
+_CLASSES = CELL_CLASSES | {
+    "nb101": nb101.cell_class,
+    "nb301": nb301.cell_class,
+    "nb_macro": nb_macro.canonical,
+}
+
+
 def function_class(family: str, architecture: str) -> str:
     """Return a name of what an architecture computes: equal for twins, different strings of one
     function. In families without known twins it is the architecture.
@@ -57,12 +64,6 @@ def function_class(family: str, architecture: str) -> str:
     """
     return _CLASSES.get(family, str)(architecture)
 
-
-_CLASSES = CELL_CLASSES | {
-    "nb101": nb101.cell_class,
-    "nb301": nb301.cell_class,
-    "nb_macro": nb_macro.canonical,
-}
 
 __all__ = [
     "CELL_CLASSES",

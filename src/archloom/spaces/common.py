@@ -28,8 +28,10 @@ Variant = Literal["benchmark", "upstream"]
 
 VARIANTS: tuple[Variant, ...] = ("benchmark", "upstream")
 
-Output = Literal["classes", "segmentation", "image"]
-"""What a network ends with: a vector, or a map as large as the input of class scores or colours."""
+Output = Literal["classes", "tiles", "segmentation", "image"]
+"""What a network gives: a vector, also of the tiles of an image, or a map as large as the input, of
+class scores or colours.
+"""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from archloom.graph import Graph, GraphBuilder
 from archloom.spaces.common import Skeleton, classifier, conv_bn
+from archloom.spaces.tiles import over_tiles
 from archloom.spaces.tnb101_decoders import DECODERS
 
 BASE = 64
@@ -29,9 +30,11 @@ TASKS: dict[str, Skeleton] = {
     "segmentsemantic": replace(_DENSE, name="segmentsemantic", classes=17, output="segmentation"),
     "normal": replace(_DENSE, name="normal", classes=3, output="image"),
     "autoencoder": replace(_DENSE, name="autoencoder", classes=3, output="image"),
+    "jigsaw": replace(FULL, name="jigsaw", shape=(64, 64, 27), classes=1000, output="tiles"),
 }
-"""The networks of the tasks. The seventh, ``jigsaw``, runs one encoder over nine tiles, which a
-graph, whose nodes share no weights, does not express."""
+"""The networks of the seven tasks. ``jigsaw`` takes its nine tiles as channels, 3 of each."""
+
+TILES = 9
 
 Cell = Callable[[GraphBuilder, int, int, int], int]
 """Adds a cell or block behind a node, to a number of channels and with a stride."""
@@ -40,6 +43,20 @@ Cell = Callable[[GraphBuilder, int, int, int], int]
 def network(b: GraphBuilder, stages: str, skeleton: Skeleton, add_cell: Cell) -> Graph:
     """Return the network of these stages with the head of the skeleton's task."""
     x = b.input(*skeleton.shape)
+    if skeleton.output == "tiles":
+        inner = GraphBuilder(b.name)
+        height, width, channels = skeleton.shape
+        _encoder(inner, inner.input(height, width, channels // TILES), stages, skeleton, add_cell)
+        x = over_tiles(b, x, inner.build(), TILES)
+    else:
+        x = _encoder(b, x, stages, skeleton, add_cell)
+    if skeleton.output in DECODERS:
+        return DECODERS[skeleton.output](b, x, skeleton)
+    return classifier(b, x, skeleton.classes)
+
+
+def _encoder(b: GraphBuilder, x: int, stages: str, skeleton: Skeleton, add_cell: Cell) -> int:
+    """Add stem and stages; return the last node."""
     x = conv_bn(b, x, skeleton.stem // 2, 3, skeleton.stem_stride, "relu", padding=1)
     x = conv_bn(b, x, skeleton.stem, 3, skeleton.stem_stride, padding=1)
     for digit in stages:
@@ -47,9 +64,7 @@ def network(b: GraphBuilder, stages: str, skeleton: Skeleton, add_cell: Cell) ->
         x = add_cell(b, x, width, 2 if digit in STRIDED else 1)
         for _ in range(skeleton.repeats - 1):
             x = add_cell(b, x, width, 1)
-    if skeleton.output == "classes":
-        return classifier(b, x, skeleton.classes)
-    return DECODERS[skeleton.output](b, x, skeleton)
+    return x
 
 
 def relu_conv(b: GraphBuilder, x: int, width: int, size: int, stride: int = 1) -> int:

@@ -12,7 +12,7 @@ from archloom.graph import check, flops, graph_hashes, output_shapes, parameters
 from archloom.spaces import FAMILIES, tnb101, tnb101_macro, tnb101_micro
 from published_counters import suite_zero_flops
 from reference_models import tnb101 as reference
-from reference_models.layers import assert_same_outputs
+from reference_models.layers import assert_same_outputs, randomise
 
 MIXED = "64-41414-1_02_313"
 TILE = replace(tnb101.FULL, name="tile", shape=(64, 64, 3))
@@ -150,15 +150,34 @@ def test_published_counts_of_every_task(data_folder, step):
 
 
 def jigsaw_counts(architecture):
-    """Counts of the jigsaw network as the table has them, from the encoder of one tile."""
-    encoder, _, channels, size = encoder_counts(architecture, TILE)
+    """Counts of the jigsaw network as the table has them: operations of one tile's encoder."""
+    _, _, channels, size = encoder_counts(architecture, TILE)
     linear = TILE.classes * channels + channels * (size + 1) ** 2
     operations = suite_zero_flops(build(architecture, TILE)) - linear
     operations += 9 * channels * (1000 + (size + 1) ** 2)
-    return encoder + 1000 * (9 * channels + 1), operations
+    return counts(architecture, "jigsaw")[0], operations
 
 
-def test_check_values_of_jigsaw():
+@pytest.mark.parametrize(
+    ("architecture", "params", "macs"),
+    [
+        (cell("1_00_210"), 5_487_368, 149_409_792),
+        (layout("1234"), 5_705_224, 2_251_597_824),
+        (layout("4111"), 3_470_600, 1_372_787_712),
+        (layout("2341"), 7_918_600, 2_251_597_824),
+        (layout("444311"), 44_234_504, 1_218_170_880),
+        (layout("111114"), 2_437_896, 2_052_264_960),
+        (layout("1242"), 15_795_464, 7_642_533_888),
+    ],
+)
+def test_check_values_of_jigsaw(architecture, params, macs):
+    assert counts(architecture, "jigsaw") == (params, macs)
+    graph = build(architecture, tnb101.TASKS["jigsaw"])
+    check(graph)
+    assert output_shapes(graph)[graph.sinks].tolist() == [[1, 1, 1000]]
+
+
+def test_published_operations_of_jigsaw_are_those_of_one_tile():
     assert jigsaw_counts(cell("1_00_210")) == (5_487_368, 21_101_056)
 
 
@@ -258,7 +277,9 @@ def test_layout_outside_the_space_is_refused(text):
 
 def small(task):
     """A skeleton on which a task's network runs in a moment."""
-    return replace(tnb101.TASKS[task], shape=(64, 64, 3), stem=8, repeats=1, head=64)
+    given = tnb101.TASKS[task]
+    size = 16 if task == "jigsaw" else 64
+    return replace(given, shape=(size, size, given.shape[2]), stem=8, repeats=1, head=64)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -275,6 +296,28 @@ def test_output_equals_plain_pytorch(architecture, training):
 @pytest.mark.parametrize("architecture", [MIXED, layout("4111"), layout("2331"), layout("343411")])
 def test_output_of_a_decoder_equals_plain_pytorch(architecture, task, training):
     compare(architecture, small(task), training)
+
+
+@pytest.mark.parametrize(
+    "architecture", [MIXED, cell("0_00_000"), cell("0_13_102"), layout("4111"), layout("2331")]
+)
+def test_output_over_tiles_equals_plain_pytorch(architecture):
+    with torch.no_grad():
+        compare(architecture, small("jigsaw"), training=False)
+
+
+def test_cells_of_one_class_compute_the_same():
+    """Three cells of one convolution each, with the same weights in the same order."""
+    cells = [cell(digits) for digits in ("2_00_010", "0_20_001", "0_00_200")]
+    assert {tnb101_micro.cell_class(one) for one in cells} == {"2(x)"}
+    x = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    outputs = []
+    for one in cells:
+        model = reference.network(one, tnb101.REDUCED)
+        randomise(model, seed=3)
+        outputs.append(model.eval()(x))
+    assert torch.equal(outputs[0], outputs[1])
+    assert torch.equal(outputs[0], outputs[2])
 
 
 @pytest.mark.parametrize("architecture", [cell("1_02_333"), layout("1342")])
