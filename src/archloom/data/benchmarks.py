@@ -82,10 +82,11 @@ def _tnb101(name: str) -> BenchmarkTable:
 
 
 def _tnb101_times(name: str) -> BenchmarkTable:
-    """TransNAS-Bench-101, cells: time of an inference on seven tasks."""
+    """TransNAS-Bench-101, cells: time of an inference on seven tasks, dead operations included."""
     source = _file("transnasbench101", "micro_inference_ms.parquet")
     columns = milliseconds(*(f"{task}_ms" for task in tnb101.TASKS))
-    return _table(name, "tnb101_micro", _texts(source, "arch_str"), source, columns)
+    architectures = _texts(source, "arch_str")
+    return _table(name, "tnb101_micro", architectures, source, columns, repeated=False)
 
 
 def _mnasnet(name: str) -> BenchmarkTable:
@@ -136,7 +137,9 @@ def _nb101(name: str) -> BenchmarkTable:
     return _table(name, "nb101", architectures, source, percent("val_acc_108"))
 
 
-def _nb201(name: str, dataset: str, file: str, columns: Sequence[Column]) -> BenchmarkTable:
+def _nb201(
+    name: str, dataset: str, file: str, columns: Sequence[Column], repeated: bool = True
+) -> BenchmarkTable:
     """NAS-Bench-201: a table of all cells by the index of the benchmark."""
     cells = _file("nasbench201", "accuracy.parquet").select(["arch_index", "arch_str"])
     source = _file(dataset, file)
@@ -145,7 +148,8 @@ def _nb201(name: str, dataset: str, file: str, columns: Sequence[Column]) -> Ben
     if not np.array_equal(*index):
         raise DataError(f"{dataset}/{file} does not have the cells of NAS-Bench-201: get it again.")
     architectures = _texts(cells.take(wanted), "arch_str")
-    return _table(name, "nb201", architectures, source.take(order), columns)
+    source = source.take(order)
+    return _table(name, "nb201", architectures, source, columns, repeated=repeated)
 
 
 def _nb_macro(name: str) -> BenchmarkTable:
@@ -280,6 +284,7 @@ BENCHMARKS: dict[str, Callable[[str], BenchmarkTable]] = {
         dataset="nasbench201",
         file="latency_ms.parquet",
         columns=milliseconds(*(f"lat_{device}" for device in _LATENCIES)),
+        repeated=False,
     ),
     "nb201_hardware": partial(
         _nb201,
@@ -293,6 +298,7 @@ BENCHMARKS: dict[str, Callable[[str], BenchmarkTable]] = {
                 for device in _METERED
             ),
         ],
+        repeated=False,
     ),
     "nb201_more": partial(
         _more, space="nasbench201", family="nb201", architecture=naslib.nb201_cell
@@ -360,7 +366,11 @@ def _table(
     classes: Sequence[str] = (),
     repeated: bool = True,
 ) -> BenchmarkTable:
-    """Return the table of a file; twins tell the noise where they were ``repeated``, not copied."""
+    """Return the table of a file.
+
+    repeated  whether twins tell the noise: they were measured each, not copied, and what is
+              measured does not depend on dead operations, as times do
+    """
     classes = tuple(classes or (function_class(family, one) for one in architectures))
     metrics, values = {}, {}
     for column, unit, scale, larger_is_better in columns:

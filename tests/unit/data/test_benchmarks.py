@@ -107,8 +107,9 @@ def test_noise_of_repeated_mnasnets(tables):
     assert table.metrics["val_top1"].noise == pytest.approx(np.sqrt((gaps**2).mean() / 2))
 
 
-def test_copied_labels_tell_no_noise(tables):
-    for name in ("enas", "naap", "tnb101_macro", "darts_600"):
+def test_copied_labels_and_times_of_dead_operations_tell_no_noise(tables):
+    times = ("nb201_latency", "nb201_hardware", "tnb101_micro_times")
+    for name in ("enas", "naap", "tnb101_macro", "darts_600", *times):
         assert all(metric.noise is None for metric in tables[name].metrics.values())
 
 
