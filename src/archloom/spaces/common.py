@@ -16,6 +16,7 @@ import numpy as np
 
 from archloom.errors import ConfigError, GraphError
 from archloom.graph import Graph, GraphBuilder
+from archloom.graph.definition import TensorType
 
 CONSTANT = "0"
 """Class of the cells whose output does not depend on the input."""
@@ -173,6 +174,12 @@ def mixed_operations(
         operations.append(choice(rng, pool))
         has_supplementary |= drawn
     return tuple(operations[i] for i in rng.permutation(len(operations)).tolist())
+
+
+def map_type(shape: tuple[int, int, int], batch: int = 1) -> TensorType:
+    """Return the type that definitions give a map of these sizes (H, W, C): NCHW floats."""
+    height, width, channels = shape
+    return TensorType("float32", (batch, channels, height, width))
 
 
 def conv_bn(

@@ -26,6 +26,7 @@ from archloom.spaces.common import (
     classifier,
     conv_bn,
     graph_name,
+    map_type,
     need_known,
     shuffled,
 )
@@ -231,7 +232,7 @@ def _cut(b: GraphBuilder, x: int, channels: int) -> int:
     starts, ends, axes = (Literal(single, (value,)) for value in (0, channels, 1))
     definition = Definition(
         "Slice",
-        (Operand(TensorType("float32", (1, before, height, width))), starts, ends, axes),
-        (TensorType("float32", (1, channels, height, width)),),
+        (Operand(map_type(b.shape(x))), starts, ends, axes),
+        (map_type((height, width, channels)),),
     )
     return b.fixed("slice", [x], definition, (height, width, before), (height, width, channels))

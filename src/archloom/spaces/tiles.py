@@ -23,17 +23,20 @@ from archloom.graph.definition import (
     TensorType,
     Weight,
 )
+from archloom.spaces.common import map_type
 
 Shape = tuple[int, int, int]
 NORM_EPSILON = 1e-3
+"""That of the batch norms that are not fixed."""
 
 
 def over_tiles(b: GraphBuilder, x: int, encoder: Graph, tiles: int) -> int:
     """Add ``encoder`` for each of ``tiles`` parts of the channels at ``x``; return the node that
     joins the results, channel by channel. The nodes of ``encoder`` are in order, its result last.
 
-    Raises ``GraphError`` for an operation that is not among those of encoders.
+    Raises ``GraphError`` for an operation that encoders do not have.
     """
+    _need_known(encoder)
     nodes: dict[int, int] = {}
     for node in range(encoder.n_nodes):
         before, after = (
@@ -43,8 +46,8 @@ def over_tiles(b: GraphBuilder, x: int, encoder: Graph, tiles: int) -> int:
             nodes[node] = _reshaped(b, x, b.shape(x), 1, after, tiles)
             continue
         operands = encoder.predecessors(node).tolist()
-        types = [_map(_shape(output_shapes(encoder)[one]), tiles) for one in operands]
-        definition = _definition(encoder, node, types, _map(after, tiles))
+        types = [map_type(_shape(output_shapes(encoder)[one]), tiles) for one in operands]
+        definition = _definition(encoder, node, types, map_type(after, tiles))
         nodes[node] = b.fixed(
             encoder.op_name(node),
             [nodes[one] for one in operands],
@@ -63,56 +66,73 @@ def _definition(
     encoder: Graph, node: int, types: Sequence[TensorType], result: TensorType
 ) -> Definition:
     """Return what a node of the vocabulary computes, for maps of these types."""
-    name = encoder.op_name(node)
+    name, channels = encoder.op_name(node), types[0].shape[1]
     operands: tuple[Slot, ...] = tuple(Operand(one) for one in types)
-    channels = types[0].shape[1]
-    top, left, bottom, right = window_pads(encoder, node) if encoder.kernel[node].any() else _NONE
-    window: list[tuple[str, Attribute]] = [
-        ("kernel_shape", _pair(encoder.kernel[node])),
-        ("pads", (top, left, bottom, right)),
-        ("strides", _pair(encoder.stride[node])),
-    ]
+    more: tuple[Slot, ...] = ()
+    attributes: tuple[tuple[str, Attribute], ...] = ()
     match name:
         case "conv":
-            weight = (result.shape[1], channels, *_pair(encoder.kernel[node]))
-            slots = (*operands, Weight("weight", TensorType("float32", weight)))
-            return Definition("Conv", slots, (result,), tuple(window))
+            shape = (result.shape[1], channels, *_pair(encoder.kernel[node]))
+            more, attributes = (
+                (Weight("weight", TensorType("float32", shape)),),
+                _window(encoder, node),
+            )
+        case "maxpool":
+            attributes = _window(encoder, node)
         case "batchnorm":
             vector = TensorType("float32", (channels,))
-            weights = tuple(Weight(part, vector) for part in ("weight", "bias", "mean", "var"))
-            epsilon = (("epsilon", NORM_EPSILON),)
-            return Definition("BatchNormalization", operands + weights, (result,), epsilon)
-        case "maxpool":
-            return Definition("MaxPool", operands, (result,), tuple(window))
+            more = tuple(Weight(part, vector) for part in ("weight", "bias", "mean", "var"))
+            attributes = (("epsilon", NORM_EPSILON),)
         case "paddings":
             before, after = np.split(encoder.pads[node], 2)
-            pads = (0, 0, *before.tolist(), 0, 0, *after.tolist())
-            return Definition("Pad", (*operands, _integers(pads)), (result,))
+            more = (_integers((0, 0, *before.tolist(), 0, 0, *after.tolist())),)
         case "zero":
-            nothing = Literal(TensorType("float32", ()), (0.0,))
-            return Definition("Mul", (*operands, nothing), (result,))
+            more = (Literal(TensorType("float32", ()), (0.0,)),)
         case "concat":
-            return Definition("Concat", operands, (result,), (("axis", 1),))
-    if name not in _PLAIN:
-        raise GraphError(f"{encoder.describe(node)} cannot run over tiles: leave it out.")
-    return Definition(_PLAIN[name], operands, (result,))
+            attributes = (("axis", 1),)
+    return Definition(_OPERATORS[name], operands + more, (result,), attributes)
 
 
-_PLAIN = {"relu": "Relu", "identity": "Identity", "add": "Sum"}
-_NONE = (0, 0, 0, 0)
+def _need_known(encoder: Graph) -> None:
+    """Raise ``GraphError`` for the first node that ``_definition`` does not know in full."""
+    for node in range(encoder.n_nodes):
+        plain = encoder.op_name(node) in (*_OPERATORS, "input") and not encoder.is_fixed[node]
+        special = encoder.bias[node] or encoder.groups[node] > 1 or encoder.dilation[node].max() > 1
+        if not plain or special:
+            raise GraphError(
+                f"{encoder.describe(node)} cannot run over tiles: use "
+                f"{', '.join(_OPERATORS)}, without bias, groups and dilation."
+            )
+
+
+def _window(encoder: Graph, node: int) -> tuple[tuple[str, Attribute], ...]:
+    return (
+        ("kernel_shape", _pair(encoder.kernel[node])),
+        ("pads", window_pads(encoder, node)),
+        ("strides", _pair(encoder.stride[node])),
+    )
+
+
+_OPERATORS = {
+    "add": "Sum",
+    "batchnorm": "BatchNormalization",
+    "concat": "Concat",
+    "conv": "Conv",
+    "identity": "Identity",
+    "maxpool": "MaxPool",
+    "paddings": "Pad",
+    "relu": "Relu",
+    "zero": "Mul",
+}
+"""Operations of encoders and what ONNX calls them."""
 
 
 def _reshaped(b: GraphBuilder, x: int, shape: Shape, batch: int, after: Shape, parts: int) -> int:
     """Add the node that moves parts of the channels to the batch axis, or back."""
-    target = _map(after, parts)
-    slots = (Operand(_map(shape, batch)), _integers((-1, *target.shape[1:])))
+    target = map_type(after, parts)
+    slots = (Operand(map_type(shape, batch)), _integers((-1, *target.shape[1:])))
     definition = Definition("Reshape", slots, (target,))
     return b.fixed("reshape", [x], definition, _stacked(shape, batch), _stacked(after, parts))
-
-
-def _map(shape: Shape, batch: int) -> TensorType:
-    height, width, channels = shape
-    return TensorType("float32", (batch, channels, height, width))
 
 
 def _stacked(shape: Shape, tiles: int) -> Shape:

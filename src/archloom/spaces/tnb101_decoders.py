@@ -13,7 +13,7 @@ from collections.abc import Callable
 from archloom.errors import ConfigError
 from archloom.graph import Graph, GraphBuilder
 from archloom.graph.definition import Definition, Operand, TensorType, Weight
-from archloom.spaces.common import Skeleton
+from archloom.spaces.common import Skeleton, map_type
 
 SLOPE = 0.2
 HALVINGS = 5
@@ -80,11 +80,11 @@ def _doubled(b: GraphBuilder, x: int, width: int) -> int:
     definition = Definition(
         "ConvTranspose",
         (
-            Operand(_map(b.shape(x))),
+            Operand(map_type(b.shape(x))),
             Weight("weight", TensorType("float32", (channels, width, 3, 3))),
             Weight("bias", TensorType("float32", (width,))),
         ),
-        (_map(after),),
+        (map_type(after),),
         (
             ("kernel_shape", (3, 3)),
             ("output_padding", (1, 1)),
@@ -98,11 +98,6 @@ def _doubled(b: GraphBuilder, x: int, width: int) -> int:
 
 def _activated(b: GraphBuilder, x: int) -> int:
     y = b.unary("batchnorm", x)
-    one = _map(b.shape(y))
+    one = map_type(b.shape(y))
     leaky = Definition("LeakyRelu", (Operand(one),), (one,), (("alpha", SLOPE),))
     return b.fixed("elementwise", [y], leaky, b.shape(y), b.shape(y))
-
-
-def _map(shape: tuple[int, int, int]) -> TensorType:
-    height, width, channels = shape
-    return TensorType("float32", (1, channels, height, width))
