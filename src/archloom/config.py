@@ -23,6 +23,11 @@ FamilyName = Literal[
     "ofa_mbv3_w10",
     "ofa_pn",
     "ofa_resnet",
+    "tnb101_micro",
+    "tnb101_macro",
+    "mnasnet",
+    "naap",
+    "enas",
 ]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Limit = Annotated[

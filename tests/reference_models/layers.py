@@ -92,12 +92,13 @@ def randomise(model, seed=0):
 def copy_weights(model, module, x):
     """Copy the tensors of ``model`` into the graph module, as ``model`` runs its layers."""
     called = []
-    kinds = nn.Conv2d | nn.BatchNorm2d | nn.Linear
+    kinds = nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d | nn.Linear
     weighted = [layer for layer in model.modules() if isinstance(layer, kinds)]
     hooks = [layer.register_forward_hook(lambda own, *_: called.append(own)) for layer in weighted]
     model(x)
     for hook in hooks:
         hook.remove()
+    called = list(dict.fromkeys(called))  # a layer may run for several parts of the input
     ids = sorted({int(key.split(".")[0]) for key in module.weights()})
     assert len(ids) == len(called)
     tensors = {}

@@ -129,3 +129,16 @@ def ofa_resnet(d, e, w, channels, stem, stem_stride, widths, classes):
             layers.append(block)
             before = c_out
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes))
+
+
+def mnasnet(blocks, channels, stem, stem_stride, widths, head, classes):
+    """``blocks``: seven (expansion, kernel, layers, squeeze-excite) of Accel-NASBench."""
+    layers, before = [conv(channels, stem, 3, stem_stride, nn.ReLU)], stem
+    for (e, k, depth, se), c_out, stride in zip(blocks, widths, (1, 2, 2, 2, 1, 2, 1), strict=True):
+        for index in range(depth):
+            hidden = before // 4 if se else 0
+            step = 1 if index else stride
+            layers.append(Bottleneck(before, e * before, c_out, k, step, nn.ReLU, hidden))
+            before = c_out
+    layers += [conv(before, head, 1, 1, nn.ReLU), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*layers, nn.Linear(head, classes))

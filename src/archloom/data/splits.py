@@ -12,7 +12,7 @@ from typing import Any
 from archloom.errors import DataError, FormatError, GraphError
 from archloom.files import read_json, write_text
 from archloom.graph import Graph, graph_hashes
-from archloom.spaces import nb201
+from archloom.spaces import CELL_CLASSES
 
 FORMAT = "archloom-split/1"
 PARTS = ("train", "dev", "test")
@@ -96,21 +96,22 @@ def split_classes(
 
 
 def isomorphism_classes(graphs: Sequence[Graph], hashes: Sequence[str] | None = None) -> list[str]:
-    """Return the class of each graph: its hash or, for a cell of NB-201, what the cell computes.
+    """Return the class of each graph: its hash or, in families with twins, what it computes.
 
     ``hashes`` are the graphs' hashes, computed when left out.
     """
     keys = graph_hashes(graphs) if hashes is None else hashes
-    return [_cell_class(graph) or key for graph, key in zip(graphs, keys, strict=True)]
+    return [_function_class(graph) or key for graph, key in zip(graphs, keys, strict=True)]
 
 
-def _cell_class(graph: Graph) -> str | None:
-    """Return the class of a graph that NB-201 built, None for any other."""
-    if graph.family != nb201.FAMILY:
+def _function_class(graph: Graph) -> str | None:
+    """Return the class of a graph that a family with twins built, None for any other."""
+    cell_class = CELL_CLASSES.get(graph.family)
+    if cell_class is None:
         return None
     architecture, _, rest = graph.name.partition("@")
     try:
-        return f"{nb201.cell_class(architecture)}@{rest}"
+        return f"{cell_class(architecture)}@{rest}"
     except GraphError:
         return None
 

@@ -110,8 +110,12 @@ class Definition:
 
     @cached_property
     def parameters(self) -> int:
-        """Number of floating-point elements among the weights."""
-        return sum(one.type.size for one in self.weights if "float" in one.type.dtype)
+        """Number of trainable elements: the floating-point weights, but for the running statistics
+        of a batch norm.
+        """
+        norm = (self.domain, self.op_type) == ("", "BatchNormalization")
+        trained = [one for one in self.inputs[: 3 if norm else None] if isinstance(one, Weight)]
+        return sum(one.type.size for one in trained if "float" in one.type.dtype)
 
     @cached_property
     def digest(self) -> int:

@@ -5,14 +5,21 @@ One module a family, with the same names in each. It must not import ``io`` or `
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from archloom.spaces import (
+    enas,
     hiaml,
     inception,
+    mnasnet,
+    naap,
     nb101,
     nb201,
     nb301,
     nb_macro,
     ofa_resnet,
+    tnb101_macro,
+    tnb101_micro,
     two_path,
 )
 from archloom.spaces.common import VARIANTS, Skeleton, Space, Variant, architecture_of
@@ -30,7 +37,44 @@ FAMILIES: dict[str, Space] = {
     "ofa_mbv3_w10": OFA_MBV3_W10,
     "ofa_pn": OFA_PN,
     "ofa_resnet": ofa_resnet,
+    "tnb101_micro": tnb101_micro,
+    "tnb101_macro": tnb101_macro,
+    "mnasnet": mnasnet,
+    "naap": naap,
+    "enas": enas,
 }
 """The families by name."""
 
-__all__ = ["FAMILIES", "VARIANTS", "Skeleton", "Space", "Variant", "architecture_of"]
+CELL_CLASSES: dict[str, Callable[[str], str]] = {
+    "nb201": nb201.cell_class,
+    "tnb101_micro": tnb101_micro.cell_class,
+}
+"""Families with different graphs that compute the same: what a cell computes, as a name."""
+
+
+_CLASSES = CELL_CLASSES | {
+    "nb101": nb101.cell_class,
+    "nb301": nb301.cell_class,
+    "nb_macro": nb_macro.canonical,
+}
+
+
+def function_class(family: str, architecture: str) -> str:
+    """Return a name of what an architecture computes: equal for twins, different strings of one
+    function. In families without known twins it is the architecture.
+
+    Raises ``GraphError`` for a string of a family with twins that is not in its space.
+    """
+    return _CLASSES.get(family, str)(architecture)
+
+
+__all__ = [
+    "CELL_CLASSES",
+    "FAMILIES",
+    "VARIANTS",
+    "Skeleton",
+    "Space",
+    "Variant",
+    "architecture_of",
+    "function_class",
+]

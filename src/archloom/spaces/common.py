@@ -16,6 +16,10 @@ import numpy as np
 
 from archloom.errors import ConfigError, GraphError
 from archloom.graph import Graph, GraphBuilder
+from archloom.graph.definition import TensorType
+
+CONSTANT = "0"
+"""Class of the cells whose output does not depend on the input."""
 
 Layer = Callable[[GraphBuilder, int], int]
 """Adds nodes behind a node and returns the last one."""
@@ -24,6 +28,11 @@ Variant = Literal["benchmark", "upstream"]
 """``benchmark``: the network that is trained; ``upstream``: the reference's compute graph of it."""
 
 VARIANTS: tuple[Variant, ...] = ("benchmark", "upstream")
+
+Output = Literal["classes", "tiles", "segmentation", "image"]
+"""What a network gives: a vector, also of the tiles of an image, or a map as large as the input, of
+class scores or colours.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,8 @@ class Skeleton:
     widths      channels per stage
     repeats     cells or blocks per stage
     stem        channels of the stem, stem_stride its stride
-    head        channels of a last convolution (0: the family has none)
+    head        channels of a last convolution, or of the first of a decoder (0: there is none)
+    classes     numbers in the output, or channels of an output map
     """
 
     name: str
@@ -45,6 +55,7 @@ class Skeleton:
     repeats: int = 1
     head: int = 0
     classes: int = 10
+    output: Output = "classes"
 
     def resized(self, size: int) -> Skeleton:
         """Return the same skeleton for square images of ``size`` pixels, which is its name."""
@@ -98,6 +109,26 @@ def need_known(words: Iterable[str], known: Sequence[str], architecture: str) ->
             )
 
 
+def cell_expression(
+    edges: Iterable[tuple[str, int, int]], zero: str, passes: Callable[[str, int], bool]
+) -> str:
+    """Return what state 3 of a cell of four states sums: equal for cells of the same function.
+
+    Each state is the multiset of terms that its edges (operation, source, target) bring: ``zero``
+    and edges out of an empty state bring none, those where ``passes(operation, source)`` pass the
+    terms of their source on, all others make one term. An empty result is ``CONSTANT``.
+    """
+    states: list[tuple[str, ...]] = [("x",), (), (), ()]
+    for op, source, target in edges:
+        terms = states[source]
+        if op == zero or not terms:
+            continue
+        if not passes(op, source):
+            terms = (f"{op}({'+'.join(terms)})",)
+        states[target] = tuple(sorted(states[target] + terms))
+    return "+".join(states[3]) or CONSTANT
+
+
 def make_divisible(channels: float, divisor: int = 8) -> int:
     """Return ``channels`` rounded to a multiple of ``divisor``, at least one of it and never less
     than 90 % (AutoBuild spec 6.2).
@@ -145,6 +176,12 @@ def mixed_operations(
     return tuple(operations[i] for i in rng.permutation(len(operations)).tolist())
 
 
+def map_type(shape: tuple[int, int, int], batch: int = 1) -> TensorType:
+    """Return the type that definitions give a map of these sizes (H, W, C): NCHW floats."""
+    height, width, channels = shape
+    return TensorType("float32", (batch, channels, height, width))
+
+
 def conv_bn(
     b: GraphBuilder,
     x: int,
@@ -159,6 +196,34 @@ def conv_bn(
     """Add a convolution, batch norm and, where named, an activation."""
     y = b.unary("batchnorm", b.conv(x, channels, kernel, stride, bias=bias, padding=padding))
     return b.unary(activation, y) if activation else y
+
+
+def relu(b: GraphBuilder, x: int) -> int:
+    """Add a ReLU."""
+    return b.unary("relu", x)
+
+
+def factorised_reduction(b: GraphBuilder, x: int, width: int, fill: int = 0) -> int:
+    """Halve H and W by two strided 1x1 convolutions, of all pixels and of those behind the first
+    row and column, with one batch norm.
+
+    ``fill`` rows and columns of zeros take the place of the first ones; 1 is for odd sizes.
+    """
+    shifted = b.pad(x, (-1, -1, fill, fill))
+    halves = [
+        b.conv(x, width // 2, 1, 2, padding="valid"),
+        b.conv(shifted, width - width // 2, 1, 2, padding="valid"),
+    ]
+    return b.unary("batchnorm", b.concat(halves))
+
+
+def squeeze_excite(b: GraphBuilder, x: int, squeezed: int, gate: str = "hardsigmoid") -> int:
+    """Scale channels by what two 1x1 convolutions with bias, over ``squeezed`` channels, make of
+    their means.
+    """
+    y = b.conv(b.unary("mean", x), squeezed, 1, padding="valid", bias=True)
+    y = b.conv(b.unary("relu", y), b.shape(x)[2], 1, padding="valid", bias=True)
+    return b.mul([x, b.unary(gate, y)])
 
 
 def inception_s(b: GraphBuilder, x: int, channels: int, size: int = 3, stride: int = 1) -> int:

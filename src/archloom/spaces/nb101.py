@@ -26,11 +26,12 @@ from archloom.spaces.common import (
     classifier,
     conv_bn,
     graph_name,
+    map_type,
     need_known,
     shuffled,
 )
 from archloom.spaces.common import take as take_first
-from archloom.spaces.nb101_cells import MAX_EDGES, MAX_VERTICES, all_cells, edges_of
+from archloom.spaces.nb101_cells import MAX_EDGES, MAX_VERTICES, all_cells, digest, edges_of
 
 FAMILY = "nb101"
 OPERATIONS = ("conv1x1", "conv3x3", "maxpool3x3")
@@ -103,6 +104,18 @@ def from_matrix(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
         for vertex in kept[1:]
     )
     return format_cell(parse(format_cell(cell)))
+
+
+def cell_class(architecture: str) -> str:
+    """Return a name that isomorphic cells share, whatever the order of their vertices.
+
+    Their networks may differ by a channel in vertices that feed the output, whose shares of its
+    channels go by that order.
+    """
+    cell = parse(architecture)
+    operations = [OPERATIONS.index(operation) for operation, _ in cell[:-1]]
+    edges = ((source, target) for target, (_, sources) in enumerate(cell, 1) for source in sources)
+    return f"{digest(operations, edges):016x}"
 
 
 def channels(cell: Cell, c_in: int, c_out: int) -> list[int]:
@@ -219,7 +232,7 @@ def _cut(b: GraphBuilder, x: int, channels: int) -> int:
     starts, ends, axes = (Literal(single, (value,)) for value in (0, channels, 1))
     definition = Definition(
         "Slice",
-        (Operand(TensorType("float32", (1, before, height, width))), starts, ends, axes),
-        (TensorType("float32", (1, channels, height, width)),),
+        (Operand(map_type(b.shape(x))), starts, ends, axes),
+        (map_type((height, width, channels)),),
     )
     return b.fixed("slice", [x], definition, (height, width, before), (height, width, channels))

@@ -11,7 +11,7 @@ colour refinement over predecessors and successors as there are vertices.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -53,6 +53,19 @@ def cells(vertices: int) -> NDArray[np.int64]:
     mask, label = np.repeat(masks, len(labels)), np.tile(labels, len(masks))
     first = _first_of_each(_digests(mask, label, vertices))
     return np.stack([mask[first], label[first]], axis=1).astype(np.int64)
+
+
+def digest(operations: Sequence[int], edges: Iterable[tuple[int, int]]) -> int:
+    """Return a number that isomorphic cells share, of a cell of ``len(operations) + 2`` vertices.
+
+    operations  of the interior vertices, by number
+    edges       (source, target) with vertex 0 the input and the last one the output
+    """
+    vertices = len(operations) + 2
+    bits = {edge: bit for bit, edge in enumerate(edges_of(vertices))}
+    mask = np.array([sum(1 << bits[edge] for edge in edges)], dtype=np.uint32)
+    labels = np.array([sum(op * N_OPERATIONS**place for place, op in enumerate(operations))])
+    return int(_digests(mask, labels, vertices)[0])
 
 
 def _shapes(vertices: int) -> NDArray[np.uint32]:

@@ -18,7 +18,15 @@ from itertools import product
 
 from archloom.errors import GraphError
 from archloom.graph import Graph, GraphBuilder
-from archloom.spaces.common import Skeleton, Variant, classifier, graph_name, need_known, shuffled
+from archloom.spaces.common import (
+    Skeleton,
+    Variant,
+    cell_expression,
+    classifier,
+    graph_name,
+    need_known,
+    shuffled,
+)
 from archloom.spaces.common import take as take_first
 
 FAMILY = "nb201"
@@ -98,20 +106,12 @@ def enumerate_all() -> Iterator[str]:
 def cell_class(architecture: str) -> str:
     """Return an expression of what a cell computes; equal for cells that compute the same function.
 
-    Each state is the multiset of terms it sums: an empty set is zero, a skip passes the terms on,
-    other operations make one term. There are 4,930 classes. The benchmark's own rule keeps empty
-    sums and nested sums apart, which gives the 6,466 classes of the literature: every one of those
-    lies in one of ours. As there, a convolution used twice equals two equal convolutions.
+    There are 4,930 classes. The benchmark's own rule keeps empty sums and nested sums apart, which
+    gives the 6,466 classes of the literature: every one of those lies in one of ours. As there, a
+    convolution used twice equals two equal convolutions.
     """
-    states: list[tuple[str, ...]] = [("x",), (), (), ()]
-    for op, source, target in zip(parse(architecture), SOURCES, TARGETS, strict=True):
-        terms = states[source]
-        if op == "none" or not terms:
-            continue
-        if op != "skip_connect":
-            terms = (f"{op}({'+'.join(terms)})",)
-        states[target] = tuple(sorted(states[target] + terms))
-    return "+".join(states[3]) or "0"
+    edges = zip(parse(architecture), SOURCES, TARGETS, strict=True)
+    return cell_expression(edges, "none", lambda op, _: op == "skip_connect")
 
 
 def _cell(b: GraphBuilder, x: int, operations: Sequence[str], variant: Variant) -> int:

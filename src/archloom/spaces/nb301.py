@@ -17,7 +17,7 @@ skeleton. No graph of them was released to compare with.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from archloom.spaces.common import (
     choice,
     classifier,
     conv_bn,
+    factorised_reduction,
     graph_name,
     need_known,
 )
@@ -118,6 +119,60 @@ def from_genotype(text: str) -> str:
     return architecture
 
 
+def from_integers(normal: Sequence[int], reduction: Sequence[int]) -> str:
+    """Return the architecture of two flat lists of (state, operation) pairs, two pairs per step, as
+    NASLib's tables have them; operations are numbered as in ``OPERATIONS``.
+
+    The pairs of a step come in the order of their text, so that equal cells have equal strings.
+    Raises ``GraphError`` for a number that is no operation, and where there are no two cells.
+    """
+    cells = []
+    for numbers in (normal, reduction):
+        if any(not 0 <= number < len(OPERATIONS) for number in numbers[1::2]):
+            raise GraphError(
+                f"{list(numbers)} is not a DARTS cell: operations are 0 to {len(OPERATIONS) - 1}."
+            )
+        edges = [
+            (OPERATIONS[number], int(state))
+            for state, number in zip(numbers[::2], numbers[1::2], strict=False)
+        ]
+        cells.append(tuple(zip(edges[::2], edges[1::2], strict=False)))
+    return canonical(format_cells(cells[0], cells[1]))
+
+
+def canonical(architecture: str) -> str:
+    """Return the string of the same network whose steps have their edges in alphabetical order."""
+    cells = [tuple(tuple(sorted(step)) for step in cell) for cell in parse(architecture)]
+    return format_cells(cells[0], cells[1])
+
+
+def cell_class(architecture: str) -> str:
+    """Return an expression of what two cells compute; equal for cells of the same function.
+
+    A state is the multiset of terms that it sums: ``none`` and edges out of an empty state bring
+    none, a skip passes terms on where it is no factorised reduction, other edges make one term. The
+    order in which a cell concatenates its steps does not matter, since a 1x1 convolution reads
+    them. A convolution used twice equals two equal convolutions.
+    """
+    normal, reduction = parse(architecture)
+    return f"{_expression(normal, 1)};{_expression(reduction, 2)}"
+
+
+def _expression(cell: Cell, stride: int) -> str:
+    states: list[tuple[str, ...]] = [("a",), ("b",)]
+    for step in cell:
+        terms: list[str] = []
+        for operation, state in step:
+            if operation == NONE or not states[state]:
+                continue
+            if operation == "skip_connect" and (stride == 1 or state > 1):
+                terms += states[state]
+            else:
+                terms.append(f"{operation}({'+'.join(states[state])})")
+        states.append(tuple(sorted(terms)))
+    return "|".join(sorted("+".join(terms) or "0" for terms in states[2:]))
+
+
 def build(architecture: str, skeleton: Skeleton = FULL, variant: Variant = "benchmark") -> Graph:
     """Return the network of two cells."""
     normal, reduction = parse(architecture)
@@ -180,7 +235,7 @@ def _cell(
     b: GraphBuilder, before: int, x: int, cell: Cell, width: int, stride: int, variant: Variant
 ) -> int:
     reduced = b.shape(before)[0] != b.shape(x)[0]
-    first = _factorised(b, before, width) if reduced else _relu_conv(b, before, width)
+    first = _relu_reduction(b, before, width) if reduced else _relu_conv(b, before, width)
     states = [first, _relu_conv(b, x, width)]
     for step in cell:
         ends = [
@@ -195,7 +250,7 @@ def _edge(b: GraphBuilder, x: int, operation: str, stride: int, variant: Variant
     if operation == NONE:
         return b.unary("zero", x if stride == 1 else b.pool("maxpool", x, 1, stride, "valid"))
     if operation == "skip_connect":
-        return b.unary("identity", x) if stride == 1 else _factorised(b, x, b.shape(x)[2])
+        return b.unary("identity", x) if stride == 1 else _relu_reduction(b, x, b.shape(x)[2])
     kind, size = operation[:-4], int(operation[-1])
     return _KINDS[kind](b, x, size, stride, variant)
 
@@ -204,17 +259,8 @@ def _relu_conv(b: GraphBuilder, x: int, width: int) -> int:
     return conv_bn(b, b.unary("relu", x), width, 1)
 
 
-def _factorised(b: GraphBuilder, x: int, width: int) -> int:
-    """Halve H and W by two strided 1x1 convolutions, of all pixels and of those behind the first
-    row and column.
-    """
-    y = b.unary("relu", x)
-    shifted = b.pad(y, (-1, -1, 0, 0))
-    halves = [
-        b.conv(y, width // 2, 1, 2, padding="valid"),
-        b.conv(shifted, width - width // 2, 1, 2, padding="valid"),
-    ]
-    return b.unary("batchnorm", b.concat(halves))
+def _relu_reduction(b: GraphBuilder, x: int, width: int) -> int:
+    return factorised_reduction(b, b.unary("relu", x), width)
 
 
 def _separable(b: GraphBuilder, x: int, size: int, stride: int, variant: Variant) -> int:

@@ -22,6 +22,7 @@ from archloom.spaces.common import (
     conv_bn,
     graph_name,
     inverted_bottleneck,
+    relu,
     shuffled,
 )
 from archloom.spaces.common import take as take_first
@@ -89,8 +90,4 @@ def _layer(b: GraphBuilder, x: int, layer: str, width: int, stride: int) -> int:
         return x if stride == 1 else conv_bn(b, x, width, 1, stride, padding="valid")
     expansion, kernel = BOTTLENECKS[layer]
     hidden = b.shape(x)[2] * expansion
-    return inverted_bottleneck(b, x, hidden, width, kernel, stride, _relu)
-
-
-def _relu(b: GraphBuilder, x: int) -> int:
-    return b.unary("relu", x)
+    return inverted_bottleneck(b, x, hidden, width, kernel, stride, relu)

@@ -29,6 +29,7 @@ from archloom.spaces.common import (
     graph_name,
     inverted_bottleneck,
     make_divisible,
+    squeeze_excite,
 )
 from archloom.spaces.common import take as take_first
 
@@ -183,11 +184,8 @@ def _activated(b: GraphBuilder, x: int, name: str, variant: Variant) -> int:
 
 
 def _excited(b: GraphBuilder, x: int, variant: Variant) -> int:
-    """Add squeeze-excite: channels are scaled by what two 1x1 convolutions make of the means."""
-    channels = b.shape(x)[2]
-    y = b.conv(b.unary("mean", x), make_divisible(channels // 4), 1, padding="valid", bias=True)
-    y = b.conv(b.unary("relu", y), channels, 1, padding="valid", bias=True)
-    return b.mul([x, b.unary("relu6" if variant == "upstream" else "hardsigmoid", y)])
+    gate = "relu6" if variant == "upstream" else "hardsigmoid"
+    return squeeze_excite(b, x, make_divisible(b.shape(x)[2] // 4), gate)
 
 
 _MBV3_STAGES = (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archloom.data.splits import Split, isomorphism_classes, split_classes, split_graphs
 from archloom.errors import DataError, FormatError
 from archloom.graph import graph_hashes
-from archloom.spaces import hiaml, nb201
+from archloom.spaces import hiaml, nb201, tnb101_micro
 
 CLASSES = st.lists(st.integers(0, 60), min_size=60, max_size=200)
 
@@ -61,6 +61,14 @@ def test_equal_functions_of_nb201_share_a_class():
     full = nb201.build(nb201.format_cell(["none"] * 6))
     reduced = nb201.build(nb201.format_cell(["none"] * 6), nb201.REDUCED)
     assert len(set(isomorphism_classes([full, reduced]))) == 2
+
+
+def test_equal_functions_of_transnas_cells_share_a_class():
+    cells = [f"64-41414-{digits}" for digits in ("3_00_203", "0_00_200", "0_00_300")]
+    graphs = [tnb101_micro.build(cell, tnb101_micro.REDUCED) for cell in cells]
+    first, twin, other = isomorphism_classes(graphs)
+    assert first == twin != other
+    assert graphs[0].hash != graphs[1].hash
 
 
 def test_class_of_other_graphs_is_their_hash():

@@ -5,6 +5,7 @@ from hypothesis import given
 
 from archloom.errors import GraphError
 from archloom.graph import GraphBuilder, flops, node_flops, node_parameters, parameters
+from archloom.graph.definition import Definition, Operand, TensorType, Weight
 from strategies import networks, renumbered_networks
 
 
@@ -55,6 +56,16 @@ def test_the_in_degree_multiplies_the_references_cost_but_not_the_true_one():
     twice = graph.replace(in_ptr=graph.in_ptr + (graph.in_ptr > 0), in_src=graph.in_src.repeat(2))
     assert node_flops(twice)[y] == 2 * node_flops(graph)[y]
     assert node_flops(twice, "mac")[y] == node_flops(graph, "mac")[y]
+
+
+def test_running_statistics_of_a_fixed_norm_are_no_parameters():
+    vector, one = TensorType("float32", (3,)), TensorType("float32", (1, 3, 4, 4))
+    weights = (Weight(part, vector) for part in ("weight", "bias", "mean", "var"))
+    norm = Definition("BatchNormalization", (Operand(one), *weights), (one,))
+    b = GraphBuilder()
+    shape = (4, 4, 3)
+    b.output(b.fixed("batchnorm", [b.input(*shape)], norm, shape, shape))
+    assert parameters(b.build()) == 6
 
 
 def test_large_networks_do_not_overflow():

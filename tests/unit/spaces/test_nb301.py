@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archloom.errors import GraphError
-from archloom.graph import check, parameters
+from archloom.graph import check, flops, parameters
 from archloom.spaces import nb301
 from reference_models.layers import assert_same_outputs
 from reference_models.nb301 import Network
@@ -123,6 +123,41 @@ def test_damaged_genotype_is_refused(text):
 def test_damaged_string_is_refused(text, message):
     with pytest.raises(GraphError, match=message):
         nb301.build(text)
+
+
+@pytest.mark.parametrize(
+    ("normal", "reduction", "params", "macs"),
+    [
+        ("0413022323032635", "0313110523024431", 1_219_498, 196_342_784),
+        ("1106110311250144", "0111042404152440", 929_450, 152_663_040),
+        ("0110021412263443", "1101031526304001", 857_258, 149_312_512),
+        ("1303031510334322", "0111051605343422", 1_093_226, 177_959_936),
+        ("0212" * 4, "0212" * 4, 559_338, 95_982_592),
+        ("0313" * 4, "0313" * 4, 1_520_874, 233_477_120),
+    ],
+)
+def test_check_values_of_integers(normal, reduction, params, macs):
+    graph = nb301.build(nb301.from_integers([*map(int, normal)], [*map(int, reduction)]))
+    assert (parameters(graph), flops(graph, "mac")) == (params, 2 * macs)
+
+
+def test_published_integers_are_different_networks(data_folder):
+    table = pd.read_parquet(data_folder / "nasbench_suite_zero" / "nasbench301.parquet")
+    rows = zip(table["normal"], table["reduce"], strict=True)
+    assert len({nb301.from_integers(*row) for row in rows}) == len(table) == 12_439
+
+
+def test_order_of_edges_does_not_change_the_network():
+    swapped = words([step[::-1] for step in NORMAL], REDUCTION)
+    assert nb301.canonical(swapped) == nb301.canonical(DARTS_V2)
+    assert nb301.build(swapped, nb301.REDUCED).hash == nb301.build(DARTS_V2, nb301.REDUCED).hash
+
+
+def test_integers_outside_the_space_are_refused():
+    with pytest.raises(GraphError, match="operations are 0 to 6"):
+        nb301.from_integers([0, 7] * 8, [0, 1] * 8)
+    with pytest.raises(GraphError, match="is not a pair"):
+        nb301.from_integers([0, 1] * 7, [0, 1] * 8)
 
 
 @given(seed=st.integers(0, 2**32 - 1))
