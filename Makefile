@@ -88,4 +88,4 @@ docs: $(STAMP) ## API reference from the docstrings, into docs/api/
 	echo "The API reference: $(CURDIR)/docs/api/archloom.html"
 
 schema: $(STAMP) ## regenerate config/default.yaml, config/schema.json and docs/configuration.md
-	python -m archloom.settings .
+	python -m archloom.config.generated .

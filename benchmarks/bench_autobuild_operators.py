@@ -49,7 +49,7 @@ SHORT = {"epochs": 60, "learning_rate": 5e-3}
 """For cells: of these an epoch has fewer steps."""
 BUDGETS = (200, 400, 800)
 LOWEST = 0.8
-FEW = {"batch_size": 32, "test_share": 0.2}
+FEW = {"epochs": 60, "batch_size": 32, "test_share": 0.2}
 NOTE = (
     "Accuracies of the Once-for-All families are pseudo-labels of the published predictors; nb201 "
     "benchmark: cifar10_test_acc_200, split by isomorphism class; digits: our own labels. CPU "
@@ -252,7 +252,7 @@ def compare(family, data, vocabulary, database):
         for some in (order[:-40], order[-40:])
     )
     judge = GNN()
-    judge.fit(train, dev, TrainingSettings(epochs=40, batch_size=32))
+    judge.fit(train, dev, TrainingSettings(epochs=40, batch_size=32, learning_rate=1e-3))
     rankings = [
         operator_predictor(data, BlockTraining(seed=seed, **FEW))[0].rank_segments(database)
         for seed in SEEDS

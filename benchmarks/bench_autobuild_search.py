@@ -19,7 +19,7 @@ import numpy as np  # noqa: E402
 from kept import block_predictor  # noqa: E402
 from scipy.stats import ttest_rel, wilcoxon  # noqa: E402
 
-from archloom.config import Autobuild  # noqa: E402
+from archloom.config.autobuild import Autobuild  # noqa: E402
 from archloom.data import registry  # noqa: E402
 from archloom.data.block_table import read_block_table  # noqa: E402
 from archloom.files import write_text  # noqa: E402

@@ -20,7 +20,7 @@ from pathlib import Path
 from bench_faults import ROOT, Checkout
 from recording import RESULTS, record
 
-from archloom.config import Autobuild
+from archloom.config.autobuild import Autobuild
 
 NAME = "autobuild_workflow"
 FAMILIES = ("ofa_mbv3", "ofa_pn")
