@@ -26,8 +26,8 @@ from archloom.files import write_text  # noqa: E402
 from archloom.predict.blocks.agreement import mean_ranking  # noqa: E402
 from archloom.predict.blocks.predictor import BlockPredictor  # noqa: E402
 from archloom.predict.blocks.task import BlockTraining  # noqa: E402
-from archloom.report.autobuild.fronts import FrontPanel, unit_fronts_figure  # noqa: E402
-from archloom.report.autogo.figures import to_svg  # noqa: E402
+from archloom.report.autobuild.figures import FrontPanel, unit_fronts_figure  # noqa: E402
+from archloom.report.style import to_svg  # noqa: E402
 from archloom.search.units.figures import Figure, PredictedFigure  # noqa: E402
 from archloom.search.units.search import search_units  # noqa: E402
 from archloom.search.units.space import UnitSpace, joined  # noqa: E402

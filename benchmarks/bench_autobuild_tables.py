@@ -25,7 +25,7 @@ from archloom.data.block_table import read_block_table  # noqa: E402
 from archloom.graph import flops  # noqa: E402
 from archloom.predict.blocks.predictor import BlockPredictor  # noqa: E402
 from archloom.predict.blocks.task import BlockTraining  # noqa: E402
-from archloom.report.autobuild.fronts import attained  # noqa: E402
+from archloom.report.autobuild.figures import attained  # noqa: E402
 from archloom.search.units.figures import Figure, PredictedFigure  # noqa: E402
 from archloom.search.units.search import search_units  # noqa: E402
 from archloom.search.units.space import UnitSpace, joined  # noqa: E402

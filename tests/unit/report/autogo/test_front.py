@@ -13,7 +13,7 @@ from archloom.graph import flops
 from archloom.io import read_graph
 from archloom.io.weights import read_weights
 from archloom.predict.range import Place
-from archloom.report.front import write_front
+from archloom.report.autogo.front import write_front
 from archloom.report.record import read_search
 from archloom.search.goals import Goals
 from archloom.search.graphs.evolution import evolve

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from archloom.errors import GraphError
 from archloom.graph import Graph
-from archloom.io import write
+from archloom.report.networks import write_network
 from archloom.search.graphs.transfer import transfer
 
 if TYPE_CHECKING:
@@ -60,32 +60,41 @@ class Weights:
 
         return cls(trained, read_weights(found[0], graph)[0])
 
+    def of(
+        self, graph: Graph
+    ) -> tuple[Mapping[str, Tensor] | None, Mapping[str, Any] | None, float | None]:
+        """Return the weights of ``graph``, what is said of them, and the share of its parameters
+        that was inherited (None where the network was trained, or has no weights).
+        """
+        file = _trained(graph, self.trained)
+        if file is not None:
+            from archloom.io.weights import read_weights
+
+            tensors, card = read_weights(file, graph)
+            return tensors, card.get("facts"), None
+        if self.inherited is None:
+            return None, None, None
+        taken = transfer(self.inherited, graph)
+        return taken.weights, {"coverage": taken.coverage}, taken.coverage
+
 
 def write_artefacts(graph: Graph, name: str, folder: Path, weights: Weights) -> Artefact:
     """Write ``networks/{name}.*`` below ``folder``.
 
-    The weights are those of the first training of this graph, with their card, else the inherited
-    ones as far as they fit. A graph that ONNX cannot express keeps its JSON and the reason is
-    noted. Raises ``FormatError`` for damaged weights.
+    The weights are those of the first training of this graph, with what their card says, else the
+    inherited ones as far as they fit. A graph that ONNX cannot express keeps its other files and
+    the reason is noted. Raises ``FormatError`` for damaged weights.
     """
     stem = f"networks/{name}"
-    write(graph, folder / f"{stem}.json")
-    tensors, file, coverage = None, "", None
-    found = _trained(graph, weights.trained)
-    if found is not None:
-        file = f"{stem}.weights.safetensors"
-        tensors = _copy_weights(graph, found, folder / file)
-    elif weights.inherited is not None:
-        file = f"{stem}.weights.safetensors"
-        taken = transfer(weights.inherited, graph)
-        tensors, coverage = taken.weights, taken.coverage
-        _write_weights(folder / file, tensors, graph, {"coverage": coverage})
+    tensors, facts, coverage = weights.of(graph)
+    file = "" if tensors is None else f"{stem}.weights.safetensors"
+    onnx, note = f"{stem}.onnx", ""
     try:
-        write(graph, folder / f"{stem}.onnx", weights=tensors)
+        write_network(graph, folder / stem, tensors, facts)
     except GraphError as error:
         logger.warning("no ONNX file of %s: %s", name, error)
-        return Artefact(f"{stem}.json", "", file, str(error), coverage)
-    return Artefact(f"{stem}.json", f"{stem}.onnx", file, "", coverage)
+        onnx, note = "", str(error)
+    return Artefact(f"{stem}.json", onnx, file, note, coverage)
 
 
 def _trained(graph: Graph, files: Sequence[Path]) -> Path | None:
@@ -95,20 +104,3 @@ def _trained(graph: Graph, files: Sequence[Path]) -> Path | None:
     from archloom.io.weights import read_card
 
     return next((path for path in files if read_card(path)["graph"] == graph.hash), None)
-
-
-def _copy_weights(graph: Graph, source: Path, target: Path) -> Mapping[str, Tensor]:
-    """Write checked weights and their card to ``target``; return the tensors."""
-    from archloom.io.weights import read_weights
-
-    tensors, card = read_weights(source, graph)
-    _write_weights(target, tensors, graph, card.get("facts"))
-    return tensors
-
-
-def _write_weights(
-    path: Path, tensors: Mapping[str, Tensor], graph: Graph, facts: Mapping[str, Any] | None
-) -> None:
-    from archloom.io.weights import write_weights
-
-    write_weights(path, tensors, graph, facts)

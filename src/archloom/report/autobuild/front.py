@@ -10,9 +10,8 @@ import numpy as np
 
 from archloom.files import write_csv
 from archloom.graph import flops, parameters
-from archloom.io import write
-from archloom.io.weights import write_weights
 from archloom.parquet import write_parquet
+from archloom.report.networks import write_network
 from archloom.search.units.search import UnitFront
 from archloom.spaces import FAMILIES
 from archloom.views.sequence import RESOLUTION, skeleton_at
@@ -51,14 +50,10 @@ def write_unit_front(
     write_parquet(visited.drop_columns(["step"]), home / "visited.parquet")
     ranks = spread(len(graphs), networks)
     for rank in ranks:
-        stem = home / f"network_{rank}"
-        graph, architecture = graphs[rank - 1], found.architectures[rank - 1]
+        architecture = found.architectures[rank - 1]
         tensors = None if weights is None else weights(architecture)
-        if tensors is not None:
-            facts = {"architecture": architecture}
-            write_weights(stem.with_suffix(".weights.safetensors"), tensors, graph, facts)
-        write(graph, stem.with_suffix(".json"))
-        write(graph, stem.with_suffix(".onnx"), tensors)
+        facts = {"architecture": architecture}
+        write_network(graphs[rank - 1], home / f"network_{rank}", tensors, facts)
     return ranks
 
 

@@ -6,8 +6,8 @@ from base64 import b64decode
 
 import pytest
 
-from archloom.report import packing
-from archloom.report.packing import LARGEST_COPY, pack
+from archloom.report import page
+from archloom.report.page import LARGEST_COPY, pack
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_a_file_that_stays_large_is_left_out(folder):
 
 
 def test_later_files_give_way_when_the_page_is_full(folder, monkeypatch):
-    monkeypatch.setattr(packing, "LARGEST_TOTAL", 81_000)
+    monkeypatch.setattr(page, "LARGEST_TOTAL", 81_000)
     assert list(pack(folder, ["b", "a", "c"])) == ["b", "c"]
 
 

@@ -8,14 +8,12 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archloom.drawing.graphs import draw_changes
 from archloom.files import write_text
-from archloom.graph import Graph
-from archloom.io import write
+from archloom.report.networks import write_network
 from archloom.search.constraints import relative_change
 from archloom.search.graphs.record import save_search
 from archloom.search.graphs.result import SearchResult
-from archloom.search.graphs.transfer import Transfer, transfer
+from archloom.search.graphs.transfer import transfer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,25 +37,16 @@ def write_front(
     for rank, member in enumerate(result.members, start=1):
         graph = member.graph.replace(name=f"{result.graph.name}-rank-{rank}")
         found = None if weights is None else transfer(weights, graph)
-        coverages += [found.coverage] if found else []
-        _write_member(result.graph, graph, found, home / f"rank_{rank}")
+        taken, facts = None, None
+        if found:
+            coverages.append(found.coverage)
+            taken = found.weights
+            facts = {"coverage": found.coverage, "from": result.graph.hash}
+        write_network(graph, home / f"rank_{rank}", taken, facts, parent=result.graph)
     front, visited, stats = (home / f for f in ("front.parquet", "visited.parquet", "stats.json"))
     save_search(result, front, visited, stats, coverages)
     write_text(home / "front.csv", _table(result, coverages))
     return coverages
-
-
-def _write_member(parent: Graph, graph: Graph, inherited: Transfer | None, stem: Path) -> None:
-    """Write the files of one member, whose names begin with ``stem``."""
-    write(graph, stem.with_suffix(".json"))
-    write(graph, stem.with_suffix(".onnx"), inherited.weights if inherited else None)
-    draw_changes(parent, graph, stem.with_name(f"{stem.name}_changes.svg"))
-    if inherited:
-        from archloom.io.weights import write_weights
-
-        facts = {"coverage": inherited.coverage, "from": parent.hash}
-        path = stem.with_suffix(".weights.safetensors")
-        write_weights(path, inherited.weights, graph, facts)
 
 
 def _table(result: SearchResult, coverages: list[float]) -> str:

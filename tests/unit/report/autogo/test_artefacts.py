@@ -10,7 +10,7 @@ from archloom.execute.module import to_torch
 from archloom.graph import OPS
 from archloom.io import read_graph
 from archloom.io.weights import read_weights, write_weights
-from archloom.report.artefacts import Weights, write_artefacts
+from archloom.report.autogo.artefacts import Weights, write_artefacts
 from report_world import network
 
 GRAPH = network((3, 1), "small")
