@@ -7,12 +7,11 @@ Parts are nb_macro, fpga, ofa_accuracy, ofa_latency, nb201 and nb201_latency; th
 was recorded. Trained predictors are kept, see kept.py, so that a broken-off part goes on.
 Needs the datasets nasbench201, nasbench_macro, ofa_accuracy and ofa_latency.
 
-The regression is additive: every block at its place has an effect, input sizes have one each; a
-unit's score is the sum of its blocks' effects. Both learn from the same networks. Twins, networks
-that compute the same, are never parted between training and test.
+Both learn from the same networks. Twins, networks that compute the same, are never parted between
+training and test.
 """
 
-from benchmarks.recording import RESULTS, one_thread, record
+from benchmarks.recording import RESULTS, figures, one_thread, record, table
 
 one_thread()
 
@@ -20,7 +19,6 @@ import json  # noqa: E402
 import re  # noqa: E402
 import sys  # noqa: E402
 from itertools import product  # noqa: E402
-from math import ceil, prod  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
@@ -29,71 +27,17 @@ from archloom.data import registry  # noqa: E402
 from archloom.data.block_table import BlockLabels, read_block_table  # noqa: E402
 from archloom.predict.blocks.task import BlockTraining  # noqa: E402
 from archloom.predict.metrics import spearman  # noqa: E402
-from archloom.spaces import FAMILIES, nb_macro  # noqa: E402
+from archloom.spaces import FAMILIES  # noqa: E402
 from archloom.views.block_space import block_space  # noqa: E402
-from archloom.views.sequence import sequence_graphs  # noqa: E402
 from archloom.views.units import all_units  # noqa: E402
+from benchmarks.autobuild import tabulated  # noqa: E402
+from benchmarks.autobuild.regression import EPOCHS, SEEDS, Additive, over_seeds  # noqa: E402
 from benchmarks.kept import block_predictor  # noqa: E402
 
-SEEDS = (0, 1, 2)
-SAMPLES = {"nb201": 1000, "nb_macro": 500}
-LATENCY_SAMPLE = 300
-EPOCHS = 200
-CONTEXTS = 64
-BEST = 0.01
-KEPT = 0.2
-RANDOM_SPACES = 100
-TESTED = 1000
-RIDGE = 1e-3
-NB201_ACCURACIES = [f"{task}_test_acc_200" for task in ("cifar10", "cifar100", "imagenet16_120")]
 GPUS = tuple(product(("2080ti", "titan_rtx", "titan_xp", "v100"), (1, 32, 64)))
 """GPU types and batch sizes."""
 GPU_NETWORKS = 3000
 FPGA_NETWORKS = 3000
-CHANCE_ACCURACY = 10.5
-
-
-class Additive:
-    """Least squares on blocks by place, and on input sizes."""
-
-    def __init__(self, labels):
-        self.family = FAMILIES[labels.family]
-        self.sizes = sorted(set(labels.resolution.tolist()))
-        rows = self.design(labels)
-        penalty = RIDGE * np.eye(rows.shape[1])
-        penalty[-1, -1] = 0
-        self.mean = labels.values.mean()
-        target = rows.T @ (labels.values - self.mean)
-        self.effects = np.linalg.solve(rows.T @ rows + penalty, target)
-
-    @staticmethod
-    def columns(codes):
-        """Return the column of each node's block at its place."""
-        return ((codes[:, 0] * 4 + codes[:, 1]) * 3 + codes[:, 3]) * 3 + codes[:, 4]
-
-    def design(self, labels):
-        """Return one row of ones and zeros per network."""
-        graphs = sequence_graphs(self.family, labels.architectures)
-        rows = np.zeros((len(graphs), 6 * 4 * 9))
-        graph = np.repeat(np.arange(len(graphs)), np.diff(graphs.ptr))
-        rows[graph, self.columns(graphs.codes)] = 1
-        sizes = labels.resolution[:, None] == np.array(self.sizes)
-        return np.column_stack([rows, sizes, np.ones(len(rows))])
-
-    def predict(self, labels):
-        """Return the predicted values."""
-        return self.design(labels) @ self.effects + self.mean
-
-    def score_units(self):
-        """Return the sum of the effects of every unit's blocks."""
-        units = all_units(self.family)
-        forest = units.forest
-        own = self.effects[self.columns(forest.codes)]
-        total, up = own.copy(), forest.parent
-        while (up >= 0).any():
-            total += np.where(up >= 0, own[np.maximum(up, 0)], 0)
-            up = np.where(up >= 0, forest.parent[np.maximum(up, 0)], -1)
-        return total[units.node]
 
 
 def rounded(value, digits=3):
@@ -103,182 +47,6 @@ def rounded(value, digits=3):
     if isinstance(value, list | tuple | np.ndarray):
         return [rounded(one, digits) for one in value]
     return round(float(value), digits) if isinstance(value, float) else value
-
-
-def over_seeds(runs):
-    """Return mean and standard deviation of every number of alike results."""
-    first = runs[0]
-    if isinstance(first, dict):
-        return {key: over_seeds([run[key] for run in runs]) for key in first}
-    if isinstance(first, list):
-        return [over_seeds(list(some)) for some in zip(*runs, strict=True)]
-    values = np.array(runs, dtype=float)
-    return {"mean": values.mean(), "std": values.std(ddof=1)}
-
-
-# --- spaces that are tabulated in full -----------------------------------------------------------
-
-
-class Truth:
-    """All networks of a family with their values, as indices of units."""
-
-    def __init__(self, labels):
-        self.labels, seen = labels, block_space(labels.family)
-        self.units = all_units(FAMILIES[labels.family])
-        place = {
-            (unit, words): i
-            for i, (unit, words) in enumerate(
-                zip(self.units.unit.tolist(), self.units.blocks, strict=True)
-            )
-        }
-        self.parts = np.array(
-            [[place[key] for key in enumerate(seen.units(one))] for one in labels.architectures]
-        )
-        self.twins = np.array([seen.twins(one) for one in labels.architectures])
-
-    def judge(self, score, values):
-        """Return how well a score of units finds those of the best networks.
-
-        agreement : rank correlation with the mean value of all networks that have the unit
-        in_best   : share of the best networks whose unit is among those kept
-        space     : mean and best value of the networks made of the kept units
-        """
-        best = values >= np.quantile(values, 1 - BEST)
-        kept, agreement, in_best = [], [], []
-        for unit in range(self.parts.shape[1]):
-            rows = np.flatnonzero(self.units.unit == unit)
-            means = np.array([values[self.parts[:, unit] == row].mean() for row in rows])
-            agreement.append(spearman(score[rows], means))
-            chosen = rows[np.argsort(-score[rows], kind="stable")[: self.n_kept(len(rows))]]
-            kept.append(chosen)
-            in_best.append(np.isin(self.parts[best, unit], chosen).mean())
-        return {
-            "agreement": agreement,
-            "in_best": in_best,
-            "space": self.space(kept, values),
-        }
-
-    @staticmethod
-    def n_kept(n_units):
-        """Return how many units of a place are kept."""
-        return ceil(KEPT * n_units)
-
-    def space(self, kept, values):
-        """Return mean and best value of the networks made of these units."""
-        inside = np.all([np.isin(self.parts[:, i], some) for i, some in enumerate(kept)], axis=0)
-        return {"mean": values[inside].mean(), "best": values[inside].max()}
-
-    def by_chance(self, values):
-        """Return what keeping units at random gives, on average."""
-        rng = np.random.default_rng(0)
-        counts = np.bincount(self.units.unit)
-        found = [
-            self.space(
-                [
-                    rng.choice(
-                        np.flatnonzero(self.units.unit == unit), self.n_kept(n), replace=False
-                    )
-                    for unit, n in enumerate(counts)
-                ],
-                values,
-            )
-            for _ in range(RANDOM_SPACES)
-        ]
-        return {
-            "in_best": [self.n_kept(n) / n for n in counts.tolist()],
-            "space": {name: np.mean([one[name] for one in found]) for name in ("mean", "best")},
-            "networks": prod(self.n_kept(n) for n in counts.tolist()),
-            "all": {"mean": values.mean(), "best": values.max(), "networks": len(values)},
-        }
-
-    def run(self, values, name, seed, count, floor):
-        """Train on a sample; return the judgement on predictions for the others and on the ranking
-        of units, and the scores that AutoBuild gives the units.
-        """
-        labels = self.labels
-        rng = np.random.default_rng(seed)
-        rows = rng.permutation(np.flatnonzero(values > floor))[:count]
-        sample = BlockLabels(
-            labels.family, tuple(labels.architectures[i] for i in rows), values[rows], name
-        )
-        settings = BlockTraining(seed=seed, epochs=EPOCHS, batch_size=32, learning_rate=3e-3)
-        train, _ = settings.split(self.twins[rows].tolist())
-        (predictor, _), plain = block_predictor(sample, settings), Additive(sample.take(train))
-        others = np.flatnonzero(~np.isin(self.twins, self.twins[rows]))
-        others = rng.permutation(others)[:TESTED]
-        rest = labels.take(others)
-        score = predictor.score_units().score
-        judged = {
-            "srcc": {
-                "autobuild": spearman(predictor.predict(rest.architectures), values[others]),
-                "regression": spearman(plain.predict(rest), values[others]),
-            },
-            "autobuild": self.judge(score, values),
-            "in_contexts": self.judge(predictor.score_units(contexts=CONTEXTS).score, values),
-            "regression": self.judge(plain.score_units(), values),
-        }
-        return judged, self.standardised(score)
-
-    def standardised(self, score):
-        """Return scores with mean 0 and standard deviation 1 among the units of a place."""
-        result = score.copy()
-        for unit in range(self.parts.shape[1]):
-            rows = self.units.unit == unit
-            result[rows] = (score[rows] - score[rows].mean()) / score[rows].std()
-        return result
-
-    def runs(self, values, name, seeds, count, floor=-np.inf):
-        """Return what all seeds found, what their mean ranking is worth, and chance.
-
-        count : networks that are trained on; floor : those below this value never are
-        """
-        runs = [self.run(values, name, seed, count, floor) for seed in seeds]
-        return over_seeds([judged for judged, _ in runs]) | {
-            "mean_of_seeds": self.judge(np.mean([score for _, score in runs], axis=0), values),
-            "chance": self.by_chance(values),
-        }
-
-
-def nb201():
-    """Return the judgement on NAS-Bench-201 by three accuracies."""
-    table = pq.read_table(registry.find("nasbench201", "accuracy.parquet"))
-    cells = tuple(table["arch_str"].to_pylist())
-    columns = {name: table[name].to_numpy().astype(float) for name in NB201_ACCURACIES}
-    accuracy = columns[NB201_ACCURACIES[0]]
-    truth = Truth(BlockLabels("nb201", cells, accuracy, NB201_ACCURACIES[0]))
-    count = SAMPLES["nb201"]
-    found = {name: truth.runs(values, name, SEEDS, count) for name, values in columns.items()}
-    name = NB201_ACCURACIES[0]
-    found[f"{name}, trained without cells at chance"] = truth.runs(
-        accuracy, name, SEEDS, count, CHANCE_ACCURACY
-    )
-    return found
-
-
-def nb201_latency():
-    """Return the judgement on NAS-Bench-201 by all latencies, negated."""
-    cells = pq.read_table(registry.find("nasbench201", "accuracy.parquet"), columns=["arch_str"])
-    times = pq.read_table(registry.find("nasbench201", "latency_ms.parquet"))
-    names = tuple(cells["arch_str"].to_pylist())
-    truth = Truth(BlockLabels("nb201", names, np.zeros(len(names)), "latency"))
-    columns = {name: -times[name].to_numpy().astype(float) for name in times.column_names[1:]}
-    return {
-        name: truth.runs(values, f"-{name}", SEEDS, LATENCY_SAMPLE)
-        for name, values in columns.items()
-    }
-
-
-def macro():
-    """Return the judgement on NAS-Bench-Macro."""
-    table = pq.read_table(registry.find("nasbench_macro", "cifar10.parquet"))
-    by_code = dict(zip(table["arch"].to_pylist(), table["mean_acc"].to_pylist(), strict=True))
-    codes = tuple(nb_macro.enumerate_all())
-    values = np.array([by_code[code] for code in codes])
-    truth = Truth(BlockLabels("nb_macro", codes, values, "mean_acc"))
-    return {"mean_acc": truth.runs(values, "mean_acc", SEEDS, SAMPLES["nb_macro"])}
-
-
-# --- Once-for-All --------------------------------------------------------------------------------
 
 
 def within(predicted, labels):
@@ -423,12 +191,12 @@ def best(score, part, count):
 
 
 PARTS = {
-    "nb_macro": macro,
+    "nb_macro": tabulated.macro,
     "fpga": fpga,
     "ofa_accuracy": ofa_accuracy,
     "ofa_latency": ofa_latency,
-    "nb201": nb201,
-    "nb201_latency": nb201_latency,
+    "nb201": tabulated.nb201,
+    "nb201_latency": tabulated.nb201_latency,
 }
 
 
@@ -439,12 +207,12 @@ def main():
         found = json.loads(path.read_text())["figures"] if path.exists() else {}
         settings = {
             "epochs": EPOCHS,
-            "contexts": CONTEXTS,
-            "samples": SAMPLES,
-            "latency_sample": LATENCY_SAMPLE,
-            "tested": TESTED,
-            "best": BEST,
-            "kept": KEPT,
+            "contexts": tabulated.CONTEXTS,
+            "samples": tabulated.SAMPLES,
+            "latency_sample": tabulated.LATENCY_SAMPLE,
+            "tested": tabulated.TESTED,
+            "best": tabulated.BEST,
+            "kept": tabulated.KEPT,
             "gpu_networks": GPU_NETWORKS,
             "fpga_networks": FPGA_NETWORKS,
         }
@@ -454,6 +222,80 @@ def main():
             seeds=list(SEEDS),
             note="std over seeds",
         )
+
+
+def section() -> str:
+    """Return what AutoBuild learns from measured labels, beside the truth and a regression."""
+    found = figures("autobuild_labels")
+    parts = {
+        "nb_macro": tabulated.spaces_in_words,
+        "nb201_latency": tabulated.latencies_in_words,
+        "ofa_accuracy": _supernet_labels,
+        "fpga": _fpga_blocks,
+    }
+    return (
+        "## AutoBuild on measured labels\n\nBeside it stands a least-squares regression that adds "
+        "up an effect of every block at its place and learns from the same networks. "
+        + "\n\n".join(part(found) for name, part in parts.items() if name in found)
+    )
+
+
+def _supernet_labels(found: dict) -> str:
+    """Return what is learnt from accuracies and latencies of Once-for-All networks."""
+    rows = [
+        [
+            name,
+            *(
+                f"{one[key]['autobuild']['mean']:.3f} / {one[key]['regression']['mean']:.3f}"
+                for key in ("srcc", "srcc_at_one_size")
+            ),
+            " / ".join(
+                f"{one['srcc_at_one_size'][f'sum_of_{who}_units']['mean']:.3f}"
+                for who in ("autobuild", "regression")
+            ),
+        ]
+        for part in ("ofa_accuracy", "ofa_latency")
+        for name, one in found.get(part, {}).items()
+    ]
+    head = ["labels", "SRCC", "at one resolution", "sum of units at one resolution"]
+    return (
+        "Once-for-All MobileNetV3, AutoBuild / regression: ImageNet accuracies of three "
+        "super-networks at several resolutions, each of an eighth or a quarter of the validation "
+        f"images, and latencies of {found['settings']['gpu_networks']:,} networks. Rank "
+        "correlation on a tenth that was kept apart, overall and among networks of one resolution; "
+        "and of the sum of the units' scores (by norms) with the label among these.\n\n"
+        + table(head, rows)
+    )
+
+
+def _fpga_blocks(found: dict) -> str:
+    """Return how units are ranked where the times of all blocks are measured."""
+    blocks = found["fpga"]
+    rows = [
+        [
+            stage + 1,
+            *(
+                _plus_minus(blocks[key][stage])
+                for key in ("agreement", "agreement_of_three_blocks")
+            ),
+            _plus_minus(blocks["top_fifty_in_true_top_five_hundred"][stage]),
+        ]
+        for stage in range(5)
+    ]
+    return (
+        "Blocks of MobileNetV3 on an FPGA: a network's label is minus the sum of the measured "
+        "times of its blocks, so the truth of all units is known. From "
+        f"{found['settings']['fpga_networks']:,} networks, rank correlation of units (by norms) "
+        "with their true time, among all and among those of three blocks; and the share of the 50 "
+        "best-ranked that are truly among the best 500 (chance 0.07). SRCC of predictions: "
+        f"{_plus_minus(blocks['srcc'])}.\n\n"
+        + table(["stage", "all units", "three blocks", "50 in 500"], rows)
+    )
+
+
+def _plus_minus(value: dict) -> str:
+    """Return mean and standard deviation over seeds."""
+    return f"{value['mean']:.3f} ± {value['std']:.3f}"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ judge, not networks on ImageNet or on a device. Trained predictors are kept, see
 import time
 from functools import cache
 
-from benchmarks.recording import RESULTS, one_thread, record
+from benchmarks.recording import RESULTS, figures, one_thread, record, result, table
 
 one_thread()
 
@@ -231,6 +231,58 @@ def main():
         f"of {len(RANKINGS)} predictors trained for {DEFAULTS.epochs} epochs, in "
         f"{DEFAULTS.contexts} contexts, as the workflow does ({AUTOBUILD}), and by the published "
         f"score ({NORMS})",
+    )
+
+
+def section() -> str:
+    """Return AutoBuild's search against its baselines."""
+    found = figures("autobuild_search")
+    cases, k, evaluations = found["cases"], found["k"], found["evaluations"]
+    rows, tests = [], []
+    for case, one in cases.items():
+        methods, accuracy = one["methods"], one["worst"][0]
+        volumes = [f"{own['mean']:.4f} ± {own['std']:.4f}" for own in methods.values()]
+        rows.append([case, f"{accuracy}, {one['worst'][1]:g} ms", *volumes])
+        for pair in one["pairs"]:
+            seeds = len(methods[pair["better"]]["by_seed"])
+            numbers = [f"{pair['difference']:+.4f}", f"{pair['wins']} of {seeds}"]
+            numbers += [f"{pair[name]:.1g}" for name in ("t_test_p", "wilcoxon_p")]
+            tests.append([case, f"{pair['better']} over {pair['than']}", *numbers])
+    methods = next(iter(cases.values()))["methods"]
+    budgets = [evaluations * (i + 1) // 5 for i in range(5)]
+    course = [
+        [case, method, *(f"{value:.4f}" for value in own["by_budget"])]
+        for case, one in cases.items()
+        for method, own in one["methods"].items()
+    ]
+    timing = ", ".join(
+        f"{family} {one['search_cpu_s']} s per search and {one['ranking_cpu_s']} s per ranking"
+        for family, one in found["timing"].items()
+    )
+    seeds = len(next(iter(methods.values()))["by_seed"])
+    others = ", ".join(
+        f"{one['mean']:.4f} ± {one['std']:.4f} (seed {seed})"
+        for seed, one in found["other_rankings"]["by_seed"].items()
+    )
+    return (
+        "## AutoBuild's search against its baselines\n\n"
+        f"{evaluations} networks per search, {seeds} seeds, the {k} best units of each of the "
+        "paper's targets for the device joined. Networks are judged by the published predictors, "
+        "whose outputs the units were ranked with, too: this compares ways to search under one "
+        "judge, not networks on ImageNet or on a device. Hypervolume in fraction x ms against the "
+        f"accuracy and latency named, mean and standard deviation over seeds. In detail: "
+        f"{result('autobuild_search')['note']}.\n\n"
+        + table(["case", "against", *methods], rows)
+        + "\n\nDifferences in the same seeds, in how many of them the first is better, and p of a "
+        "paired t-test and of a Wilcoxon test (two-sided, not corrected for their number):\n\n"
+        + table(["case", "pair", "mean difference", "better in", "t-test", "Wilcoxon"], tests)
+        + "\n\nWith units ranked by a single predictor, AutoBuild in "
+        f"{found['other_rankings']['case']} reaches {others}.\n\nMean hypervolume by the number "
+        "of evaluated networks:\n\n"
+        + table(["case", "method", *map(str, budgets)], course)
+        + "\n\n![Accuracy within a latency: median over seeds, and what all but the best and worst "
+        "tenth reach](../benchmarks/results/autobuild_fronts.svg)\n\n"
+        f"Processor time, one thread: {timing}."
     )
 
 

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from archloom.config.autobuild import Autobuild
-from benchmarks.recording import RESULTS, ROOT, record
+from benchmarks.recording import RESULTS, ROOT, figures, record, table
 from benchmarks.workflow.bench_faults import Checkout
 
 NAME = "autobuild_workflow"
@@ -78,6 +78,45 @@ def main():
         figures["settings"] = Autobuild().model_dump(exclude={"table", "latency_table"})
         figures["families"][family] = made(family, ())
         record(NAME, figures, seeds=[0], note="two cores, default settings, a fresh copy")
+
+
+def section() -> str:
+    """Return what AutoBuild's workflow takes and finds with its default settings."""
+    found = figures("autobuild_workflow")
+    settings, families = found["settings"], found["families"]
+    labels = "; ".join(source for one in families.values() for source in one["sources"].values())
+    taken = [
+        [
+            f"`{one['target']}`",
+            f"{one['wall_s'] / 60:.1f}",
+            one["jobs"],
+            f"{one['peak_mb']:,}",
+            "; ".join(f"{rule} {part['longest_s']:.0f} s" for rule, part in one["rules"].items()),
+        ]
+        for one in families.values()
+    ]
+    methods = [
+        [
+            family,
+            one["method"],
+            one["searches"],
+            f"{one['mean']:.4f} ± {one['std']:.4f}",
+            "" if one["won"] is None else f"{one['won']} of {one['searches']}",
+        ]
+        for family, some in families.items()
+        for one in some["methods"]
+    ]
+    return (
+        "## AutoBuild's workflow\n\nFrom the labels to the report in a fresh copy, on two cores, "
+        f"with the default settings: {settings['networks']:,} labelled networks, "
+        f"{len(settings['targets'])} targets, {settings['seeds']} predictors of each, trained for "
+        f"{settings['epochs']} epochs, {settings['searches']} searches of every method. Labels: "
+        f"{labels}.\n\n"
+        + table(["target", "minutes", "jobs", "largest job, MB", "longest job of a rule"], taken)
+        + "\n\nHypervolume of accuracy and latency, mean and standard deviation over the searches, "
+        "and in how many of them AutoBuild's is larger; what gave the labels judges.\n\n"
+        + table(["family", "method", "searches", "hypervolume", "AutoBuild larger in"], methods)
+    )
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ from archloom.segments.statistics import statistics  # noqa: E402
 from archloom.spaces import FAMILIES  # noqa: E402
 from archloom.spaces.caches import NO_NODES, in_cache_form  # noqa: E402
 from archloom.views.labels import Encoding  # noqa: E402
-from benchmarks.recording import RESULTS, record  # noqa: E402
+from benchmarks.recording import RESULTS, figures, record, table  # noqa: E402
 
 NETWORKS = {"hiaml": 4629, "inception": 580, "nb101": 5000, "nb201": 4096, "two_path": 6900}
 PAPER_INSTANCES = {
@@ -262,6 +262,83 @@ def main():
         figures["published"]["vocabulary"]["merge_lengths"],
     )
     record("combined_segments", json.loads(json.dumps(figures)), seeds=[0])
+
+
+def section() -> str:
+    """Return cost and content of the vocabulary and segments of five families."""
+    found = figures("combined_segments")
+    corpora, published, index = found["corpora"], found["published"], found["index"]
+    costs = [
+        [
+            f"vocabulary and database, {title}",
+            f"{one['cost']['wall_s']:.0f}",
+            f"{one['cost']['cpu_s']:.0f}",
+            one["cost"]["peak_mb"],
+            "",
+        ]
+        for title, one in (
+            ("published encoding", corpora["published_encoding"]),
+            ("sorted neighbours", corpora["sorted_neighbours"]),
+        )
+    ]
+    size = f"{index['disk_mb']} MB on disk"
+    costs.append(
+        [f"P/S/C index, {index['all_instances']:,} instances"]
+        + [f"{index['wall_s']:.0f}", f"{index['cpu_s']:.0f}", index["peak_mb"], size]
+    )
+    own = (corpora["published_encoding"], corpora["sorted_neighbours"])
+    columns = [published["vocabulary"], found["all_nb201_cells"]]
+    columns += [corpora["form_of_the_caches"]["vocabulary"], *(one["vocabulary"] for one in own)]
+    rows = [
+        [title, *(f"{one[key]:,}" for one in columns)]
+        for title, key in (
+            ("symbols", "labels"),
+            ("of them published", "labels_shared"),
+            ("merges", "merges"),
+            ("of them published", "merges_shared"),
+            ("distinct sequences of operations", "op_sequences"),
+        )
+    ]
+    rows.append(["first merges", *("; ".join(one["first_merges"]) for one in columns)])
+    head = ["", "published", "caches' form, all NB-201 cells", "caches' form"]
+    head += ["our graphs, published encoding", "our graphs, sorted neighbours"]
+    cut = published["database_of_our_graphs"]["segment"]
+    kinds = [
+        [
+            title,
+            one["topologies"],
+            one["op_level"]["topologies"],
+            f"{one['op_level']['mean_nodes']:.1f} / {one['op_level']['mean_edges']:.1f}",
+            f"{one['instances']:,}",
+        ]
+        for title, one in (
+            ("published vocabulary, our networks in the caches' form", cut),
+            *((t, o["database"]["segment"]) for t, o in zip(head[-2:], own, strict=True)),
+        )
+    ]
+    kinds.insert(0, ["paper", "", 428, "5 / 3", ""])
+    counts = [
+        [family, f"{found['networks'][family]:,}", f"{paper:,}", f"{cut['per_family'][family]:,}"]
+        for family, paper in published["paper_instances"].items()
+    ]
+    total = sum(found["networks"].values())
+    return (
+        f"## Combined vocabulary\n\nFive families, {total:,} networks of "
+        f"{found['nodes'] / 1e6:.1f} million nodes by our own generators, vocabulary of 2,000, one "
+        f"core (load of the machine at the start: {found['load_at_start']}). The paper needed less "
+        "than 20 minutes and about 10 GB for the first step. What the columns mean is on the "
+        "[page on segments](segments.md).\n\n"
+        + table(["step", "s", "CPU s", "peak MB", ""], costs)
+        + "\n\n"
+        + table(head, rows)
+        + "\n\n![lengths of merges](../benchmarks/results/combined_merges.svg)\n\n"
+        + table(
+            ["segments", "topologies", "by operations and edges", "nodes / edges", "instances"],
+            kinds,
+        )
+        + "\n\nInstances under the published vocabulary:\n\n"
+        + table(["family", "networks", "paper", "ours"], counts)
+    )
 
 
 if __name__ == "__main__":

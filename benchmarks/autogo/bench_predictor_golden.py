@@ -8,7 +8,7 @@ is compared, with the graph's own normalisers (legacy) and with the constant one
 
 import json
 
-from benchmarks.recording import one_thread, published, record
+from benchmarks.recording import figures, one_thread, published, record
 
 one_thread()
 
@@ -55,6 +55,19 @@ def main():
         for key, found in errors.items()
     }
     record("predictor_golden", {"graphs": len(golden), "tolerance": TOLERANCE, **figures})
+
+
+def agreement() -> list[list[str]]:
+    """Return rows of what agrees with the published artefacts."""
+    found = figures("predictor_golden")
+    return [
+        [
+            f"predictions, {kind}",
+            f"{found[kind]['within_tolerance']} of {found[kind]['predictions']} within 1e-4, "
+            f"largest error {found[kind]['largest_error']:.1e}",
+        ]
+        for kind in ("gnn", "gnn_fixed_norm", "psc", "psc_fixed_norm")
+    ]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.recording import RESULTS, one_thread, record
+from benchmarks.recording import RESULTS, figures, one_thread, record, table
 
 one_thread()
 
@@ -130,6 +130,33 @@ def main():
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         }
     record(NAME, figures, seeds=[arguments.seed], note=NOTE)
+
+
+def section() -> str:
+    """Return the quality of the predictors on NB-201."""
+    rows = []
+    for name, one in figures("predictor_nb201").items():
+        found = one["test"]["all"]
+        folds = found.get("folds", {}).get("mean")
+        above = one["test"]["above_chance"]["srcc"]
+        rows.append(
+            [
+                name,
+                one["graphs"]["train"],
+                one["settings"]["epochs"],
+                f"{found['srcc']:.3f}",
+                "" if folds is None else f"{folds:.3f}",
+                f"{above:.3f}",
+                f"{one['cpu_s']:.0f}",
+            ]
+        )
+    head = ["predictor", "training graphs", "epochs", "test SRCC", "mean of folds"]
+    head += ["SRCC above chance level", "CPU s"]
+    return (
+        "## Predictors on NB-201\n\n200-epoch CIFAR-10 accuracies, split by isomorphism class, "
+        "one seed; PSC trains on the share of instances given in the result file.\n\n"
+        + table(head, rows)
+    )
 
 
 if __name__ == "__main__":

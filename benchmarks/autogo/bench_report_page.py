@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.recording import one_thread, record, with_tests
+from benchmarks.recording import figures, one_thread, record, table, with_tests
 
 one_thread()
 with_tests()
@@ -70,6 +70,24 @@ def _times(page: Page, folder: Path) -> dict[str, float]:
             DRAWN % (2, "document.querySelector('[data-action=whole]').click()")
         ),
     }
+
+
+def section() -> str:
+    """Return the size of a large report and how soon it answers."""
+    one = figures("report_page")
+    rows = [
+        ["size of the page, MB", f"{one['page_bytes'] / 1e6:.1f}"],
+        ["pictures it holds, uncompressed, MB", f"{one['pictures_bytes'] / 1e6:.1f}"],
+        ["opened after, ms", one["open_ms"]],
+        ["changes of a member drawn after, ms", one["changes_ms"]],
+        ["both whole networks drawn after, ms", one["whole_ms"]],
+    ]
+    head = ["headless Chromium, medians", "figure"]
+    return (
+        f"## The report of a large front\n\n{one['members']} members of a network of "
+        f"{one['nodes']} nodes in which every block changed, {one['graphs_scored']:,} graphs "
+        "scored.\n\n" + table(head, rows)
+    )
 
 
 if __name__ == "__main__":

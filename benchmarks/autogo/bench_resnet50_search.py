@@ -9,7 +9,7 @@ each member of the front takes over from the input.
 
 import time
 
-from benchmarks.recording import one_thread, published, published_artefacts, record
+from benchmarks.recording import figures, one_thread, published, published_artefacts, record, table
 
 one_thread()
 
@@ -82,6 +82,27 @@ def main() -> None:
         },
         seeds=[0, 1, 2, 3, 4],
         note="one process, one thread; a round includes the score of the input",
+    )
+
+
+def section() -> str:
+    """Return speed of a search on a network for ImageNet-sized pictures, and the weights kept."""
+    large = figures("resnet50_search")
+    rows = [
+        ["one mutation round of one parent, s", large["round_seconds_median"]],
+        ["the same, published, s", large["paper_seconds"]],
+        [
+            "children per round",
+            f"{min(large['children_per_round'])} to {max(large['children_per_round'])}",
+        ],
+        [f"search of {large['search']['iterations']} iterations, s", large["search"]["seconds"]],
+        ["graphs scored in it", f"{large['search']['visited']:,}"],
+        ["parameters that the winner keeps", f"{100 * large['coverage']['winner']:.1f} %"],
+        ["least of the front", f"{100 * large['coverage']['least']:.1f} %"],
+    ]
+    return (
+        "## Networks of ImageNet size, one core\n\nPublished resnet50 (224 x 224), vocabulary and "
+        "PSC checkpoint, operations of generic_noDW.\n\n" + table(["resnet50", "figure"], rows)
     )
 
 

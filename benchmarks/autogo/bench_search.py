@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.recording import one_thread, published, record, shipped_graphs
+from benchmarks.recording import figures, one_thread, published, record, shipped_graphs, table
 
 one_thread()
 
@@ -127,6 +127,35 @@ def main() -> None:
         figures,
         seeds=[0],
         note="median of five runs on one core; reference from the AutoGO spec",
+    )
+
+
+def section() -> str:
+    """Return the speed of the search."""
+    rows = [
+        [
+            name,
+            one["unique_per_second"],
+            one["reference_unique_per_second"],
+            f"{one['times_faster']}x",
+            one["peak_memory_mb"],
+            one["scoring_ms_per_triple"],
+            "yes" if one["same_front_with_two_processes"] else "no",
+        ]
+        for name, one in figures("search").items()
+    ]
+    head = ["input", "unique children/s", "reference", "ratio", "peak MB", "ms per score"]
+    head.append("same front with two processes")
+    long = figures("search")["nb201_best"]["long_run"]
+    resident = long["resident_mb_by_iteration"]
+    memory = (
+        f"Resident memory over {len(resident)} iterations from nb201_best ({long['visited']:,} "
+        f"graphs visited): {resident[0]} MB after the first, {resident[2]} after the third, "
+        f"{resident[-1]} after the last."
+    )
+    return (
+        "## Search, one core\n\nPublished graph, vocabulary and PSC checkpoint; 3 iterations, "
+        "top_k 3, 10 regions x 100 replacements.\n\n" + table(head, rows) + f"\n\n{memory}"
     )
 
 

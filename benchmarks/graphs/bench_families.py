@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.recording import one_thread, record
+from benchmarks.recording import figures, one_thread, record, table
 
 one_thread()
 
@@ -83,6 +83,32 @@ def build_seconds(family: Space, architectures: list[str], variant: Variant) -> 
             family.build(architecture, family.FULL, variant)
         rounds.append(time.process_time() - start)
     return min(rounds) / len(architectures)
+
+
+def section() -> str:
+    """Return what building the families' graphs takes."""
+    found = figures("families")
+    rows = [
+        [
+            name,
+            f"{one['build_ms']['benchmark']} / {one['build_ms']['upstream']}",
+            one["nodes"],
+            one["parameters_m"],
+            one["mac_gflops"],
+            f"{100 * one['with_fixed_nodes'] / one['graphs']:.0f} %",
+        ]
+        for name, one in found["families"].items()
+    ]
+    head = ["family", "ms per graph, benchmark / upstream", "nodes", "parameters, M"]
+    head += ["GFLOPs (2 x MAC)", "with fixed nodes"]
+    cells = found["nb101_enumeration"]
+    return (
+        "## Families\n\nArchitecture string to graph, full skeleton, processor time of one thread; "
+        "means of random networks.\n\n"
+        + table(head, rows)
+        + f"\n\nAll {cells['cells']:,} classes of NAS-Bench-101 cells: {cells['classes_s']} s and "
+        f"{cells['peak_adds_mb']} MB at most; as strings {cells['strings_s']} s more."
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import onnx
 
-from benchmarks.recording import one_thread, record, with_tests
+from benchmarks.graphs import bench_import_torch
+from benchmarks.recording import figures, one_thread, record, table, with_tests
 
 one_thread()
 with_tests()
@@ -114,6 +115,31 @@ def main() -> None:
             "suite": rows,
         },
         note="import, run, export and import again; errors relative to the largest output",
+    )
+
+
+def section() -> str:
+    """Return how the networks of the import suite fare."""
+    files = figures("import")
+    suite = files["suite"]
+    error = max(max(one["run_error"], one["export_error"]) for one in suite.values())
+    whole = sum(one["share_in_vocabulary"] == 1 for one in suite.values())
+    rows = [
+        ["ONNX files: imported, run, exported, imported again", files["pass"], files["networks"]],
+        bench_import_torch.row(),
+    ]
+    large = ", ".join(
+        f"{name} of {one['onnx_nodes']:,} nodes {one['seconds']} s"
+        for name, one in files["speed"].items()
+    )
+    return (
+        "## Imported networks\n\n"
+        "Networks of many kinds from ONNX files and PyTorch modules, compared with ONNX Runtime on "
+        "the file and with the module; a graph has to come back the same from its own export. The "
+        f"largest error relative to the largest output is {error:.0e} for files and "
+        f"{bench_import_torch.largest_error():.0e} for modules. {whole} of the files consist of "
+        f"nodes of the vocabulary alone. Import of large files: {large}.\n\n"
+        + table(["networks", "pass", "of"], rows)
     )
 
 

@@ -11,7 +11,7 @@ installed its networks take part, with random weights.
 import time
 from importlib.metadata import PackageNotFoundError, version
 
-from benchmarks.recording import one_thread, record, with_tests
+from benchmarks.recording import figures, one_thread, record, with_tests
 
 one_thread()
 with_tests()
@@ -80,6 +80,18 @@ def main() -> None:
     except PackageNotFoundError:
         library = "transformers not installed: its networks did not take part"
     record("import_torch", figures, seeds=[0], note=library)
+
+
+def row() -> list[object]:
+    """Return what was imported with equal outputs, and of how many."""
+    found = figures("import_torch")
+    what = "PyTorch modules: imported with equal outputs"
+    return [what, found["equal_outputs"], found["modules"]]
+
+
+def largest_error() -> float:
+    """Return the largest error relative to the largest output."""
+    return figures("import_torch")["largest_error"]
 
 
 if __name__ == "__main__":

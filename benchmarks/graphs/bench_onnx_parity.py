@@ -28,7 +28,7 @@ from archloom.execute.module import GraphModule, to_torch
 from archloom.graph import OPS, Graph
 from archloom.io import read_graph
 from archloom.io.onnx_export import write_onnx
-from benchmarks.recording import record
+from benchmarks.recording import figures, record
 
 BAR = 1e-4
 
@@ -102,6 +102,13 @@ def main(names: list[str]) -> None:
     if not names:
         record("onnx_parity", result)
     print(f"worst {worst:.2e}, bar {BAR}")
+
+
+def agreement() -> list[list[str]]:
+    """Return rows of what agrees with the published artefacts."""
+    found = figures("onnx_parity")
+    worst = f"{len(found['graphs'])} graphs, largest difference {found['worst']:.1e}"
+    return [["ONNX in onnxruntime against PyTorch", worst]]
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from itertools import product
 
-from benchmarks.recording import one_thread, record
+from benchmarks.recording import one_thread, record, result, table
 
 one_thread()
 
@@ -66,6 +66,17 @@ def main():
     note = f"least of {ROUNDS} rounds, ms per step, batch {options.batch}, {options.device}"
     name = "training_step" if options.device == "cpu" else "training_step_cuda"
     record(name, {"ms_per_step": figures}, note=note)
+
+
+def section() -> str:
+    """Return the time of a training step by precision and layout."""
+    document = result("training_step")
+    by_case = document["figures"]["ms_per_step"]
+    rows = [[case, *(one[case] for one in by_case.values())] for case in by_case["nb201"]]
+    return (
+        f"## Training on images of 32x32\n\n{document['note'].capitalize()}, one "
+        "thread.\n\n" + table(["precision, layout", *(f"{name}, ms" for name in by_case)], rows)
+    )
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from archloom.graph import Graph
 from archloom.spaces import FAMILIES
 from archloom.train.measure import Measurement, measure
 from archloom.train.recipe import recipe_named
+from benchmarks.recording import ROOT, table
 
 TABLES = Path("labels/digits")
 LABELLED = ("nb201", "hiaml", "two_path")
@@ -116,6 +117,35 @@ def main() -> None:
         "families": families,
     }
     write_text(TABLES / "recipe.json", json.dumps(facts, indent=1) + "\n")
+
+
+def section() -> str:
+    """Return what the digits labels are worth."""
+    facts = json.loads((ROOT / "labels" / "digits" / "recipe.json").read_text(encoding="utf-8"))
+    rows = []
+    for family, one in facts["families"].items():
+        noise = one["noise_above_chance"]
+        rows.append(
+            [
+                family,
+                one["graphs"],
+                one["trainings"],
+                f"{one['accuracy']['min']:.3f} / {one['accuracy']['median']:.3f} / "
+                f"{one['accuracy']['max']:.3f}",
+                f"{noise['graph_std']:.4f}",
+                f"{noise['seed_std']:.4f}",
+                f"{noise['reliability']:.2f}",
+                f"{one['seconds']['median']:.1f}",
+            ]
+        )
+    head = ["family", "graphs", "trainings", "accuracy min / median / max", "std of graphs"]
+    head += ["std of seeds", "reliability", "s per training"]
+    return (
+        "## Digits labels\n\n"
+        + f"{facts['what'][0].upper()}{facts['what'][1:]}. Standard deviations leave out graphs at "
+        "chance level. The HiAML labels are mostly seed noise at this scale.\n\n"
+        + table(head, rows)
+    )
 
 
 if __name__ == "__main__":

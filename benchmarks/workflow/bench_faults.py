@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from archloom.workflow.content import content_digest, files_in
-from benchmarks.recording import ROOT, record
+from benchmarks.recording import ROOT, figures, record
 
 COPIED = ("config", "rules", "profiles", "workflow", "labels", "src", "Snakefile")
 TIMED = ("/records/", "/kept/", "/shards/", "run.html")
@@ -209,6 +209,24 @@ def main() -> None:
     chosen = parser.parse_args()
     figures = measure(chosen.run, *RUNS[chosen.run], chosen.kills, tuple(chosen.span))
     record(f"faults_{chosen.run}", figures, seeds=[0])
+
+
+def section() -> str:
+    """Return what kills at random moments cost a run."""
+    found = figures("faults_default")
+    kills, span, compared = len(found["moments"]), found["span_s"], found["compared"]
+    states = sorted(set(found["finished"]))
+    return (
+        f"## Killed runs\n\nThe run of `{found['target']}`, killed {kills} times by SIGKILL to "
+        f"Snakemake, its jobs and their worker processes, at random moments {span[0]:g} to "
+        f"{span[1]:g} s after each start, and continued each time. Finished outputs that were made "
+        f"again later: {len(found['lost'])}. The results against those of an undisturbed run: "
+        f"{compared['identical_tables']} of {compared['tables']} tables and "
+        f"{compared['identical']} of {compared['files']} files are the same byte for byte; the "
+        "others are the report, statistics and cards, which hold durations. The kills found runs "
+        f"with {', '.join(map(str, states))} outputs finished and up to {max(found['running'])} "
+        "begun."
+    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.recording import ROOT, one_thread, record
+from benchmarks.recording import ROOT, figures, one_thread, record, table
 
 one_thread()
 
@@ -163,6 +163,32 @@ def git(folder: Path, *arguments: str | Path) -> None:
 def run(folder: Path, *command: str | Path) -> None:
     """Run a command that must succeed."""
     subprocess.run([str(part) for part in command], cwd=folder, check=True)
+
+
+def section() -> str:
+    """Return what a round trip of caches through DVC takes beside copying them."""
+    found = figures("sharing")
+    rows = [
+        ["cp, there", found["cp_there_s"]],
+        ["cp, back", found["cp_back_s"]],
+        ["dvc push", found["push_s"]],
+        ["dvc pull in a fresh clone", found["pull_s"]],
+        ["recording in dvc.lock (dvc commit)", found["commit_s"]],
+        ["hashing as archloom verify does", found["verify_s"]],
+    ]
+    wall, cpu = found["push_and_pull_per_cp_there_and_back"], found["cpu_per_cp_there_and_back"]
+    one = found["push_and_pull_per_one_cp"]
+    return (
+        f"## Sharing caches\n\n{found['gigabytes']:g} GB in {found['files']} files through a "
+        f"remote on the same disk, medians of {found['rounds']} rounds (load "
+        f"{found['load_1min']} on 2 cores).\n\n"
+        + table(["step", "s"], rows)
+        + f"\n\nPush and pull take {wall['median']} times as long as cp there and back "
+        f"({wall['least']} to {wall['most']}; {one['median']} times one cp) and {cpu['median']} "
+        "times its processor time. The aim, twice the time, is missed: where the file system "
+        "cannot clone blocks, DVC copies three times (to the remote, to its cache, into the "
+        "checkout) where cp copies twice, and its start counts."
+    )
 
 
 if __name__ == "__main__":

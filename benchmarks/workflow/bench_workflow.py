@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.recording import ROOT, record, with_tests
+from benchmarks.recording import ROOT, figures, record, table, with_tests
 
 with_tests()
 
@@ -70,6 +70,39 @@ def main() -> None:
         }
     note = f"least of {repeats} dry runs; load of the machine's two cores as stated"
     record("workflow", figures, note=note)
+
+
+def section() -> str:
+    """Return how long Snakemake plans, and what the full scale takes."""
+    found = figures("workflow")
+    plan = found["plan"]
+    rows = [
+        [f"`snakemake -n {target}`", jobs, f"{one['cpu_s']:.1f}", f"{one['wall_s']:.1f}"]
+        for target, jobs, one in (
+            ("results/autogo/nb201", "0, all is there", found["finished"]),
+            ("everything", f"{plan['total']['jobs']:,}", found["full"]),
+        )
+    ]
+    stages = [
+        [
+            stage["rule"],
+            f"{stage['jobs']:,}",
+            f"{stage['core_hours']:,.0f}",
+            f"{stage['gpu_hours']:,.0f}",
+            f"{stage['longest'] / 60:.1f}",
+            f"{stage['written'] / 1e9:,.0f}",
+            "assumed speed of one GPU" if stage["is_assumed"] else "measurements",
+        ]
+        for stage in [*plan["stages"], plan["total"]]
+    ]
+    head = ["stage", "jobs", "core h", "GPU h", "longest job, h", "writes, GB", "hours from"]
+    return (
+        "## Planning, and the Slurm suite\n\nDry runs in a copy whose jobs do nothing; load of "
+        f"the two cores {found['load']:.0f}.\n\n"
+        + table(["dry run", "jobs to run", "CPU s", "wall s"], rows)
+        + "\n\nWhat `archloom plan everything --configfile config/full.yaml` plans: stages of an "
+        "hour or more. Upper bounds; nothing of it was run.\n\n" + table(head, stages)
+    )
 
 
 if __name__ == "__main__":

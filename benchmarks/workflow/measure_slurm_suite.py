@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
-from benchmarks.recording import record
+from benchmarks.recording import figures, record
 
 SUITE = "tests/slurm"
 
@@ -44,6 +44,15 @@ def main() -> None:
             "other_processes_at_the_start": round(busy, 1),
         },
         note="Python environment installed before; others is the load average of one minute",
+    )
+
+
+def section() -> str:
+    """Return how long the suite takes."""
+    found = figures("slurm_suite")
+    return (
+        f"`make test-slurm`, {found['tests']} tests that begin with the installation of Slurm: "
+        f"{found['seconds'] / 60:.1f} min."
     )
 
 
