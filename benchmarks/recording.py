@@ -1,9 +1,11 @@
-"""What every benchmark shares: published inputs, one thread, and dated result files."""
+"""What every benchmark shares: published inputs, one thread, dated result files and their words."""
 
 import json
 import os
 import platform
 import subprocess
+import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +19,8 @@ from archloom.io import read_graph
 if TYPE_CHECKING:
     from archloom.search.graphs.optimise import Artefacts
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 PACKAGES = ("numpy", "torch", "highspy", "onnxruntime", "pyarrow", "scikit-learn")
 
 
@@ -28,6 +31,11 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def with_tests() -> None:
+    """Make the helpers of the tests importable."""
+    sys.path.append(str(ROOT / "tests"))
 
 
 def published(name: str) -> Graph:
@@ -89,6 +97,27 @@ def record(name: str, figures: dict, *, seeds: list[int] | None = None, note: st
     print(json.dumps(figures, indent=1, ensure_ascii=False))
     print(f"wrote {path}")
     return path
+
+
+def result(name: str) -> dict:
+    """Return one result file."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def figures(name: str) -> dict:
+    """Return the figures of one result file."""
+    return result(name)["figures"]
+
+
+def table(head: list[str], rows: list[list[object]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def listed(values: Iterable[float], between: str = ", ") -> str:
+    """Return figures with two decimals as text."""
+    return between.join(f"{value:.2f}" for value in values)
 
 
 def _git(*arguments: str) -> str:

@@ -16,7 +16,7 @@ LAYERS = (
 """An arrow is "may import"."""
 ROWS = [row.split(", ") for row in LAYERS.split(" -> ")]
 LEVEL = {part: level for level, row in enumerate(reversed(ROWS)) for part in row}
-LEVEL |= {"archloom": len(ROWS), "settings": 1}
+LEVEL |= {"archloom": len(ROWS)}
 MODULES = {
     ".".join(("archloom", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(
         ".__init__"

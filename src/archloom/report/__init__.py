@@ -1,5 +1,6 @@
-"""Result folders: tables, figures, verdicts and the self-contained HTML page.
+"""Result folders: tables, figures, verdicts, networks to take away and the self-contained page.
 
-Each system has a folder of its own; the page and its look are shared. It must not import
-``workflow``: a report shows what is in its files.
+``page``, ``style`` and ``networks`` are for all; each system has a folder of its own, and none of
+these imports another. A report reads what runs left and computes no result of its own. It must not
+import ``cli`` or ``workflow``, and nothing below may import a report.
 """

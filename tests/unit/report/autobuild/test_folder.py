@@ -204,3 +204,10 @@ def test_the_headline_says_no_more_than_the_seeds_do(other, tone, words):
     assert found[1].won == sum(a > b for a, b in zip((2.0, 2.1, 2.2, 2.1), other, strict=True))
     told = headline(found)
     assert told[0] == tone and re.search(words, told[1])
+
+
+def test_searches_of_one_seed_are_compared_with_each_other():
+    """The seeds differ more than the methods: only pairs tell these apart."""
+    own, other = (1.0, 2.0, 3.0, 4.0), (0.9, 1.9, 2.8, 3.9)
+    _, row = method_rows([searches(AUTOBUILD, own), searches("Stage-Full", other)])
+    assert row.won == 4 and row.chance < 0.02
