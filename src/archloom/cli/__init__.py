@@ -6,30 +6,30 @@ import sys
 
 from archloom.cli import (
     compare_searches,
-    data,
-    graphs,
-    operators,
+    datasets,
+    inspect,
     optimise,
+    rank_operators,
     rank_units,
+    seal,
     search_units,
-    sharing,
-    workflow,
+    status,
 )
 from archloom.cli.app import app, err
 from archloom.errors import ArchloomError
 
 __all__ = [
     "app",
-    "rank_units",
     "compare_searches",
-    "data",
-    "graphs",
+    "datasets",
+    "inspect",
     "main",
-    "operators",
     "optimise",
-    "sharing",
+    "rank_operators",
+    "rank_units",
+    "seal",
     "search_units",
-    "workflow",
+    "status",
 ]
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from archloom.cli.app import app, err, out
 from archloom.cli.bars import step_bar
-from archloom.cli.networks import (
+from archloom.cli.arguments import (
     File,
     InputShape,
     Kind,

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from archloom.cli.app import app, out
-from archloom.cli.networks import (
+from archloom.cli.arguments import (
     File,
     InputShape,
     Kind,

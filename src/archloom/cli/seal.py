@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from archloom.cli.app import app, err, out
-from archloom.cli.workflow import Root, Run
+from archloom.cli.status import Root, Run
 from archloom.workflow import dvc, sharing
 from archloom.workflow.sharing import Verdict
 from archloom.workflow.verify import verify as verify_files

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from archloom.cli.app import app, err, out
-from archloom.cli.networks import File, InputShape, read_network, warn_of_range
+from archloom.cli.arguments import File, InputShape, read_network, warn_of_range
 from archloom.cli.rank_units import epoch_bar
 
 Weights = Annotated[
