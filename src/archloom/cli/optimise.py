@@ -11,7 +11,6 @@ import typer
 from rich.table import Table
 
 from archloom.cli.app import app, err, out
-from archloom.cli.bars import step_bar
 from archloom.cli.arguments import (
     File,
     InputShape,
@@ -21,6 +20,7 @@ from archloom.cli.arguments import (
     read_network,
     warn_of_range,
 )
+from archloom.cli.bars import step_bar
 
 if TYPE_CHECKING:
     from archloom.search.graphs.result import SearchResult

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,8 +12,7 @@ import typer
 from rich.table import Table
 
 from archloom.cli.app import app, out
-from archloom.cli.bars import step_bar
-from archloom.files import write_text
+from archloom.cli.bars import epoch_bar
 
 if TYPE_CHECKING:
     from archloom.predict.blocks.predictor import BlockPredictor
@@ -73,6 +71,7 @@ def rank_units(
     Example: archloom rank-units measured.parquet ranked/ --target "acc - 0.01*latency_gpu"
     """
     from archloom.data.block_table import read_block_table
+    from archloom.files import write_text
     from archloom.predict.blocks.agreement import agreement, mean_ranking
     from archloom.predict.blocks.predictor import BlockPredictor
     from archloom.predict.blocks.task import BlockTraining
@@ -158,10 +157,3 @@ def _show_quality(found: Mapping[str, Any], whose: str) -> None:
         f"{whose}rank correlation on {found['networks']} test networks: {found['srcc']:.3f}, mean "
         f"absolute error {found['mae']:.3g}; of the norms at hops 0 to 4: {hops}"
     )
-
-
-@contextmanager
-def epoch_bar(epochs: int) -> Iterator[Callable[[int, float], None]]:
-    """Yield what moves a bar of epochs on a terminal and shows the loss."""
-    with step_bar("training", "loss {task.fields[loss]}", epochs, loss="") as update:
-        yield lambda epoch, loss: update(completed=epoch, loss=f"{loss:.4f}")
