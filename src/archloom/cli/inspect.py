@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,20 +23,19 @@ def inspect(file: File, input_shape: InputShape = []) -> None:  # noqa: B006  # 
     Example: archloom inspect resources/models/nb201.json
     """
     from archloom.graph import Graph
-    from archloom.io.importing.model import Model
 
     found = read_file(file, input_shape)
     if isinstance(found, Graph):
         _show_graph(found)
-    elif isinstance(found, Model):
-        _show_graph(found.graph, inputs=", ".join(found.inputs), outputs=", ".join(found.outputs))
     elif isinstance(found, Iterator):
         for entry in found:
             out.print(f"{entry.graph.name}  {entry.graph!r}  accuracy {entry.accuracy:.4f}")
-    else:
+    elif isinstance(found, Iterable):
         families = Counter(found.families())
         listed = ", ".join(f"{name or 'no family'}: {n:,}" for name, n in sorted(families.items()))
         out.print(f"graph store with {len(found):,} graphs ({listed})")
+    else:
+        _show_graph(found.graph, inputs=", ".join(found.inputs), outputs=", ".join(found.outputs))
 
 
 @app.command()
@@ -61,10 +60,9 @@ def convert(
     """
     from archloom.graph import Graph
     from archloom.io import write
-    from archloom.io.importing.model import Model
 
     found, ending, tensors = read_file(file, input_shape), to.suffix.lower(), None
-    model = found if isinstance(found, Model) else None
+    model = None if isinstance(found, Graph | Iterable) else found
     if weights:
         from archloom.io.weights import read_weights
 
