@@ -60,6 +60,13 @@ def read_network(
     return graph, tensors
 
 
+def read_graph(file: Path, input_shape: list[str]) -> Graph:
+    """Return the one graph in ``file``; tell its notes."""
+    from archloom import io
+
+    return io.one_graph(file, read_file(file, input_shape))
+
+
 def read_file(
     file: Path, input_shape: list[str]
 ) -> Model | Graph | GraphStore | Iterator[LabelledGraph]:
