@@ -60,9 +60,10 @@ def convert(
     """
     from archloom.graph import Graph
     from archloom.io import write
+    from archloom.io.importing.model import Model
 
     found, ending, tensors = read_file(file, input_shape), to.suffix.lower(), None
-    model = None if isinstance(found, Graph | Iterable) else found
+    model = found if isinstance(found, Model) else None
     if weights:
         from archloom.io.weights import read_weights
 

@@ -15,7 +15,7 @@ from archloom.spaces.ofa_mobile import OFA_MBV3
 
 @pytest.fixture(scope="module")
 def labels():
-    names = tuple(islice(OFA_MBV3.architectures(0), 120))
+    names = tuple(islice(OFA_MBV3.architectures(0), 160))
     width = np.array([name.count("e6") for name in names], dtype=float)
     table = BlockTable("ofa_mbv3", names, {"width": width}, np.full(len(names), 224))
     return table.labelled("width")
