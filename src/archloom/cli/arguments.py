@@ -41,8 +41,6 @@ Resources = Annotated[
     ),
 ]
 Kind = Annotated[str, typer.Option(help="Which predictor of that folder: psc or gnn.")]
-
-
 Run = Annotated[
     str, typer.Option(help="Name of the run (run.cache or run.name); empty: the one without.")
 ]

@@ -29,7 +29,8 @@ def computed(definition: Definition, inputs: Arrays, where: str) -> tuple[NDArra
     by_numpy = None if definition.domain else _FUNCTIONS.get(definition.op_type)
     types = closed_form(definition) if by_numpy is not None else None
     if by_numpy is not None and types is not None and len(types) == 1:
-        found = by_numpy(definition, *inputs)
+        with np.errstate(all="ignore"):
+            found = by_numpy(definition, *inputs)
         if found is not None:
             (one,) = types
             return (np.array(found, dtype=one.dtype, order="C").reshape(one.shape),)
@@ -49,20 +50,13 @@ def _executed(definition: Definition, inputs: Arrays, where: str) -> tuple[NDArr
 
 
 def _elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of one or two arrays of numbers."""
-
-    def run(_: Definition, *inputs: NDArray[Any]) -> Any:
-        with np.errstate(all="ignore"):
-            return function(*inputs)
-
-    return run
+    return lambda _, *inputs: function(*inputs)
 
 
 def _divide(_: Definition, x: NDArray[Any], y: NDArray[Any]) -> Any:
     if x.dtype.kind == "i":
         return None if (x < 0).any() or (y <= 0).any() else x // y
-    with np.errstate(all="ignore"):
-        return x / y
+    return x / y
 
 
 def _cast(d: Definition, x: NDArray[Any]) -> Any:
