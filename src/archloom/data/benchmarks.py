@@ -25,10 +25,10 @@ from archloom.spaces import (
     mnasnet,
     nb101,
     nb301,
-    tnb101,
 )
 from archloom.spaces.common import Skeleton
 from archloom.spaces.ofa_mobile import OFA_MBV3_W10
+from archloom.spaces.tnb101.tasks import TASKS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,7 +84,7 @@ def _tnb101(name: str) -> BenchmarkTable:
 def _tnb101_times(name: str) -> BenchmarkTable:
     """TransNAS-Bench-101, cells: time of an inference on seven tasks, dead operations included."""
     source = _file("transnasbench101", "micro_inference_ms.parquet")
-    columns = milliseconds(*(f"{task}_ms" for task in tnb101.TASKS))
+    columns = milliseconds(*(f"{task}_ms" for task in TASKS))
     architectures = _texts(source, "arch_str")
     return _table(name, "tnb101_micro", architectures, source, columns, repeated=False)
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 
-from archloom.spaces import nb201, nb301, tnb101_micro
+from archloom.spaces import nb201, nb301
+from archloom.spaces.tnb101 import micro as tnb101_micro
 
 
 def nb201_cell(text: str) -> str:

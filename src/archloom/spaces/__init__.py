@@ -1,6 +1,7 @@
 """Architecture families: from a compact architecture string to a graph.
 
-One module a family, with the same names in each. It must not import ``io`` or ``torch``.
+One module a family (two spaces of one benchmark share a folder), with the same names in each. It
+must not import ``io`` or ``torch``.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from archloom.spaces import (
     nb301,
     nb_macro,
     ofa_resnet,
-    tnb101_macro,
-    tnb101_micro,
     two_path,
 )
 from archloom.spaces.common import VARIANTS, Skeleton, Space, Variant, architecture_of
 from archloom.spaces.ofa_mobile import OFA_MBV3, OFA_MBV3_W10, OFA_PN
+from archloom.spaces.tnb101 import macro as tnb101_macro
+from archloom.spaces.tnb101 import micro as tnb101_micro
 
 FAMILIES: dict[str, Space] = {
     "nb201": nb201,

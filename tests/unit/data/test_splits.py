@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from archloom.data.splits import Split, isomorphism_classes, split_classes, split_graphs
 from archloom.errors import DataError, FormatError
 from archloom.graph import graph_hashes
-from archloom.spaces import hiaml, nb201, tnb101_micro
+from archloom.spaces import hiaml, nb201
+from archloom.spaces.tnb101 import micro as tnb101_micro
 
 CLASSES = st.lists(st.integers(0, 60), min_size=60, max_size=200)
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from archloom.graph import Graph, GraphBuilder
 from archloom.spaces.common import Skeleton, classifier, conv_bn
 from archloom.spaces.tiles import over_tiles
-from archloom.spaces.tnb101_decoders import DECODERS
+from archloom.spaces.tnb101.decoders import DECODERS
 
 BASE = 64
 """Channels behind the stem that architecture strings begin with; no others were trained."""

@@ -7,7 +7,7 @@ node 3 is the output. In cells that halve the map, the edges out of node 0 do it
 factorised reduction there. Edges that cannot matter stay in the network, as in the benchmark, and
 count; ``pruned`` sets them to zero.
 
-Variants ``benchmark`` and ``upstream`` are the same network. ``tnb101.TASKS`` has the skeletons of
+Variants ``benchmark`` and ``upstream`` are the same network. ``tasks.TASKS`` has the skeletons of
 the tasks; ``FULL`` is that of scene classification.
 """
 
@@ -20,7 +20,6 @@ from itertools import product
 
 from archloom.errors import GraphError
 from archloom.graph import Graph, GraphBuilder
-from archloom.spaces import tnb101
 from archloom.spaces.common import (
     Skeleton,
     Variant,
@@ -31,6 +30,7 @@ from archloom.spaces.common import (
 )
 from archloom.spaces.common import take as take_first
 from archloom.spaces.nb201 import SOURCES, TARGETS
+from archloom.spaces.tnb101 import tasks
 
 FAMILY = "tnb101_micro"
 OPERATIONS = "0123"
@@ -39,10 +39,10 @@ KERNELS = {"2": 1, "3": 3}
 """Of the operations that are convolutions."""
 STAGES = "41414"
 _PATTERN = re.compile(
-    rf"{tnb101.BASE}-{STAGES}-([{OPERATIONS}])_([{OPERATIONS}]{{2}})_([{OPERATIONS}]{{3}})"
+    rf"{tasks.BASE}-{STAGES}-([{OPERATIONS}])_([{OPERATIONS}]{{2}})_([{OPERATIONS}]{{3}})"
 )
 
-FULL, REDUCED = tnb101.FULL, tnb101.REDUCED
+FULL, REDUCED = tasks.FULL, tasks.REDUCED
 
 
 def parse(architecture: str) -> str:
@@ -52,7 +52,7 @@ def parse(architecture: str) -> str:
     match = _PATTERN.fullmatch(architecture)
     if match is None:
         raise GraphError(
-            f"{architecture!r} is not a cell of TransNAS-Bench-101: write {tnb101.BASE}-{STAGES}-"
+            f"{architecture!r} is not a cell of TransNAS-Bench-101: write {tasks.BASE}-{STAGES}-"
             "a_bc_def with digits 0 (zero), 1 (skip), 2 (1x1 convolution) and 3 (3x3 convolution)."
         )
     return "".join(match.groups())
@@ -61,14 +61,14 @@ def parse(architecture: str) -> str:
 def format_cell(operations: Sequence[str]) -> str:
     """Return the architecture string of six operations."""
     one, two, three = ("".join(operations[start:stop]) for start, stop in ((0, 1), (1, 3), (3, 6)))
-    return f"{tnb101.BASE}-{STAGES}-{one}_{two}_{three}"
+    return f"{tasks.BASE}-{STAGES}-{one}_{two}_{three}"
 
 
 def build(architecture: str, skeleton: Skeleton = FULL, variant: Variant = "benchmark") -> Graph:
     """Return the network of a cell."""
     operations = parse(architecture)
     b = GraphBuilder(graph_name(architecture, skeleton, variant), FAMILY)
-    return tnb101.network(b, STAGES, skeleton, partial(_cell, operations=operations))
+    return tasks.network(b, STAGES, skeleton, partial(_cell, operations=operations))
 
 
 def sample(
@@ -133,7 +133,7 @@ def _edge(b: GraphBuilder, x: int, op: str, width: int, stride: int) -> int:
         if stride == 1:
             return b.unary("identity", x)
         return factorised_reduction(b, b.unary("relu", x), width, fill=1)
-    return tnb101.relu_conv(b, x, width, KERNELS[op], stride)
+    return tasks.relu_conv(b, x, width, KERNELS[op], stride)
 
 
 def _zeros(b: GraphBuilder, x: int, width: int, stride: int) -> int:

@@ -9,16 +9,19 @@ import torch
 
 from archloom.errors import ConfigError, GraphError
 from archloom.graph import check, flops, graph_hashes, output_shapes, parameters
-from archloom.spaces import FAMILIES, tnb101, tnb101_macro, tnb101_micro
+from archloom.spaces import FAMILIES
+from archloom.spaces.tnb101 import macro as tnb101_macro
+from archloom.spaces.tnb101 import micro as tnb101_micro
+from archloom.spaces.tnb101 import tasks
 from published_counters import suite_zero_flops
 from reference_models import tnb101 as reference
 from reference_models.layers import assert_same_outputs, randomise
 
 MIXED = "64-41414-1_02_313"
-TILE = replace(tnb101.FULL, name="tile", shape=(64, 64, 3))
-PUBLISHED = tnb101.TASKS | {
-    "class_scene": replace(tnb101.FULL, classes=63),
-    "class_object": replace(tnb101.FULL, classes=100),
+TILE = replace(tasks.FULL, name="tile", shape=(64, 64, 3))
+PUBLISHED = tasks.TASKS | {
+    "class_scene": replace(tasks.FULL, classes=63),
+    "class_object": replace(tasks.FULL, classes=100),
 }
 """The networks of the zero-cost table: its classifiers have more outputs than the trained ones."""
 
@@ -31,13 +34,13 @@ def layout(stages):
     return f"64-{stages}-basic"
 
 
-def build(architecture, skeleton=tnb101.FULL):
+def build(architecture, skeleton=tasks.FULL):
     family = "tnb101_macro" if architecture.endswith("basic") else "tnb101_micro"
     return FAMILIES[family].build(architecture, skeleton)
 
 
 def counts(architecture, task):
-    graph = build(architecture, tnb101.TASKS[task])
+    graph = build(architecture, tasks.TASKS[task])
     return parameters(graph), flops(graph, "mac") // 2
 
 
@@ -64,7 +67,7 @@ def encoder_counts(architecture, skeleton):
 )
 def test_check_values_of_cells(digits, encoder, macs, tile_macs, scene, scene_macs):
     assert counts(cell(digits), "class_scene") == (scene, scene_macs)
-    assert encoder_counts(cell(digits), tnb101.FULL)[:2] == (encoder, macs)
+    assert encoder_counts(cell(digits), tasks.FULL)[:2] == (encoder, macs)
     assert encoder_counts(cell(digits), TILE)[1] == tile_macs
 
 
@@ -122,7 +125,7 @@ def test_check_values_of_cells(digits, encoder, macs, tile_macs, scene, scene_ma
     ],
 )
 def test_check_values_of_layouts(stages, channels, encoder, scene, segmentation, normal):
-    assert encoder_counts(layout(stages), tnb101.FULL)[:3] == (*encoder, channels)
+    assert encoder_counts(layout(stages), tasks.FULL)[:3] == (*encoder, channels)
     assert counts(layout(stages), "class_scene")[0] == scene
     assert counts(layout(stages), "segmentsemantic") == segmentation
     assert counts(layout(stages), "normal") == counts(layout(stages), "autoencoder") == normal
@@ -172,7 +175,7 @@ def jigsaw_counts(architecture):
 )
 def test_check_values_of_jigsaw(architecture, params, macs):
     assert counts(architecture, "jigsaw") == (params, macs)
-    graph = build(architecture, tnb101.TASKS["jigsaw"])
+    graph = build(architecture, tasks.TASKS["jigsaw"])
     check(graph)
     assert output_shapes(graph)[graph.sinks].tolist() == [[1, 1, 1000]]
 
@@ -184,7 +187,7 @@ def test_published_operations_of_jigsaw_are_those_of_one_tile():
 @pytest.mark.parametrize("task", ["segmentsemantic", "normal", "autoencoder"])
 @pytest.mark.parametrize("architecture", [MIXED, layout("4111"), layout("343411")])
 def test_dense_outputs_are_as_large_as_the_image(task, architecture):
-    skeleton = tnb101.TASKS[task]
+    skeleton = tasks.TASKS[task]
     graph = build(architecture, skeleton)
     check(graph)
     assert graph.name == f"{architecture}@{task}"
@@ -193,7 +196,7 @@ def test_dense_outputs_are_as_large_as_the_image(task, architecture):
 
 
 def test_an_image_that_cannot_be_halved_is_refused():
-    skeleton = replace(tnb101.TASKS["normal"], shape=(250, 250, 3))
+    skeleton = replace(tasks.TASKS["normal"], shape=(250, 250, 3))
     with pytest.raises(ConfigError, match="a multiple of 64"):
         build(MIXED, skeleton)
 
@@ -249,8 +252,8 @@ def test_cells_that_ignore_the_image_score_as_the_majority_class(data_folder):
 
 def test_dead_edges_count_until_they_are_pruned():
     whole, live = cell("3_00_203"), cell("0_00_200")
-    assert encoder_counts(whole, tnb101.FULL)[:2] == (14_501_920, 3_025_666_048)
-    assert encoder_counts(live, tnb101.FULL)[:2] == (704_544, 232_259_584)
+    assert encoder_counts(whole, tasks.FULL)[:2] == (14_501_920, 3_025_666_048)
+    assert encoder_counts(live, tasks.FULL)[:2] == (704_544, 232_259_584)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +280,7 @@ def test_layout_outside_the_space_is_refused(text):
 
 def small(task):
     """A skeleton on which a task's network runs in a moment."""
-    given = tnb101.TASKS[task]
+    given = tasks.TASKS[task]
     size = 16 if task == "jigsaw" else 64
     return replace(given, shape=(size, size, given.shape[2]), stem=8, repeats=1, head=64)
 
@@ -288,7 +291,7 @@ def small(task):
     [cell("0_00_000"), cell("3_33_333"), cell("3_10_102"), MIXED, layout("4111"), layout("123412")],
 )
 def test_output_equals_plain_pytorch(architecture, training):
-    compare(architecture, tnb101.REDUCED, training)
+    compare(architecture, tasks.REDUCED, training)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -313,7 +316,7 @@ def test_cells_of_one_class_compute_the_same():
     x = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     outputs = []
     for one in cells:
-        model = reference.network(one, tnb101.REDUCED)
+        model = reference.network(one, tasks.REDUCED)
         randomise(model, seed=3)
         outputs.append(model.eval()(x))
     assert torch.equal(outputs[0], outputs[1])
@@ -326,7 +329,7 @@ def test_output_of_a_whole_encoder_equals_plain_pytorch(architecture):
 
 
 def test_factorised_reduction_keeps_the_size_of_odd_maps():
-    compare(cell("1_11_111"), replace(tnb101.REDUCED, shape=(20, 20, 1)), training=False)
+    compare(cell("1_11_111"), replace(tasks.REDUCED, shape=(20, 20, 1)), training=False)
 
 
 def compare(architecture, skeleton, training):
