@@ -4,8 +4,8 @@
 with its own. These classes are the only source: ``config/default.yaml`` (with comments),
 ``config/schema.json`` (for editors) and ``docs/configuration.md`` are made from them by ``make
 schema`` (``generated``). ``reading`` reads settings, ``explain`` says what is wrong with them,
-``models`` reads the table of models. It must not import ``graph`` or ``files``, nor any other
-package of archloom but ``errors``: the library works without settings.
+``models`` reads the table of models. It must not import ``graph``, ``files`` or what stands on
+them: the library works without settings, and rules take from here what they declare.
 """
 
 from __future__ import annotations

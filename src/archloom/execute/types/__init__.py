@@ -2,7 +2,7 @@
 
 A closed form speaks of the ordinary case alone (floats, constant targets, shapes that fit); for all
 else it says None, and the operator's own function tells, run without data, or refuses. What a form
-says has to be what that function gives.
+says has to be what that function gives. Forms must not import ``torch``.
 """
 
 from __future__ import annotations
