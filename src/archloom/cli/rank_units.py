@@ -19,6 +19,7 @@ from archloom.files import write_text
 if TYPE_CHECKING:
     from archloom.predict.blocks.predictor import BlockPredictor
     from archloom.predict.blocks.scores import ScoredUnits
+    from archloom.train.loop import EpochRecord
 
 
 @app.command()
@@ -128,7 +129,7 @@ def _importance(predictors: Sequence[BlockPredictor]) -> dict[str, Any]:
 
     return {
         "features": [one.card.metrics["importance"] for one in predictors],
-        "values": [value_importance(one.network, one.card.family) for one in predictors],
+        "values": [value_importance(one.network, one.family) for one in predictors],
     }
 
 
@@ -161,7 +162,7 @@ def _show_quality(found: Mapping[str, Any], whose: str) -> None:
 
 
 @contextmanager
-def epoch_bar(epochs: int) -> Iterator[Callable[[int, float], None]]:
+def epoch_bar(epochs: int) -> Iterator[Callable[[EpochRecord], None]]:
     """Yield what moves a bar of epochs on a terminal and shows the loss."""
     with step_bar("training", "loss {task.fields[loss]}", epochs, loss="") as update:
-        yield lambda epoch, loss: update(completed=epoch, loss=f"{loss:.4f}")
+        yield lambda record: update(completed=record.epoch, loss=f"{record.loss:.4f}")

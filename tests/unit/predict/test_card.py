@@ -7,41 +7,39 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from archloom.errors import DataError, FormatError
-from archloom.predict import GNN, PSC, Card, Normalisers, load_predictor
+from archloom.predict import GNN, PSC, Normalisers, load_predictor
 
 
 @pytest.fixture
 def saved(tmp_path, gnn_network):
     """The path of a GNN predictor with a full card."""
-    card = Card(
-        "gnn",
+    predictor = GNN(gnn_network, normalisers=Normalisers(64, 32, 16))
+    predictor.note(
         what="a test",
-        normalisers=Normalisers(64, 32, 16),
         labels={"nb201": {"mean": 0.9, "std": 0.1}},
-        config={"epochs": 3},
-        vocabulary="abc",
+        training={"epochs": 3},
         split="def",
         metrics={"srcc": 0.5},
     )
-    path = tmp_path / "gnn.safetensors"
-    GNN(gnn_network, card).save(path)
-    return path
+    predictor.save(tmp_path / "gnn.safetensors")
+    return tmp_path / "gnn.safetensors"
 
 
 def test_a_saved_predictor_predicts_the_same(saved, gnn_network, nb_like_graph):
     loaded = load_predictor(saved)
     assert isinstance(loaded, GNN)
-    before = GNN(gnn_network, Card("gnn", normalisers=Normalisers(64, 32, 16)))
+    before = GNN(gnn_network, normalisers=Normalisers(64, 32, 16))
     assert loaded.predict([nb_like_graph]) == before.predict([nb_like_graph])
 
 
 def test_the_card_travels_inside_the_file_and_beside_it(saved):
-    card = load_predictor(saved).card
+    loaded = load_predictor(saved)
+    card = loaded.card
     assert (card.what, card.split, card.metrics) == ("a test", "def", {"srcc": 0.5})
-    assert card.normalisers == Normalisers(64, 32, 16)
+    assert loaded.normalisers == Normalisers(64, 32, 16)
     beside = json.loads(saved.with_suffix(".json").read_text())
-    assert beside["format"] == "archloom-predictor/1"
-    assert beside["op_vocabulary"][3] == "conv"
+    assert beside["format"] == "archloom-predictor/2"
+    assert beside["seen"]["op_vocabulary"][3] == "conv"
     saved.with_suffix(".json").unlink()
     assert load_predictor(saved).card == card
 
@@ -64,7 +62,7 @@ def test_another_kind_is_named(saved):
 
 def test_published_checkpoints_get_a_card(goldens):
     psc = load_predictor(goldens.models / "psc.safetensors")
-    assert (psc.card.kind, psc.card.output) == ("psc", "z-score")
+    assert (psc.card.kind, psc.card.target) == ("psc", "z-score")
     assert psc.normalisers == (256, 256, 512)
 
 
@@ -125,7 +123,7 @@ def test_a_file_with_other_contents_is_refused(saved, change, message):
 def test_foreign_files_are_refused(tmp_path):
     path = tmp_path / "other.safetensors"
     save_file({"weight": torch.ones(3)}, path)
-    with pytest.raises(FormatError, match="regressor.weight"):
+    with pytest.raises(FormatError, match="no card, and its tensors are of no published file"):
         load_predictor(path)
     path.write_text("not weights at all")
     with pytest.raises(FormatError):

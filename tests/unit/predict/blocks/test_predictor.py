@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from archloom.data.block_table import BlockLabels, read_block_table
-from archloom.errors import ConfigError, DataError, FormatError
+from archloom.errors import ConfigError, DataError, FormatError, TrainingError
 from archloom.predict import GNN
 from archloom.predict.blocks.network import BlockNetwork, BlockShape, GATv2Conv, GraphConv, Nodes
 from archloom.predict.blocks.predictor import BlockPredictor
@@ -52,7 +52,7 @@ def test_published_predictors(name, data_folder):
     models = json.loads((folder / "models.json").read_text())["models"]
     facts = next(one for one in models if one["file"] == f"{name}.safetensors")
     predictor = BlockPredictor.load(folder / facts["file"])
-    assert predictor.card.family == facts["family"] and not predictor.card.moments
+    assert predictor.family == facts["family"] and not predictor.card.seen["moments"]
     space = mobile_space(facts["family"])
     table = read_block_table(data_folder / "ofa_pseudo" / f"{facts['family']}.parquet", space)
     some = table.architectures[:200]
@@ -223,7 +223,7 @@ def test_a_file_holds_the_predictor(trained, tmp_path):
 
 def test_foreign_files_are_refused(trained, tmp_path):
     GNN().save(tmp_path / "gnn.safetensors")
-    with pytest.raises(FormatError, match="no predictor of block networks"):
+    with pytest.raises(FormatError, match="holds a gnn predictor, blocks was asked for"):
         BlockPredictor.load(tmp_path / "gnn.safetensors")
     trained.save(tmp_path / "p.safetensors")
     content = (tmp_path / "p.safetensors").read_bytes()
@@ -233,7 +233,7 @@ def test_foreign_files_are_refused(trained, tmp_path):
 
 
 def test_a_predictor_without_moments_scores_no_units(trained):
-    card = replace(trained.card, moments=False)
+    card = replace(trained.card, seen={**trained.card.seen, "moments": False})
     with pytest.raises(DataError, match="no moments"):
         BlockPredictor(trained.network, card).score_units()
 
@@ -250,7 +250,7 @@ def test_too_few_networks_and_missing_depths_are_told():
 
 def test_a_training_that_diverges_says_so():
     settings = BlockTraining(epochs=3, batch_size=50, learning_rate=1e30)
-    with pytest.raises(ConfigError, match="diverged in epoch .* lower learning_rate"):
+    with pytest.raises(TrainingError, match="diverged in epoch .* lower learning_rate"):
         BlockPredictor.fit(labelled(200), settings)
 
 
