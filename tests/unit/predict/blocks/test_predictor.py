@@ -126,6 +126,41 @@ def test_training_is_repeatable_and_leaves_the_random_state_alone():
         assert torch.equal(tensor, second.network.state_dict()[name]), name
 
 
+class Stop(Exception):
+    """Raised in place of a kill."""
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path):
+    settings = BlockTraining(epochs=4, batch_size=50)
+    state, data, epochs = tmp_path / "state.safetensors", labelled(200), []
+
+    def stop(record):
+        if record.epoch == 2:
+            raise Stop
+
+    whole = BlockPredictor.fit(data, settings)
+    often = {"checkpoint": state, "checkpoint_seconds": 0}
+    with pytest.raises(Stop):
+        BlockPredictor.fit(data, settings, on_epoch=stop, **often)
+    rest = BlockPredictor.fit(
+        data, settings, on_epoch=lambda record: epochs.append(record.epoch), **often
+    )
+    assert epochs == [3, 4]
+    assert rest.digest == whole.digest and rest.card == whole.card
+
+
+def test_the_compiled_steps_run_on_the_cpu_only():
+    settings = BlockTraining(epochs=1, batch_size=50)
+    with pytest.raises(ConfigError, match="compiled for the CPU.*write cpu or auto"):
+        BlockPredictor.fit(labelled(200), settings, device="cuda")
+    with pytest.raises(ConfigError, match="write cpu, cuda or auto"):
+        BlockPredictor.fit(labelled(200), settings, device="tpu")
+    found, wanted = (
+        BlockPredictor.fit(labelled(200), settings, device=one) for one in ("auto", "cpu")
+    )
+    assert found.digest == wanted.digest
+
+
 def test_moments_are_those_of_the_training_networks():
     settings, labels = BlockTraining(epochs=1, batch_size=50), labelled(200)
     predictor = BlockPredictor.fit(labels, settings)

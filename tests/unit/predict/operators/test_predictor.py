@@ -148,6 +148,41 @@ def test_the_same_seed_gives_the_same_predictor(data):
     assert one == other != third
 
 
+class Stop(Exception):
+    """Raised in place of a kill."""
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(data, tmp_path):
+    training = NormTraining(epochs=3, batch_size=30, test_share=0.2)
+    state, epochs = tmp_path / "state.safetensors", []
+
+    def stop(record):
+        if record.epoch == 2:
+            raise Stop
+
+    whole = OperatorPredictor.fit(data, "share", training)
+    often = {"checkpoint": state, "checkpoint_seconds": 0}
+    with pytest.raises(Stop):
+        OperatorPredictor.fit(data, "share", training, on_epoch=stop, **often)
+    rest = OperatorPredictor.fit(
+        data, "share", training, on_epoch=lambda record: epochs.append(record.epoch), **often
+    )
+    assert epochs == [3]
+    assert rest.digest == whole.digest and rest.card.metrics == whole.card.metrics
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("layer", ["gatv2", "graphconv"])
+def test_training_on_a_gpu_comes_to_nearly_the_same(data, layer):
+    training, shape = NormTraining(epochs=3, batch_size=30), OperatorShape(layer, hops=HOPS)
+    one, other = (
+        OperatorPredictor.fit(data, "share", training, shape, device=device)
+        for device in ("cpu", "cuda")
+    )
+    assert {tensor.device.type for tensor in other.network.state_dict().values()} == {"cpu"}
+    np.testing.assert_allclose(other.predict(data.graphs), one.predict(data.graphs), atol=0.02)
+
+
 def test_twins_stay_on_one_side(data):
     training = NormTraining(epochs=1, batch_size=30, test_share=0.2)
     twins = [str(row // 5) for row in range(len(data.graphs))]
