@@ -12,8 +12,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence, Sized
-from copy import deepcopy
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -255,7 +254,8 @@ class _Run:
         dev = None if math.isnan(figure) else figure
         progress.history.append({"loss": loss, "learning_rate": rate, "dev": dev})
         if task.dev is not None and (not progress.best_epoch or figure > progress.best_dev):
-            progress.best_epoch, progress.best_weights = progress.epoch, _copy(task.network)
+            progress.best_epoch = progress.epoch
+            progress.best_weights = _cloned(task.network.state_dict())
         seconds = time.perf_counter() - started
         progress.seconds += seconds
         logger.info(
@@ -301,7 +301,9 @@ class _Run:
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return a copy of all that an epoch changes, but for the progress."""
-        return _copy(self.task.network), deepcopy(self.optimiser.state_dict())
+        moments = self.optimiser.state_dict()
+        state = {number: _cloned(one) for number, one in moments["state"].items()}
+        return _cloned(self.task.network.state_dict()), {**moments, "state": state}
 
     def _go_back(self, before: tuple[dict[str, Tensor], dict[str, Any]], wrong: str) -> NoReturn:
         """Undo an epoch that was begun in the state ``before``, and tell why."""
@@ -318,9 +320,9 @@ class _Run:
         )
 
 
-def _copy(network: nn.Module) -> dict[str, Tensor]:
-    """Return a copy of the weights and buffers."""
-    return {name: one.clone() for name, one in network.state_dict().items()}
+def _cloned(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy whose tensors are copies too."""
+    return {name: one.clone() if isinstance(one, Tensor) else one for name, one in values.items()}
 
 
 def _not_finite(losses: Sequence[float], network: nn.Module) -> str:
