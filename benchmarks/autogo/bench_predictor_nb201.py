@@ -94,7 +94,7 @@ def run(kind, data, arguments):
         "wall_s": round(wall, 1),
         "cpu_s": round(cpu, 1),
         "best_epoch": progress.best_epoch,
-        "best_dev_srcc": progress.best_srcc,
+        "best_dev_srcc": progress.best_dev,
         "test": scores(predictor, data["test"]),
     }
     if arguments.save:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from archloom.errors import ConfigError
 
@@ -61,3 +61,9 @@ class Shard:
 def shard_names(total: int) -> list[str]:
     """Return the names of all shards, in order."""
     return [str(Shard(number, total)) for number in range(1, total + 1)]
+
+
+def chunks(items: Any, size: int) -> Iterator[Any]:
+    """Yield consecutive slices of at most ``size`` items of a sequence or of an array's rows."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from archloom.graph import GraphBuilder
 from archloom.predict import GNN, LabelledGraphs, TrainingSettings
 
-FILES = ("gnn.safetensors", "gnn.json", "state.safetensors")
+FILES = ("gnn.safetensors", "gnn.json")
 
 
 def network(kernel, n):
@@ -75,6 +77,9 @@ def test_a_killed_training_resumes_to_the_same_files(tmp_path, before, left):
     assert train(killed) == left
     for name in FILES:
         assert (straight / name).read_bytes() == (killed / name).read_bytes()
+    states = [load_file(folder / "state.safetensors") for folder in (straight, killed)]
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 if __name__ == "__main__":

@@ -30,15 +30,9 @@ from archloom.io.onnx_export import write_onnx
 from archloom.io.weights import read_weights, write_weights
 from archloom.predict import GNN, PSC
 from archloom.predict.blocks.network import BlockNetwork, BlockShape
-from archloom.predict.blocks.published import BlockCard, read_block_predictor, write_block_predictor
-from archloom.predict.operators.file import (
-    OperatorCard,
-    read_operator_predictor,
-    write_operator_predictor,
-)
+from archloom.predict.blocks.predictor import BlockPredictor
 from archloom.predict.operators.network import OperatorNetwork, OperatorShape
-from archloom.predict.resume import Progress, read_progress, write_progress
-from archloom.predict.training import new_network
+from archloom.predict.operators.predictor import OperatorPredictor
 from archloom.report.record import read_search
 from archloom.search.archive import Archive
 from archloom.search.graphs.evolution import evolve
@@ -55,7 +49,7 @@ from archloom.segments.tables import (
 )
 from archloom.segments.vocabulary import Vocabulary
 from archloom.spaces import FAMILIES
-from archloom.train.checkpoint import load_checkpoint, save_checkpoint
+from archloom.train.checkpoint import read_state, write_state
 from archloom.train.latency_table import LatencyTable
 from archloom.train.latency_table import read_table as read_latency_table
 from archloom.train.measure import Failure, Measurement
@@ -70,7 +64,7 @@ ADVICE = re.compile(
     r"\b(again|delete|give|get|check|restore|use|make|run|fetch|train|write|name|unpack|change|correct|must|wanted)\b",
     re.I,
 )
-ABSENT = {"predictor checkpoint", "search settings", "search iteration"}
+ABSENT = {"search settings", "search iteration"}
 """Kinds whose file need not be there: the work begins where it is missing."""
 TABLES = {"labels", "instances", "topologies", "psc index", "ranking", "visited", "block table"}
 TABLES |= {"search visited", "search accepted"}
@@ -135,20 +129,7 @@ def module() -> tuple[torch.nn.Module, torch.optim.Optimizer]:
 
 
 def save_training(path: Path) -> None:
-    save_checkpoint(path, *module(), {"graph": "g"}, {"history": [], "seconds": 1.0})
-
-
-def save_progress(path: Path) -> None:
-    network = new_network(3, 0)
-    optimiser = torch.optim.Adam(network.parameters())
-    progress = Progress()
-    progress.advance(network, 0.5, 0.1)
-    write_progress(path, network, optimiser, progress, "digest")
-
-
-def load_progress(path: Path) -> None:
-    network = new_network(3, 0)
-    read_progress(path, network, torch.optim.Adam(network.parameters()), "digest")
+    write_state(path, *module(), {"graph": "g"}, {"history": [], "seconds": 1.0}, {})
 
 
 def search_file(name: str) -> Callable[[Path], Path]:
@@ -244,21 +225,17 @@ KINDS = [
         "block predictor",
         written(
             "b.safetensors",
-            lambda p: write_block_predictor(
-                p, BlockNetwork(BlockShape()), BlockCard("ofa_mbv3", "acc")
-            ),
+            lambda p: BlockPredictor.of(BlockNetwork(BlockShape()), "ofa_mbv3", "acc").save(p),
         ),
-        read_block_predictor,
+        BlockPredictor.load,
     ),
     Kind(
         "operator predictor",
         written(
             "o.safetensors",
-            lambda p: write_operator_predictor(
-                p, OperatorNetwork(OperatorShape()), OperatorCard(target="acc")
-            ),
+            lambda p: OperatorPredictor.of(OperatorNetwork(OperatorShape()), "acc").save(p),
         ),
-        read_operator_predictor,
+        OperatorPredictor.load,
     ),
     Kind(
         "latency table",
@@ -293,9 +270,8 @@ KINDS = [
     Kind(
         "training checkpoint",
         written("c.safetensors", save_training),
-        lambda p: load_checkpoint(p, *module(), {"graph": "g"}),
+        lambda p: read_state(p, *module(), {"graph": "g"}),
     ),
-    Kind("predictor checkpoint", written("c.safetensors", save_progress), load_progress),
     Kind(
         "onnx",
         written("net.onnx", lambda p: write_onnx(make_network(), p)),

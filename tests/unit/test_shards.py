@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archloom.errors import ConfigError
-from archloom.shards import Shard, shard_names
+from archloom.shards import Shard, chunks, shard_names
 
 
 @given(items=st.integers(0, 50), total=st.integers(1, 60))
@@ -41,3 +41,8 @@ def test_both_ways_of_writing_give_one_name(text):
 
 def test_the_only_shard_has_everything():
     assert list(Shard().share("abc")) == list("abc")
+
+
+def test_chunks_follow_each_other_and_only_the_last_is_short():
+    assert list(chunks("abcdefg", 3)) == ["abc", "def", "g"]
+    assert list(chunks([], 3)) == []

@@ -3,13 +3,13 @@
 from itertools import chain
 
 from archloom.io.store import GraphStore
-from archloom.predict import load_predictor
+from archloom.predict import GNN, PSC, load_predictor
 from archloom.predict.range import TrainingRange
 from archloom.workflow import job
 
 if __name__ == "__main__":
     with job() as run:
-        predictor = load_predictor(run.input("weights"))
+        predictor = load_predictor(run.input("weights"), kinds=(GNN, PSC))
         if predictor.card.range is None:
             graphs = list(chain.from_iterable(GraphStore(path) for path in run.inputs["graphs"]))
             names = ", ".join(run.settings["families"])

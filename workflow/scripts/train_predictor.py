@@ -1,6 +1,6 @@
 """Train the accuracy predictor and test it family by family."""
 
-from archloom.predict import GNN, PSC, Card, Normalisers, TrainingSettings
+from archloom.predict import GNN, PSC, Normalisers, TrainingSettings
 from archloom.predict.dataset import load_dataset
 from archloom.segments.psc_index import read_psc_index, segment_with
 from archloom.workflow import job
@@ -11,8 +11,11 @@ if __name__ == "__main__":
         indexes = [read_psc_index(path) for path in run.inputs["index"]]
         given = run.settings["normalisers"]
         sizes = Normalisers(*given) if given else Normalisers.largest_of(data.train.graphs)
-        card = Card(run.wildcards["kind"], normalisers=sizes)
-        predictor = PSC(card=card, segment=segment_with(indexes)) if indexes else GNN(card=card)
+        predictor = (
+            PSC(normalisers=sizes, segment=segment_with(indexes))
+            if indexes
+            else GNN(normalisers=sizes)
+        )
         settings = TrainingSettings(**run.settings["training"], seed=run.seed)
         predictor.fit(
             data.train,
@@ -25,7 +28,7 @@ if __name__ == "__main__":
         test = {name: predictor.evaluate(part) for name, part in data.test_by_family().items()}
         predictor.note(
             what=f"{predictor.kind} predictor of {', '.join(run.settings['families'])}",
-            vocabulary=indexes[0].vocabulary if indexes else "",
+            seen={**predictor.card.seen, "vocabulary": indexes[0].vocabulary if indexes else ""},
             split=data.split,
             metrics={**predictor.card.metrics, "test": test, "without_label": data.skipped},
         )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archloom.cli.app import err
+
+if TYPE_CHECKING:
+    from archloom.train.loop import EpochRecord
 
 
 @contextmanager
@@ -33,10 +36,10 @@ def step_bar(
 
 
 @contextmanager
-def epoch_bar(epochs: int) -> Iterator[Callable[[int, float], None]]:
+def epoch_bar(epochs: int) -> Iterator[Callable[[EpochRecord], None]]:
     """Yield what moves a bar of epochs and shows the loss."""
     with step_bar("training", "loss {task.fields[loss]}", epochs, loss="") as update:
-        yield lambda epoch, loss: update(completed=epoch, loss=f"{loss:.4f}")
+        yield lambda record: update(completed=record.epoch, loss=f"{record.loss:.4f}")
 
 
 @contextmanager

@@ -37,11 +37,11 @@ def train_operators(
     Example: archloom train-operators resources/graphs/nb201.parquet labels/digits/nb201.parquet
     operators.safetensors
     """
-    from archloom.predict.blocks.task import BlockTraining
     from archloom.predict.dataset import labelled_graphs
     from archloom.predict.operators.predictor import OperatorPredictor
+    from archloom.predict.training import NormTraining
 
-    settings = BlockTraining(epochs=epochs, batch_size=batch_size, seed=seed)
+    settings = NormTraining(epochs=epochs, batch_size=batch_size, seed=seed)
     data = labelled_graphs(graphs, labels, target)
     with epoch_bar(epochs) as advance:
         predictor = OperatorPredictor.fit(data, target, settings, on_epoch=advance)

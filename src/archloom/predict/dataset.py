@@ -17,7 +17,7 @@ from archloom.data.splits import PARTS, Split
 from archloom.errors import DataError
 from archloom.graph import Graph
 from archloom.io.store import GraphStore
-from archloom.predict.predictor import LabelledGraphs
+from archloom.predict.labels import LabelledGraphs
 
 logger = logging.getLogger(__name__)
 

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from archloom.errors import DataError
-from archloom.predict.gnn.predictor import GNN
 from archloom.predict.kinds import load_predictor
-from archloom.predict.psc.predictor import PSC
+from archloom.predict.predictor import NetworkPredictor
+
+Kind = TypeVar("Kind", bound=NetworkPredictor)
 
 
-def choose_predictor(paths: Sequence[str | Path]) -> GNN | PSC:
-    """Return the predictor with the highest rank correlation on the dev graphs.
+def choose_predictor(paths: Sequence[str | Path], kinds: Sequence[type[Kind]]) -> Kind:
+    """Return the predictor, of one of these kinds, with the highest rank correlation on the dev
+    graphs.
 
     The first one wins a draw. Where there are several, its card says under ``metrics.seeds`` how
     far they differ: mean, standard deviation and values of ``dev_srcc`` and of the test ``srcc``
     per family, in the order of ``paths``. Raises ``DataError`` for predictors of different
     training.
     """
-    predictors = [load_predictor(path) for path in paths]
+    predictors = [load_predictor(path, kinds=kinds) for path in paths]
     cards = [predictor.card for predictor in predictors]
-    if len({(card.kind, card.split, card.vocabulary) for card in cards}) != 1:
+    if len({(card.kind, card.split, repr(card.seen)) for card in cards}) != 1:
         raise DataError(
-            f"the predictors {', '.join(map(str, paths))} are of different kinds, splits or "
-            "vocabularies: train them again."
+            f"the predictors {', '.join(map(str, paths))} are of different kinds, splits, "
+            "normalisers or vocabularies: train them again."
         )
     dev = [_number(card.metrics.get("dev_srcc")) for card in cards]
     chosen = int(np.argmax(dev))

@@ -101,7 +101,9 @@ def soft_rank(values: Tensor) -> Tensor:
 
 
 def rank_loss(values: Tensor, target: Tensor, rank: Ranking = ranked) -> Tensor:
-    """Return ``rank_loss_gradient``'s loss, a scalar that gradients go back through."""
+    """Return ``rank_loss_gradient``'s loss, a scalar that gradients go back through; it is computed
+    on the CPU.
+    """
     loss: Tensor = _RankLoss.apply(values, target, rank)  # type: ignore[no-untyped-call]
     return loss
 
@@ -120,8 +122,9 @@ class _SoftRank(torch.autograd.Function):
 class _RankLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, target: Tensor, rank: Ranking) -> Tensor:
-        loss, gradient = rank_loss_gradient(values.detach().numpy(), target.numpy(), rank)
-        ctx.gradient = torch.from_numpy(gradient).to(values.dtype)
+        rows, wanted = values.detach().cpu().numpy(), target.cpu().numpy()
+        loss, gradient = rank_loss_gradient(rows, wanted, rank)
+        ctx.gradient = torch.from_numpy(gradient).to(values)
         return values.new_tensor(loss)
 
     @staticmethod

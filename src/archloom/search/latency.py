@@ -12,8 +12,8 @@ import numpy as np
 
 from archloom.errors import GraphError
 from archloom.graph import Graph
-from archloom.predict.predictor import chunks
 from archloom.search.objectives import Costly, Figure
+from archloom.shards import chunks
 from archloom.train.latency import Timing, latency_rounds, reference_network
 from archloom.train.latency_table import FREE, LatencyTable, measure_table, read_table
 

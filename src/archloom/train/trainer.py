@@ -1,16 +1,12 @@
-"""Training of one graph as a network: deterministic on one thread, resumable after a kill.
-
-Every random choice of an epoch comes from a generator made of (seed, epoch), so an epoch can be
-repeated without the ones before it: a checkpoint needs weights, optimiser state and history only.
+"""Training of one graph as a network on images, by the loop of ``archloom.train.loop``: on one
+thread deterministic, resumable after a kill.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -25,13 +21,12 @@ from archloom.data.images import Images
 from archloom.errors import ConfigError, TrainingError
 from archloom.execute.module import GraphModule, to_torch
 from archloom.graph import Graph, input_shapes, output_shapes
+from archloom.train import loop
 from archloom.train.augment import augment
-from archloom.train.checkpoint import load_checkpoint, save_checkpoint
+from archloom.train.checkpoint import Optimiser
 from archloom.train.device import choose_device
 from archloom.train.recipe import Recipe
 from archloom.train.rmsprop import CentredRMSprop
-
-log = logging.getLogger(__name__)
 
 Progress = Callable[[int, dict[str, float]], None]
 """Called after every epoch with its number (from 1) and its figures."""
@@ -75,40 +70,41 @@ def train(
     ``checkpoint_seconds`` have passed since the last time; a later call with the same arguments
     goes on from it and gives the same result; the file is removed at the end. Raises
     ``TrainingError`` when loss or weights are not finite (the state before that epoch is then in
-    the checkpoint), ``ConfigError`` when graph and images, or recipe
-    and device, do not fit, ``GraphError`` for a graph that cannot be executed and for weights of
-    another graph.
+    the checkpoint) and for a checkpoint that cannot be continued, ``ConfigError`` when graph and
+    images, or recipe and device, do not fit, ``GraphError`` for a graph that cannot be executed and
+    for weights of another graph.
     """
     _check_fit(graph, images)
     place = _choose_device(device, recipe)
-    run = _Run(graph, images, recipe, seed, place, start)
+    task = _ImageTask(graph, images, recipe, seed, place, start)
     path = Path(checkpoint) if checkpoint else None
-    if path is not None and path.is_file():
-        run.restore(path)
-    started, saved = time.perf_counter() - run.seconds, run.seconds
-    for epoch in range(len(run.history), recipe.epochs):
-        good = run.state() if path is not None and epoch else None
-        try:
-            figures = run.epoch(epoch)
-        except TrainingError as error:
-            if path is None or good is None:
-                raise
-            run.go_back(good)
-            run.save(path)
-            kept = f"{error} The state after epoch {epoch} is kept in {path}."
-            raise TrainingError(kept) from error
-        run.seconds = time.perf_counter() - started
-        if path is not None and run.seconds - saved >= checkpoint_seconds:
-            run.save(path)
-            saved = run.seconds
+
+    def tell(record: loop.EpochRecord) -> None:
         if progress is not None:
-            progress(epoch + 1, figures)
-    accuracy = evaluate(run.module, images, place)
-    seconds = time.perf_counter() - started
+            progress(record.epoch, _figures(vars(record)))
+
+    try:
+        done = loop.train(
+            task,
+            _Schedule(recipe, seed),
+            checkpoint=path,
+            checkpoint_seconds=checkpoint_seconds,
+            on_epoch=tell,
+        )
+    except TrainingError as error:
+        raise TrainingError(f"graph {graph.name!r} (seed {seed}): {error}") from error
+    started = time.perf_counter()
+    accuracy = evaluate(task.network, images, place)
+    seconds = done.seconds + time.perf_counter() - started
     if path is not None:
         path.unlink(missing_ok=True)
-    weights = {name: one.cpu().contiguous() for name, one in run.module.weights().items()}
-    return Outcome(accuracy, run.history, seconds, weights)
+    weights = {name: one.cpu().contiguous() for name, one in task.network.weights().items()}
+    return Outcome(accuracy, [_figures(row) for row in done.history], seconds, weights)
+
+
+def _figures(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return what is told of an epoch."""
+    return {name: row[name] for name in ("loss", "learning_rate")}
 
 
 def _digest(weights: Mapping[str, Tensor]) -> str:
@@ -135,8 +131,29 @@ def evaluate(
     return hits / len(images.test_y)
 
 
-class _Run:
-    """The state of one training."""
+@dataclass(frozen=True)
+class _Schedule:
+    """A recipe as the loop takes it: rates change with every step."""
+
+    recipe: Recipe
+    seed: int
+
+    @property
+    def epochs(self) -> int:
+        return self.recipe.epochs
+
+    def rate(self, epoch: float) -> float:
+        return learning_rate(self.recipe, epoch)
+
+    @property
+    def advice(self) -> str:
+        return "lower learning_rate, or add warmup_epochs to the recipe"
+
+
+class _ImageTask:
+    """Training task of a graph on images; a batch is (B,) numbers of images."""
+
+    dev = None
 
     def __init__(
         self,
@@ -147,101 +164,76 @@ class _Run:
         device: torch.device,
         start: Mapping[str, Tensor] | None,
     ) -> None:
-        self.recipe, self.seed, self.device, self.scale = recipe, seed, device, images.scale
+        self.recipe, self.device, self.scale = recipe, device, images.scale
         self.layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         module = to_torch(graph, start, seed, norm_momentum=recipe.norm_momentum)
-        self.module = module.to(device).to(memory_format=self.layout)  # type: ignore[call-overload]
-        self.optimiser = make_optimiser(self.module, recipe)
+        self.network: GraphModule = module.to(device).to(memory_format=self.layout)  # type: ignore[call-overload]
+        self.digest = f"graph {graph.hash}, start {_digest(start or {})}"
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
-        self.identity = {
-            "graph": graph.hash,
-            "recipe": recipe.hash,
-            "seed": str(seed),
-            "start": _digest(start or {}),
-        }
-        self.history: list[dict[str, float]] = []
-        self.seconds = 0.0
         self.pixels = torch.from_numpy(images.train_x).to(device)
         self.labels = torch.from_numpy(images.train_y).to(device)
 
-    def epoch(self, epoch: int) -> dict[str, float]:
-        """Pass once over the training images; return and keep the epoch's figures."""
-        count, size = len(self.labels), self.recipe.batch_size
-        generator = epoch_generator(self.seed, epoch)
-        order = torch.randperm(count, generator=generator)
-        batches = max(count // size, 1)  # an incomplete batch is left out
-        self.module.train()
-        losses = []
-        for step in range(batches):
-            rate = learning_rate(self.recipe, epoch + step / batches)
-            losses.append(self._step(order[step * size : (step + 1) * size], rate, generator))
-        found = torch.stack(losses).double().cpu()  # once per epoch: a GPU is not kept waiting
-        self._check_finite(found, epoch)
-        figures = {"loss": float(found.mean()), "learning_rate": rate}
-        self.history.append(figures)
-        return figures
+    def optimiser(self) -> Optimiser:
+        """Return the recipe's optimiser; in float16 it takes scaled gradients."""
+        optimiser = make_optimiser(self.network, self.recipe)
+        return _Scaled(optimiser, self.scaler) if self.scaler.is_enabled() else optimiser
 
-    def _step(self, chosen: Tensor, rate: float, generator: torch.Generator) -> Tensor:
-        """Make one step on the images ``chosen``; return its loss, a scalar on the device."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        chosen = chosen.to(self.device)
-        batch = self.pixels[chosen].float().mul_(self.scale)
+    def batches(self, rng: np.random.Generator) -> list[Tensor]:
+        """Return the images in random order; an incomplete batch is left out."""
+        self.generator = torch_generator(rng)
+        count, size = len(self.labels), self.recipe.batch_size
+        order = torch.randperm(count, generator=self.generator)
+        return [order[at * size : (at + 1) * size] for at in range(max(count // size, 1))]
+
+    def gradient(self, batch: Tensor) -> Tensor:
+        """Leave the gradient of the images of these numbers; return their loss."""
+        chosen = batch.to(self.device)
+        pixels = self.pixels[chosen].float().mul_(self.scale)
         # a clone, since of one channel both layouts are called contiguous but run other kernels
-        batch = augment(batch, self.recipe, generator).clone(memory_format=self.layout)
+        pixels = augment(pixels, self.recipe, self.generator).clone(memory_format=self.layout)
         precision = getattr(torch, self.recipe.precision)
         with torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
-            logits = self.module(batch)
+            logits = self.network(pixels)
         smoothing = self.recipe.label_smoothing
         loss = F.cross_entropy(logits.float(), self.labels[chosen], label_smoothing=smoothing)
-        self.optimiser.zero_grad(set_to_none=True)
+        for one in self.network.parameters():
+            one.grad = None
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
         return loss.detach()
 
-    def _check_finite(self, losses: Tensor, epoch: int) -> None:
-        """Raise ``TrainingError`` when a loss, or a weight that the last step left, is not."""
-        bad = (~losses.isfinite()).nonzero()
-        if len(bad):
-            step = int(bad[0])
-            what = f"the loss was {float(losses[step])} in epoch {epoch + 1}, step {step + 1}"
-        elif not all(bool(one.isfinite().all()) for one in self.module.weights().values()):
-            what = f"weights were not finite after epoch {epoch + 1}"
-        else:
-            return
-        raise TrainingError(
-            f"the training of graph {self.module.graph.name!r} (seed {self.seed}) diverged: {what}."
-            " Lower learning_rate, or add warmup_epochs to the recipe."
-        )
 
-    def state(self) -> tuple[Any, ...]:
-        """Return a copy of all that an epoch changes, but for the history."""
-        parts = (self.module, self.optimiser, self.scaler)
-        return deepcopy(tuple(part.state_dict() for part in parts))
+class _Scaled:
+    """An optimiser that takes scaled gradients; the scale is part of its state."""
 
-    def go_back(self, state: tuple[Any, ...]) -> None:
-        """Undo an epoch that was begun in ``state`` and did not end."""
-        for part, values in zip((self.module, self.optimiser, self.scaler), state, strict=True):
-            part.load_state_dict(values)
+    def __init__(self, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
+        self.inner, self.scaler = optimiser, scaler
 
-    def save(self, path: Path) -> None:
-        """Write the state to ``path``."""
-        scaler = self.scaler.state_dict()
-        facts = {"history": self.history, "seconds": self.seconds, "scaler": scaler}
-        save_checkpoint(path, self.module, self.optimiser, self.identity, facts)
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Those of the optimiser."""
+        return self.inner.param_groups
 
-    def restore(self, path: Path) -> None:
-        """Continue from the state in ``path``."""
-        facts = load_checkpoint(path, self.module, self.optimiser, self.identity)
-        self.history, self.seconds = facts["history"], float(facts["seconds"])
-        self.scaler.load_state_dict(facts["scaler"])
-        log.info("continuing after epoch %d from %s", len(self.history), path)
+    def step(self) -> None:
+        """Make a step, unless a gradient is not finite, and adapt the scale."""
+        self.scaler.step(self.inner)
+        self.scaler.update()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the optimiser's state and, as entry ``scale``, that of the scale."""
+        state = self.inner.state_dict()
+        return {**state, "state": {**state["state"], "scale": self.scaler.state_dict()}}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what ``state_dict`` returned, or the same as tensors."""
+        moments = dict(state_dict["state"])
+        scale = {name: torch.as_tensor(one).item() for name, one in moments.pop("scale").items()}
+        self.inner.load_state_dict({**state_dict, "state": moments})
+        self.scaler.load_state_dict(scale)
 
 
-def epoch_generator(seed: int, epoch: int) -> torch.Generator:
-    """Return the generator of all random choices of one epoch."""
-    state = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0]
+def torch_generator(rng: np.random.Generator) -> torch.Generator:
+    """Return a generator of PyTorch's random numbers with the seed of one of NumPy's."""
+    state = rng.bit_generator.seed_seq.generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state) >> 1)
 
 

@@ -34,7 +34,7 @@ def test_units_of_a_tabulated_family_are_ranked(family, tmp_path, capsys):
     seen = block_space(family)
     assert top == [",".join([best] * depths[-1]) for depths in seen.depths]
     predictor = BlockPredictor.load(tmp_path / "ranked" / "predictor.safetensors")
-    assert predictor.card.family == family and predictor.card.metrics["srcc"] > 0.6
+    assert predictor.family == family and predictor.card.metrics["srcc"] > 0.6
     importance = json.loads((tmp_path / "ranked" / "importance.json").read_text())
     words = [f"expansion {value}" for value in seen.values[0]]
     assert list(importance["values"][0]["Expansion"]) == words

@@ -6,7 +6,7 @@ import pytest
 
 from archloom.config import autobuild, autogo, labels, predictor
 from archloom.predict.blocks.task import BlockTraining
-from archloom.predict.training import TrainingSettings
+from archloom.predict.gnn.network import TrainingSettings
 from archloom.search.graphs.settings import SearchSettings
 from archloom.search.units.search import UnitSearchSettings
 from archloom.train.recipe import Recipe

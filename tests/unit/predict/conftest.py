@@ -9,7 +9,7 @@ import torch
 from hypothesis import strategies as st
 
 from archloom.graph import OPS, Graph, GraphBuilder
-from archloom.predict.training import new_network
+from archloom.predict.gnn.network import new_network
 from archloom.views.features import Normalisers, node_features
 
 UNARY = [OPS.code(name) for name in ("relu", "conv", "batchnorm", "depthwise", "matmul", "mean")]

@@ -7,10 +7,8 @@ import pytest
 
 from archloom.errors import DataError, FormatError
 from archloom.graph import Graph, GraphBuilder
-from archloom.predict import GNN, load_predictor
-from archloom.predict.predictor import LabelledGraphs
+from archloom.predict import GNN, LabelledGraphs, TrainingSettings, load_predictor
 from archloom.predict.range import MOST_POINTS, NAMES, TrainingRange, describe
-from archloom.predict.training import TrainingSettings
 from archloom.spaces import hiaml, nb201
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from archloom.errors import ConfigError, DataError, FormatError, GraphError
+from archloom.errors import ConfigError, DataError, GraphError, TrainingError
 from archloom.graph import GraphBuilder, autogo_order
 from archloom.predict import GNN, PSC, LabelledGraphs, TrainingSettings
 from archloom.predict.metrics import spearman
@@ -55,9 +55,9 @@ def test_training_learns_a_simple_rule(kind, epochs):
     predicted = predictor.predict(test.graphs)
     assert spearman(predicted, test.labels) > 0.9
     assert np.mean(np.abs(predicted - test.labels)) < 0.04  # accuracies, not z-scores
-    assert progress.best_srcc == max(row["dev_srcc"] for row in progress.history)
-    assert predictor.card.output == "accuracy"
-    assert predictor.card.config["epochs"] == epochs
+    assert progress.best_dev == max(row["dev"] for row in progress.history)
+    assert predictor.card.target == "accuracy"
+    assert predictor.card.training["epochs"] == epochs
     quality = predictor.evaluate(test)
     assert quality["srcc"] == pytest.approx(spearman(predicted, test.labels))
 
@@ -101,13 +101,14 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(kind, tmp_path):
 def test_a_checkpoint_of_other_data_or_settings_is_not_continued(tmp_path):
     dev, checkpoint = toy_data(8, 1), tmp_path / "state.safetensors"
     GNN().fit(toy_data(20, 0), dev, SHORT, checkpoint=checkpoint)
-    for data, settings in (
-        (toy_data(20, 5), SHORT),
-        (toy_data(20, 0), dataclasses.replace(SHORT, learning_rate=1e-3)),
+    before = checkpoint.read_bytes()
+    for data, settings, differing in (
+        (toy_data(20, 5), SHORT, "data"),
+        (toy_data(20, 0), dataclasses.replace(SHORT, learning_rate=1e-3), "learning_rate"),
     ):
-        records = []
-        GNN().fit(data, dev, settings, checkpoint=checkpoint, on_epoch=records.append)
-        assert [record.epoch for record in records] == [1, 2, 3, 4]
+        with pytest.raises(TrainingError, match=rf"another training \({differing} differ\)"):
+            GNN().fit(data, dev, settings, checkpoint=checkpoint)
+    assert checkpoint.read_bytes() == before
 
 
 def test_a_damaged_checkpoint_says_what_to_do(tmp_path):
@@ -115,7 +116,7 @@ def test_a_damaged_checkpoint_says_what_to_do(tmp_path):
     data, dev = toy_data(10, 0), toy_data(4, 1)
     GNN().fit(data, dev, SHORT, checkpoint=checkpoint)
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    with pytest.raises(FormatError, match="delete it to train from the start"):
+    with pytest.raises(TrainingError, match="delete it and start the same training again"):
         GNN().fit(data, dev, SHORT, checkpoint=checkpoint)
 
 
@@ -124,7 +125,7 @@ def test_several_families_are_scaled_apart():
     data = LabelledGraphs([*one.graphs, *two.graphs], [*one.labels, *(two.labels - 0.4)])
     psc = PSC(segment=in_threes)
     psc.fit(data, data, SHORT)
-    assert psc.card.output == "z-score"
+    assert psc.card.target == "z-score"
     difference = psc.card.labels["one"]["mean"] - psc.card.labels["two"]["mean"]
     assert difference == pytest.approx(0.4, abs=0.1)
 
@@ -151,7 +152,7 @@ def test_a_fraction_draws_other_instances_every_epoch():
 
 def test_a_diverged_training_is_an_error():
     settings = dataclasses.replace(SHORT, learning_rate=1e30)
-    with pytest.raises(ConfigError, match=r"lower learning_rate.*1e\+30"):
+    with pytest.raises(TrainingError, match=r"lower learning_rate.*1e\+30"):
         GNN().fit(toy_data(20, 0), toy_data(8, 1), settings)
 
 

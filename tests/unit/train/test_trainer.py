@@ -8,9 +8,9 @@ import torch
 from archloom.data.images import Images, _decode
 from archloom.errors import ConfigError, GraphError, TrainingError
 from archloom.spaces import two_path
-from archloom.train.checkpoint import save_checkpoint
+from archloom.train.checkpoint import write_state
 from archloom.train.recipe import RECIPES, Recipe
-from archloom.train.trainer import epoch_generator, evaluate, learning_rate, make_optimiser, train
+from archloom.train.trainer import evaluate, learning_rate, make_optimiser, torch_generator, train
 
 
 class Stop(Exception):
@@ -94,7 +94,7 @@ def test_a_checkpoint_of_another_start_is_refused(tmp_path, network, images, rec
     weights = train(network(), images, recipe).weights
     with pytest.raises(Stop):
         train(network(), images, recipe, 1, path, checkpoint_seconds=0, progress=stop_after(1))
-    with pytest.raises(TrainingError, match=r"another training \(start differ\)"):
+    with pytest.raises(TrainingError, match=r"another training \(data differ\)"):
         train(network(), images, recipe, 1, path, start=weights)
 
 
@@ -128,18 +128,18 @@ def test_a_foreign_checkpoint_is_refused(tmp_path, network, images, recipe):
 def test_a_failed_checkpoint_keeps_the_one_before(tmp_path, network, images, recipe):
     path = tmp_path / "state.safetensors"
     module = torch.nn.Linear(1, 1)
-    save_checkpoint(path, module, torch.optim.SGD(module.parameters()), {"graph": "g"}, {})
+    optimiser = torch.optim.SGD(module.parameters())
+    write_state(path, module, optimiser, {"graph": "g"}, {}, {})
     before = path.read_bytes()
     with pytest.raises(TypeError):
-        facts = {"history": {1, 2}}  # no JSON
-        save_checkpoint(path, module, torch.optim.SGD(module.parameters()), {}, facts)
+        write_state(path, module, optimiser, {}, {"history": {1, 2}}, {})  # no JSON
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(network, images, recipe):
     wild = replace(recipe, optimiser="sgd", learning_rate=1e30, schedule="constant")
-    with pytest.raises(TrainingError, match=r"'tiny' \(seed 3\) diverged: the loss was (nan|inf)"):
+    with pytest.raises(TrainingError, match=r"'tiny' \(seed 3\): .*: the loss was (nan|inf)"):
         train(network(), images, wild, seed=3)
 
 
@@ -180,7 +180,7 @@ def test_only_kernels_decay(network):
 
 def test_random_choices_depend_on_seed_and_epoch():
     def draw(*key):
-        return torch.rand(3, generator=epoch_generator(*key)).tolist()
+        return torch.rand(3, generator=torch_generator(np.random.default_rng(key))).tolist()
 
     assert draw(1, 2) == draw(1, 2)
     assert draw(1, 2) != draw(2, 1)

@@ -4,26 +4,32 @@ and 3).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from archloom.data.block_table import BlockLabels
-from archloom.errors import DataError
+from archloom.errors import ConfigError, DataError
 from archloom.predict.blocks.contexts import predict_in_contexts
 from archloom.predict.blocks.importance import category_importance
 from archloom.predict.blocks.network import BlockNetwork, BlockShape, Nodes, node_norms
-from archloom.predict.blocks.published import BlockCard, read_block_predictor, write_block_predictor
+from archloom.predict.blocks.published import UNUSED, published_card
 from archloom.predict.blocks.scores import ScoredUnits
-from archloom.predict.blocks.task import BlockTraining, OnEpoch, train_blocks, unit_moments
+from archloom.predict.blocks.task import BlockTask, BlockTraining, unit_moments
+from archloom.predict.card import Card
 from archloom.predict.metrics import evaluate, spearman
-from archloom.predict.predictor import chunks
+from archloom.predict.predictor import NetworkPredictor
+from archloom.predict.range import Place
+from archloom.shards import chunks
 from archloom.spaces import Space
+from archloom.train.device import choose_device
+from archloom.train.loop import OnEpoch, seeded, train
 from archloom.views.block_space import block_space
 from archloom.views.sequence import RESOLUTION, Pixels, block_family, sequence_graphs
 from archloom.views.units import Units, all_units, largest_unit
@@ -32,11 +38,37 @@ _BATCH = 1024
 _CONTEXT_SEED = 2024
 
 
-class BlockPredictor:
+class BlockPredictor(NetworkPredictor):
     """Predicts a target of block networks, and tells how much each unit contributes to it."""
 
-    def __init__(self, network: BlockNetwork, card: BlockCard) -> None:
-        self.network, self.card = network, card
+    kind = "blocks"
+    unused = UNUSED
+    network: BlockNetwork
+
+    def __init__(self, network: BlockNetwork, card: Card) -> None:
+        super().__init__(network, card)
+
+    @classmethod
+    def of(cls, network: BlockNetwork, family: str, target: str) -> Self:
+        """Return a predictor of a target of a family's networks, with a new card."""
+        seen, shape = {"family": family, "moments": True}, asdict(network.shape)
+        return cls(network, Card(cls.kind, target=target, shape=shape, seen=seen))
+
+    @classmethod
+    def build(cls, card: Card) -> BlockNetwork:
+        """Return the network of a card."""
+        block_family(card.seen["family"])
+        return BlockNetwork(BlockShape(**card.shape))
+
+    @classmethod
+    def published(cls, tensors: Mapping[str, Tensor]) -> Card | None:
+        """Return the card of a predictor that was published with AutoBuild."""
+        return published_card(cls.kind, tensors)
+
+    @property
+    def family(self) -> str:
+        """Family of the networks."""
+        return str(self.card.seen["family"])
 
     @classmethod
     def fit(
@@ -45,27 +77,47 @@ class BlockPredictor:
         settings: BlockTraining | None = None,
         shape: BlockShape | None = None,
         on_epoch: OnEpoch | None = None,
+        *,
+        checkpoint: str | Path | None = None,
+        checkpoint_seconds: float = 20.0,
+        device: str = "cpu",
     ) -> Self:
         """Train a predictor and test it on networks kept apart; the card holds what was found:
         ``evaluate``'s metrics in natural units, the rank correlation of the norms per hop, and the
         importance of the features of the test networks' blocks.
 
-        Raises ``DataError`` for too few networks or units without any.
+        checkpoint         : file that keeps the state; training goes on from it
+        checkpoint_seconds : least time between two states that are written
+        device             : cpu or auto, which is the CPU: the steps are compiled for it
+
+        Raises ``DataError`` for too few networks or units without any, ``ConfigError`` for a GPU,
+        ``TrainingError`` when loss or weights are not finite any more, and for a checkpoint that
+        cannot be continued.
         """
+        _check_device(device)
         settings = settings or BlockTraining()
         space = block_family(labels.family)
         twins = block_space(labels.family).twins
-        train, test = settings.split([twins(one) for one in labels.architectures])
-        chosen = [labels.architectures[i] for i in train]
-        moments = unit_moments(space, chosen, labels.values[train])
+        train_rows, test_rows = settings.split([twins(one) for one in labels.architectures])
+        chosen = [labels.architectures[i] for i in train_rows]
+        moments = unit_moments(space, chosen, labels.values[train_rows])
         _check_units(space, moments)
         shape = replace(shape or BlockShape(), slots=largest_unit(space))
-        graphs = sequence_graphs(space, chosen, labels.resolution[train])
-        network = train_blocks(shape, graphs, labels.values[train], settings, on_epoch)
+        graphs = sequence_graphs(space, chosen, labels.resolution[train_rows])
+        network = seeded(lambda: BlockNetwork(shape), settings.seed)
+        task = BlockTask(network, graphs, labels.values[train_rows], settings)
+        train(
+            task,
+            settings,
+            checkpoint=checkpoint,
+            checkpoint_seconds=checkpoint_seconds,
+            on_epoch=on_epoch,
+        )
+        task.measure_hops()
         network.embed_layer.moment_tsr = moments
-        card = BlockCard(labels.family, labels.target, shape=shape, training=asdict(settings))
-        predictor = cls(network, card)
-        predictor._test(labels.take(test))
+        predictor = cls.of(network, labels.family, labels.target)
+        predictor.note(training=asdict(settings))
+        predictor._test(labels.take(test_rows))
         return predictor
 
     def predict(
@@ -92,7 +144,7 @@ class BlockPredictor:
 
         Raises ``DataError`` for a predictor without moments, where norms are to be scored.
         """
-        units = all_units(block_family(self.card.family), resolution)
+        units = all_units(block_family(self.family), resolution)
         norms = node_norms(self.network, Nodes.of(units.forest))
         hop = units.size - 1
         norm = norms[hop, units.node].astype(np.float64)
@@ -100,10 +152,10 @@ class BlockPredictor:
             score = self._score_in_contexts(units, contexts, resolution)
         else:
             score = self._score_norms(units, norm)
-        return ScoredUnits(self.card.family, self.card.target, units, norm, score)
+        return ScoredUnits(self.family, self.card.target, units, norm, score)
 
     def _score_norms(self, units: Units, norm: NDArray[np.float64]) -> NDArray[np.float64]:
-        if not self.card.moments:
+        if not self.card.seen["moments"]:
             raise DataError(
                 "this predictor has no moments of hops and units, as those published with "
                 "AutoBuild: train one with archloom rank-units, or score units in contexts."
@@ -117,29 +169,24 @@ class BlockPredictor:
     def _score_in_contexts(
         self, units: Units, contexts: int, resolution: int
     ) -> NDArray[np.float64]:
-        space = block_family(self.card.family)
-        chosen = _contexts(self.card.family, units, contexts)
+        space = block_family(self.family)
+        chosen = _contexts(self.family, units, contexts)
         graphs = sequence_graphs(space, chosen, resolution)
-        spans = block_space(self.card.family).spans
+        spans = block_space(self.family).spans
         mean, std = self.network.mlp_moments.tolist()
         return predict_in_contexts(self.network, units, spans, graphs) * std + mean
 
-    def save(self, path: str | Path) -> None:
-        """Write weights and card to ``path`` (safetensors) and the card beside it."""
-        write_block_predictor(path, self.network, self.card)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read what ``save`` wrote, or a published predictor; raises ``DataError`` or
-        ``FormatError``.
+    def places(self, architectures: Sequence[Any], /) -> list[Place | None]:
+        """Return None for each network: those of the family are all in range, others cannot be
+        given.
         """
-        return cls(*read_block_predictor(path))
+        return [None] * len(architectures)
 
     def _run(
         self, architectures: Sequence[str], resolution: Pixels
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return predictions (G,) and norms (5, G)."""
-        space = block_family(self.card.family)
+        space = block_family(self.family)
         with torch.no_grad():
             pixels = np.broadcast_to(resolution, len(architectures))
             found = [
@@ -167,7 +214,7 @@ class BlockPredictor:
             "srcc_per_hop": hops,
             "importance": {name: asdict(one) for name, one in importance.items()},
         }
-        self.card = replace(self.card, metrics=metrics)
+        self.note(metrics=metrics)
 
 
 def _contexts(family: str, units: Units, n: int) -> list[str]:
@@ -195,3 +242,13 @@ def _check_units(space: Space, moments: torch.Tensor) -> None:
                 f"no training network has {size} blocks in unit {unit + 1} of {space.FAMILY}, so "
                 "such units cannot be scored: add networks with all depths."
             )
+
+
+def _check_device(device: str) -> None:
+    """Raise ``ConfigError`` for a device that the compiled steps do not run on."""
+    if device == "cuda":
+        raise ConfigError(
+            "device is cuda, but the training of block predictors is compiled for the CPU (a GPU "
+            "would be slower for networks so small): write cpu or auto."
+        )
+    choose_device(device)

@@ -15,7 +15,8 @@ from archloom.predict.blocks.agreement import UnitAgreement, agreement, mean_ran
 from archloom.predict.blocks.importance import value_importance
 from archloom.predict.blocks.predictor import BlockPredictor
 from archloom.predict.blocks.scores import ScoredUnits
-from archloom.predict.blocks.task import BlockTraining, OnEpoch
+from archloom.predict.blocks.task import BlockTraining
+from archloom.train.loop import OnEpoch
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class UnitRanking:
         """What every predictor says of features and of their values, a list per seed."""
         return {
             "features": [one.card.metrics["importance"] for one in self.predictors],
-            "values": [value_importance(one.network, one.card.family) for one in self.predictors],
+            "values": [value_importance(one.network, one.family) for one in self.predictors],
         }
 
     def write(self, folder: Path, top_k: int) -> None:
@@ -68,7 +69,7 @@ def rank_units(
     they say.
 
     contexts   networks that a unit is put into to be scored; 0: by the norm of its embedding
-    on_epoch   called with epoch (from 1) and loss, of one predictor after the other
+    on_epoch   called with the record of every epoch, of one predictor after the other
 
     Raises ``ConfigError`` and ``DataError`` as ``BlockPredictor.fit`` does.
     """

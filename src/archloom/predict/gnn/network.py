@@ -1,4 +1,5 @@
-"""The network of AutoGO's predictors: node embedding, graph layers, head (AutoGO spec 4.4).
+"""The shell of the kinds ``gnn`` and ``psc``: AutoGO's network of node embedding, graph layers and
+head (AutoGO spec 4.4), the settings of its training (4.5), and the predictor around it.
 
 Parameter names are those of the published checkpoints. Letters: K classes of a level (nodes that
 share an embedding, ``archloom.predict.nodes.classes``), D = 32 embedding size, Q pooled rows.
@@ -6,14 +7,26 @@ share an embedding, ``archloom.predict.nodes.classes``), D = 32 embedding size, 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from archloom.errors import ConfigError
+from archloom.graph import OPS, Graph
+from archloom.predict.card import Card, digest_of
+from archloom.predict.labels import LabelScale
 from archloom.predict.nodes.classes import Classes, Level
+from archloom.predict.nodes.pooling import gather_sum
+from archloom.predict.predictor import NetworkPredictor
+from archloom.predict.range import FEWEST, TrainingRange
+from archloom.train.device import choose_device
+from archloom.train.loop import LoopSettings, OnEpoch, Progress, Task, backward, seeded, train
 from archloom.views.features import (
     BIAS,
     KERNEL,
@@ -28,48 +41,6 @@ from archloom.views.features import (
 WIDTH = 32
 N_LAYERS = 6
 _SHAPE, _KERNEL, _BIAS = 8, 4, 2
-
-
-class _GatherSum(torch.autograd.Function):
-    """Sums of rows, chosen by a CSR matrix; the gradient is the same with the transpose."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, index: NDArray[np.int32], ptr: NDArray[np.int32]) -> Tensor:
-        ctx.csr = (len(rows), index, ptr)
-        return _bag(rows, index, ptr)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return _bag(gradients[0].contiguous(), *_transposed(*ctx.csr)), None, None
-
-
-def _bag(rows: Tensor, index: NDArray[np.int32], ptr: NDArray[np.int32]) -> Tensor:
-    places = torch.from_numpy(index).to(rows.device), torch.from_numpy(ptr).to(rows.device)
-    return torch.embedding_bag(rows, *places, False, 0, False, None, True)[0]
-
-
-def _transposed(
-    n_rows: int, index: NDArray[np.int32], ptr: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return index and ptr of the transposed 0/1 matrix with ``n_rows`` columns."""
-    from scipy.sparse import csr_array
-
-    ones = np.empty(len(index), dtype=np.int8)
-    matrix = csr_array((ones, index, ptr), shape=(len(ptr) - 1, n_rows)).tocsc()
-    return matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
-
-
-def gather_sum(rows: Tensor, index: NDArray[np.integer], ptr: NDArray[np.integer]) -> Tensor:
-    """Return ``(Q, D)``: row q is the sum of ``rows[index[ptr[q]:ptr[q + 1]]]``.
-
-    rows : (K, D) float32; an empty row gives zeros
-    """
-    summed: Tensor = _GatherSum.apply(  # type: ignore[no-untyped-call]
-        rows,
-        np.ascontiguousarray(index, dtype=np.int32),
-        np.ascontiguousarray(ptr, dtype=np.int32),
-    )
-    return summed
 
 
 class NodeEmbedding(nn.Module):
@@ -194,3 +165,168 @@ class Network(nn.Module):
         with torch.no_grad():
             self.regressor.weight.mul_(std)
             self.regressor.bias.mul_(std).add_(mean)
+
+
+@dataclass(frozen=True)
+class TrainingSettings(LoopSettings):
+    """How a predictor of accuracies is trained (AutoGO spec 4.5 with the corrections of 8.1, B8 and
+    B9): squared error on z-scored labels, Adam, the weights with the best rank correlation on the
+    dev graphs. A value out of range raises ``ConfigError``.
+
+    batch_size    : graphs (gnn) or instances (psc) per step
+    betas         : of Adam
+    instance_fraction : share of each graph's instances per epoch, drawn anew each time (psc)
+    instances_per_graph : at most this many of a graph's instances in one step (psc)
+
+    The others are those of ``LoopSettings``.
+    """
+
+    epochs: int = 150
+    learning_rate: float = 3e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    instance_fraction: float = 0.25
+    instances_per_graph: int = 8
+
+    LEAST: ClassVar[dict[str, int]] = {"epochs": 1, "batch_size": 1, "instances_per_graph": 1}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.instance_fraction <= 1:
+            raise ConfigError(
+                f"instance_fraction = {self.instance_fraction}: write a number above 0, at most 1."
+            )
+
+    def adam(self, network: nn.Module) -> torch.optim.Adam:
+        """Return Adam for the parameters of a network."""
+        return torch.optim.Adam(
+            network.parameters(), lr=self.learning_rate, betas=self.betas, fused=True
+        )
+
+
+class GraphPredictor(NetworkPredictor):
+    """A predictor of accuracies with AutoGO's network.
+
+    normalisers : sizes that count as 1, for a new predictor
+    """
+
+    width: ClassVar[int]
+    """Width of the head."""
+    unused = ("aggregator.", "encoder.init_ff.")
+    network: Network
+
+    def __init__(
+        self,
+        network: Network | None = None,
+        card: Card | None = None,
+        *,
+        normalisers: Normalisers | None = None,
+    ) -> None:
+        card = card or Card(
+            self.kind,
+            target="accuracy",
+            shape={"width": self.width},
+            seen=_seen(normalisers or Normalisers()),
+        )
+        super().__init__(network or new_network(self.width, seed=0), card)
+
+    @classmethod
+    def build(cls, card: Card) -> Network:
+        """Return a network of this kind's width; a card of other operations is refused."""
+        if tuple(card.seen["op_vocabulary"]) != _op_vocabulary():
+            raise ValueError("the op vocabulary differs from this version's")
+        if card.shape["width"] != cls.width:
+            raise ValueError(f"its head has width {card.shape['width']}, not {cls.width}")
+        Normalisers(**card.seen["normalisers"])
+        return Network(cls.width)
+
+    @classmethod
+    def published(cls, tensors: Mapping[str, Tensor]) -> Card | None:
+        """Return the card of a checkpoint of the reference, told apart by its head."""
+        head = tensors.get("regressor.weight")
+        if "embed_layer.weighted_embed_layer.weight" not in tensors or head is None:
+            return None
+        if head.shape[-1:] != (cls.width,):
+            return None
+        return Card(
+            cls.kind,
+            what=f"AutoGO's published {cls.kind.upper()} checkpoint",
+            target=cls.published_target,
+            shape={"width": cls.width},
+            seen=_seen(Normalisers()),
+            code_version="AutoGO (NeurIPS 2023)",
+        )
+
+    published_target: ClassVar[str] = "accuracy"
+    """What the published checkpoint predicts."""
+
+    @property
+    def normalisers(self) -> Normalisers:
+        """Constants of this predictor that sizes are divided by."""
+        return Normalisers(**self.card.seen["normalisers"])
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits over the weights and normalisers."""
+        tensors = [tensor.numpy() for _, tensor in sorted(self.network.state_dict().items())]
+        return digest_of(*tensors, np.array(self.normalisers))
+
+    def _fit(
+        self,
+        task: Task[NDArray[np.int64]],
+        network: Network,
+        graphs: Sequence[Graph],
+        scale: LabelScale,
+        settings: TrainingSettings,
+        checkpoint: str | Path | None,
+        on_epoch: OnEpoch | None,
+    ) -> Progress:
+        """Train the task's network, a new one, and take it over; where labels have one scale, the
+        output becomes an accuracy.
+        """
+        progress = train(task, settings, checkpoint=checkpoint, on_epoch=on_epoch)
+        self.network = network.cpu()
+        one_scale = len(scale.table) == 1
+        if one_scale:
+            self.network.rescale(*next(iter(scale.table.values())).values())
+        self.note(
+            target="accuracy" if one_scale else "z-score",
+            labels=scale.table,
+            training=asdict(settings),
+            range=TrainingRange.of(graphs) if len(graphs) >= FEWEST else None,
+            metrics={"dev_srcc": progress.best_dev, "best_epoch": progress.best_epoch},
+        )
+        return progress
+
+    def _new_network(self, settings: TrainingSettings, device: str) -> Network:
+        """Return a network to train, on its device."""
+        return new_network(self.width, settings.seed).to(choose_device(device))
+
+
+def new_network(width: int, seed: int) -> Network:
+    """Return a network with weights drawn from ``seed``; the global random state stays as it is."""
+    return seeded(lambda: Network(width), seed)
+
+
+def squared_error(
+    network: Network, predicted: Tensor, wanted: NDArray[np.float32], settings: TrainingSettings
+) -> Tensor:
+    """Leave the gradient of the mean squared error in the network, return the error.
+
+    predicted, wanted : (B,)
+    """
+    labels = torch.from_numpy(wanted).to(predicted.device)
+    loss = nn.functional.mse_loss(predicted, labels)
+    return backward(loss, network, settings.clip_norm)
+
+
+def _op_vocabulary() -> tuple[str, ...]:
+    """Return the operation behind every op index of the embedding tables."""
+    return tuple(OPS.name(code) for code in range(VOCABULARY_SIZE))
+
+
+def _seen(normalisers: Normalisers) -> dict[str, Any]:
+    """Return what a card says of the inputs."""
+    return {
+        "normalisers": normalisers._asdict(),
+        "op_vocabulary": list(_op_vocabulary()),
+    }

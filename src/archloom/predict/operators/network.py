@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,10 +19,9 @@ from torch import Tensor, nn
 
 from archloom.errors import ConfigError
 from archloom.graph import Graph
-from archloom.predict.gnn.network import gather_sum
-from archloom.predict.gnn.predictor import Parts, add_whole
 from archloom.predict.nodes.classes import Classes, ClassStore, Ids, Level
-from archloom.predict.nodes.pooling import part_means
+from archloom.predict.nodes.parts import Parts, add_whole
+from archloom.predict.nodes.pooling import gather_sum, part_means
 from archloom.views.operators import (
     BIAS,
     CHANNELS,
@@ -112,6 +111,11 @@ class OperatorGraphs:
         return np.bincount(self.parts.entries, minlength=len(self.classes.levels[-1].ptr) - 1)
 
 
+def _beside(rows: Tensor, values: NDArray[Any]) -> Tensor:
+    """Return an array as a tensor on the device of ``rows``."""
+    return torch.from_numpy(values).to(rows.device)
+
+
 class FeatureScalars(nn.Module):
     """The 0-hop embedding: one non-negative number per category, its importance for the node."""
 
@@ -130,7 +134,8 @@ class FeatureScalars(nn.Module):
 
     def forward(self, rows: NDArray[np.int32]) -> Tensor:
         """Map feature rows (K, 18) to scalars (K, 5)."""
-        code = torch.from_numpy(rows[:, OPERATOR].astype(np.int64))
+        device = next(self.parameters()).device
+        code = torch.from_numpy(rows[:, OPERATOR].astype(np.int64)).to(device)
         values = rows.astype(np.float32)
         logs = np.log2(1 + values) / _DOUBLINGS
         groups = values[:, GROUPS] / np.maximum(values[:, CHANNELS[0]], 1)
@@ -142,7 +147,7 @@ class FeatureScalars(nn.Module):
         )
         dtype = next(self.parameters()).dtype
         mapped = [
-            module(torch.from_numpy(one).to(dtype))
+            module(torch.from_numpy(one).to(device, dtype))
             for module, one in zip(self.numbers, numbers, strict=True)
         ]
         return torch.cat([self.operator(code), *mapped], dim=1).abs()
@@ -181,9 +186,10 @@ class GATv2Conv(nn.Module):
     def forward(self, rows: Tensor, level: Level) -> Tensor:
         """Map (K_below, size) to (K, D)."""
         n = len(level.ptr) - 1
-        target = torch.from_numpy(np.repeat(np.arange(n), np.diff(level.ptr)))
-        messages = self.lin_l(rows).index_select(0, torch.from_numpy(level.below))
-        query = self.lin_r(rows).index_select(0, torch.from_numpy(level.own[target.numpy()]))
+        targets = np.repeat(np.arange(n), np.diff(level.ptr))
+        target = _beside(rows, targets)
+        messages = self.lin_l(rows).index_select(0, _beside(rows, level.below))
+        query = self.lin_r(rows).index_select(0, _beside(rows, level.own[targets]))
         margin = nn.functional.leaky_relu(query + messages, _SLOPE) @ self.att[0]
         highest = margin.new_full((n,), -torch.inf).scatter_reduce(
             0, target, margin.detach(), "amax"
@@ -244,12 +250,12 @@ class OperatorNetwork(nn.Module):
         hops = [rows]
         layers = zip(self.gnn_layers, self.norms, graphs.classes.levels, lineage[1:], strict=True)
         for number, (layer, norm, level, ids) in enumerate(layers):
-            counts = torch.from_numpy(np.bincount(ids, n_nodes, len(level.ptr) - 1))
-            z = self.activate(norm(layer(rows, level), counts.to(rows.dtype)))
-            rows = z + rows.index_select(0, torch.from_numpy(level.own)) if number else z
+            counts = np.bincount(ids, n_nodes, len(level.ptr) - 1)
+            z = self.activate(norm(layer(rows, level), _beside(rows, counts).to(rows.dtype)))
+            rows = z + rows.index_select(0, _beside(rows, level.own)) if number else z
             hops.append(rows)
         return [
-            rows.index_select(0, torch.from_numpy(ids))
+            rows.index_select(0, _beside(rows, ids))
             for rows, ids in zip(hops, lineage, strict=True)
         ]
 
@@ -269,4 +275,4 @@ def node_norms(network: OperatorNetwork, graphs: OperatorGraphs) -> NDArray[np.f
     """Return the (M + 1, U) L1 norms of the node embeddings at every hop."""
     with torch.no_grad():
         norms = torch.stack([rows.abs().sum(1) for rows in network.hops(graphs)])
-    return norms.numpy()[:, graphs.parts.entries]
+    return norms.cpu().numpy()[:, graphs.parts.entries]

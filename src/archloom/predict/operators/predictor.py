@@ -14,13 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from archloom.graph import Graph, disjoint_union
-from archloom.predict.blocks.task import BlockTraining, OnEpoch
+from archloom.predict.card import Card
+from archloom.predict.labels import LabelledGraphs
 from archloom.predict.metrics import evaluate, spearman
-from archloom.predict.operators.file import (
-    OperatorCard,
-    read_operator_predictor,
-    write_operator_predictor,
-)
 from archloom.predict.operators.importance import NodeImportance
 from archloom.predict.operators.network import (
     OperatorGraphs,
@@ -28,64 +24,101 @@ from archloom.predict.operators.network import (
     OperatorShape,
     node_norms,
 )
-from archloom.predict.operators.task import train_operators
-from archloom.predict.predictor import LabelledGraphs, chunks, digest_of
-from archloom.predict.range import FEWEST, Place, TrainingRange
+from archloom.predict.operators.task import OperatorTask
+from archloom.predict.predictor import NetworkPredictor
+from archloom.predict.range import FEWEST, TrainingRange
+from archloom.predict.training import NormTraining
 from archloom.segments.database import SegmentDatabase
 from archloom.segments.ranking import SegmentRanking
+from archloom.shards import chunks
+from archloom.train.device import choose_device
+from archloom.train.loop import OnEpoch, seeded, train
 from archloom.views.operators import OPERATORS, operator_codes
 
 _BATCH = 512
 
 
-class OperatorPredictor:
+class OperatorPredictor(NetworkPredictor):
     """Predicts a target of any networks, and tells how much each operator contributes to it."""
 
-    def __init__(self, network: OperatorNetwork, card: OperatorCard) -> None:
-        self.network, self.card = network, card
+    kind = "operators"
+    network: OperatorNetwork
+
+    def __init__(self, network: OperatorNetwork, card: Card) -> None:
+        super().__init__(network, card)
+
+    @classmethod
+    def of(cls, network: OperatorNetwork, target: str, operators: Sequence[str] = ()) -> Self:
+        """Return a predictor of a target, with a new card; ``operators`` occurred in training."""
+        seen = {"operators": list(operators), "vocabulary": list(OPERATORS)}
+        shape = asdict(network.shape)
+        return cls(network, Card(cls.kind, target=target, shape=shape, seen=seen))
+
+    @classmethod
+    def build(cls, card: Card) -> OperatorNetwork:
+        """Return the network of a card; one of other operators is refused."""
+        if tuple(card.seen["vocabulary"]) != OPERATORS:
+            raise ValueError("the operators differ from this version's")
+        return OperatorNetwork(OperatorShape(**card.shape))
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Operators that occurred in training."""
+        return tuple(self.card.seen["operators"])
 
     @classmethod
     def fit(
         cls,
         data: LabelledGraphs,
         target: str,
-        settings: BlockTraining | None = None,
+        settings: NormTraining | None = None,
         shape: OperatorShape | None = None,
         *,
         twins: Sequence[str] | None = None,
         on_epoch: OnEpoch | None = None,
+        checkpoint: str | Path | None = None,
+        checkpoint_seconds: float = 20.0,
+        device: str = "cpu",
     ) -> Self:
         """Train a predictor and test it on networks kept apart; the card holds what was found:
         ``evaluate``'s metrics in natural units and, per hop, the rank correlation of the norms.
 
-        target : what the labels are, for the card; larger must mean better
-        twins  : (G,) equal for networks that are not parted by the split; default: those of equal
-                 hash
+        target             : what the labels are, for the card; larger must mean better
+        twins              : (G,) equal for networks that are not parted by the split; default:
+                             those of equal hash
+        checkpoint         : file that keeps the state; training goes on from it
+        checkpoint_seconds : least time between two states that are written
+        device             : cpu, cuda or auto; afterwards the predictor is on the CPU
 
-        Raises ``DataError`` for too few networks.
+        Raises ``DataError`` for too few networks, ``TrainingError`` when loss or weights are not
+        finite any more, and for a checkpoint that cannot be continued.
         """
-        settings, shape = settings or BlockTraining(epochs=60), shape or OperatorShape()
-        values = np.asarray(data.labels)
-        train, test = settings.split(twins or [graph.hash for graph in data.graphs])
+        settings, shape = settings or NormTraining(), shape or OperatorShape()
+        values, place = np.asarray(data.labels), choose_device(device)
+        train_rows, test_rows = settings.split(twins or [graph.hash for graph in data.graphs])
         graphs = OperatorGraphs.of(data.graphs, shape.hops)
-        network = train_operators(shape, graphs.take(train), values[train], settings, on_epoch)
-        known = [data.graphs[i] for i in train]
-        seen = np.unique(np.concatenate([np.unique(operator_codes(graph)) for graph in known]))
-        predicted, norms = _run(network, graphs.take(test))
-        hops = [spearman(row, values[test]) for row in norms]
-        card = OperatorCard(
-            target,
-            shape=shape,
+        network = seeded(lambda: OperatorNetwork(shape), settings.seed).to(place)
+        task = OperatorTask(network, graphs.take(train_rows), values[train_rows], settings)
+        train(
+            task,
+            settings,
+            checkpoint=checkpoint,
+            checkpoint_seconds=checkpoint_seconds,
+            on_epoch=on_epoch,
+        )
+        task.measure_hops()
+        known = [data.graphs[i] for i in train_rows]
+        codes = np.unique(np.concatenate([np.unique(operator_codes(graph)) for graph in known]))
+        predictor = cls.of(network.cpu(), target, [OPERATORS[code] for code in codes])
+        predicted, norms = _run(network, graphs.take(test_rows))
+        hops = [spearman(row, values[test_rows]) for row in norms]
+        metrics = {"networks": len(test_rows), **evaluate(predicted, values[test_rows])}
+        predictor.note(
             training=asdict(settings),
-            metrics={
-                "networks": len(test),
-                **evaluate(predicted, values[test]),
-                "srcc_per_hop": hops,
-            },
-            operators=tuple(OPERATORS[i] for i in seen),
+            metrics={**metrics, "srcc_per_hop": hops},
             range=TrainingRange.of(known) if len(known) >= FEWEST else None,
         )
-        return cls(network, card)
+        return predictor
 
     def predict(self, graphs: Sequence[Graph]) -> NDArray[np.float64]:
         """Return (G,) predicted targets in natural units."""
@@ -129,32 +162,13 @@ class OperatorPredictor:
         """
         with torch.no_grad():
             table = self.network.embed_layer.table().tolist()
-        scalars = {name: table[OPERATORS.index(name)] for name in self.card.operators}
+        scalars = {name: table[OPERATORS.index(name)] for name in self.operators}
         return dict(sorted(scalars.items(), key=lambda item: -item[1]))
-
-    def places(self, graphs: Sequence[Graph]) -> list[Place | None]:
-        """Return where each network lies in the range of the training networks."""
-        known = self.card.range
-        return list(known.places(graphs)) if known else [None] * len(graphs)
 
     def unseen(self, graph: Graph) -> tuple[str, ...]:
         """Return the operators of a network that did not occur in training."""
         found = {OPERATORS[i] for i in np.unique(operator_codes(graph)).tolist()}
-        return tuple(sorted(found - set(self.card.operators)))
-
-    @property
-    def digest(self) -> str:
-        """16 hex digits over the weights and moments."""
-        return digest_of(*(one.numpy() for _, one in sorted(self.network.state_dict().items())))
-
-    def save(self, path: str | Path) -> None:
-        """Write weights and card to ``path`` (safetensors) and the card beside it."""
-        write_operator_predictor(path, self.network, self.card)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read what ``save`` wrote; raises ``DataError`` or ``FormatError``."""
-        return cls(*read_operator_predictor(path))
+        return tuple(sorted(found - set(self.operators)))
 
     def _batches(self, graphs: Sequence[Graph]) -> list[OperatorGraphs]:
         hops = self.network.shape.hops

@@ -1,62 +1,70 @@
-"""Training of AutoBuild's predictor on graphs of operators (AutoBuild spec 2.4, 2.5 and 3.1)."""
+"""Training task of the kind ``operators`` (AutoBuild spec 2.4, 2.5 and 3.1)."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from archloom.predict.blocks.task import BlockTraining, OnEpoch, standardised
-from archloom.predict.operators.network import (
-    OperatorGraphs,
-    OperatorNetwork,
-    OperatorShape,
-    node_norms,
-)
-from archloom.predict.predictor import chunks
+from archloom.predict.card import digest_of
+from archloom.predict.labels import standardised
+from archloom.predict.operators.network import OperatorGraphs, OperatorNetwork, node_norms
 from archloom.predict.soft_rank import rank_loss
+from archloom.predict.training import NormTraining
+from archloom.shards import chunks
+from archloom.train.loop import backward
 
 
-def train_operators(
-    shape: OperatorShape,
-    graphs: OperatorGraphs,
-    values: NDArray[np.float64],
-    settings: BlockTraining,
-    on_epoch: OnEpoch | None = None,
-) -> OperatorNetwork:
-    """Return a network trained on graphs with these labels, in evaluation mode, with the moments
-    of labels and hops.
+class OperatorTask:
+    """Graphs with labels (G,) in natural units; a batch is (B,) indices of graphs."""
 
-    values : (G,) in natural units. Raises ``ConfigError`` when the loss is not finite any more.
-    """
-    network = settings.seeded(lambda: OperatorNetwork(shape))
-    network.label_moments, standard = standardised(values)
-    labels = torch.from_numpy(standard)
-    optimiser = torch.optim.AdamW(
-        network.parameters(),
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
-    rng = np.random.default_rng([settings.seed, 1])
-    for epoch in range(1, settings.epochs + 1):
-        optimiser.param_groups[0]["lr"] = settings.rate(epoch - 1)
-        total = 0.0
-        for rows in chunks(rng.permutation(len(graphs)), settings.batch_size):
-            wanted = labels[torch.from_numpy(rows)]
-            predicted, norms = network(graphs.take(rows))
-            loss = torch.nn.functional.mse_loss(predicted, wanted)
-            if settings.rank_weight:
-                loss = loss + settings.rank_weight * rank_loss(norms, wanted)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
-            optimiser.step()
-            total += loss.item() * len(rows)
-        settings.require_finite(total, epoch)
-        if on_epoch is not None:
-            on_epoch(epoch, total / len(graphs))
-    network.eval()
-    found = torch.from_numpy(node_norms(network, graphs).astype(np.float64))
-    network.hop_moments = torch.stack([found.mean(1), found.std(1)]).float()
-    return network
+    dev = None
+
+    def __init__(
+        self,
+        network: OperatorNetwork,
+        graphs: OperatorGraphs,
+        values: NDArray[np.float64],
+        settings: NormTraining,
+    ) -> None:
+        self.network, self._graphs, self._settings = network, graphs, settings
+        moments, labels = standardised(values)
+        self._place = network.label_moments.device
+        network.label_moments = moments.to(self._place)
+        self._labels = torch.from_numpy(labels)
+        self.digest = digest_of(
+            graphs.classes.features,
+            *(level.index for level in graphs.classes.levels),
+            graphs.parts.entries,
+            graphs.parts.ptr,
+            values,
+        )
+
+    def batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+        """Return the graphs in random order."""
+        return list(chunks(rng.permutation(len(self._graphs)), self._settings.batch_size))
+
+    def gradient(self, batch: NDArray[np.int64]) -> Tensor:
+        """Leave the gradient of squared error and rank loss in the network; return their sum."""
+        wanted = self._labels[torch.from_numpy(batch)].to(self._place)
+        predicted, norms = self.network(self._graphs.take(batch))
+        loss = nn.functional.mse_loss(predicted, wanted)
+        if self._settings.rank_weight:
+            loss = loss + self._settings.rank_weight * rank_loss(norms, wanted)
+        return backward(loss, self.network, self._settings.clip_norm)
+
+    def optimiser(self) -> torch.optim.Optimizer:
+        """Return AdamW."""
+        return torch.optim.AdamW(
+            self.network.parameters(),
+            lr=self._settings.learning_rate,
+            weight_decay=self._settings.weight_decay,
+            fused=True,
+        )
+
+    def measure_hops(self) -> None:
+        """Give the trained network the moments of its node norms at every hop."""
+        norms = torch.from_numpy(node_norms(self.network, self._graphs).astype(np.float64))
+        moments = torch.stack([norms.mean(1), norms.std(1)]).float()
+        self.network.hop_moments = moments.to(self._place)

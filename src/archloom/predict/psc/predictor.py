@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from archloom.errors import ConfigError, DataError, GraphError
+from archloom.errors import ConfigError, GraphError
 from archloom.graph import Graph, autogo_order
 from archloom.predict.card import Card
-from archloom.predict.gnn.network import N_LAYERS, Network
+from archloom.predict.gnn.network import (
+    N_LAYERS,
+    WIDTH,
+    GraphPredictor,
+    Network,
+    TrainingSettings,
+)
+from archloom.predict.labels import LabelledGraphs
 from archloom.predict.metrics import evaluate, fold_spearman
 from archloom.predict.nodes.classes import Classes, ClassStore
-from archloom.predict.nodes.pooling import instance_means, part_means
+from archloom.predict.nodes.pooling import part_means
 from archloom.predict.nodes.union import flatten, whole
-from archloom.predict.predictor import (
-    LabelledGraphs,
-    LabelScale,
-    NetworkPredictor,
-    chunks,
-    digest_of,
-    mean_over_families,
-)
-from archloom.predict.psc.instances import (
-    Instances,
-    Segmenter,
-    add_instances,
-    joined,
-)
-from archloom.predict.resume import Progress
-from archloom.predict.training import EpochRecord, TrainingSettings
+from archloom.predict.psc.instances import Instances, Segmenter, add_instances, joined
+from archloom.predict.psc.task import GraphInstances, scores
+from archloom.shards import chunks
+from archloom.train.loop import OnEpoch, Progress
 from archloom.views.features import Normalisers
 from archloom.views.instances import group_instances
 
 GRAPHS_PER_CHUNK = 32
 """Graphs that are laid out at once; bounds memory, has no influence on results."""
-_DEV_FOLDS = 10
 
 
-class PSC(NetworkPredictor):
+class PSC(GraphPredictor):
     """Predicts from a graph cut into predecessor, segment and successor.
 
     ``segment`` cuts a graph into groups: ``Tokeniser(vocabulary).segment`` with the whole
@@ -52,15 +45,18 @@ class PSC(NetworkPredictor):
     """
 
     kind = "psc"
+    width = 3 * WIDTH
+    published_target = "z-score"
 
     def __init__(
         self,
         network: Network | None = None,
         card: Card | None = None,
         *,
+        normalisers: Normalisers | None = None,
         segment: Segmenter | None = None,
     ) -> None:
-        super().__init__(network, card)
+        super().__init__(network, card, normalisers=normalisers)
         self.segment = segment
 
     @classmethod
@@ -77,17 +73,32 @@ class PSC(NetworkPredictor):
         settings: TrainingSettings | None = None,
         *,
         checkpoint: str | Path | None = None,
-        on_epoch: Callable[[EpochRecord], None] | None = None,
+        on_epoch: OnEpoch | None = None,
         device: str = "cpu",
     ) -> Progress:
         """Train on the instances of ``data``, select by rank correlation on those of ``dev``.
 
         Labels are z-scored per family, each graph counting as often as it has instances. With one
         family the outputs become accuracies, with several they stay z-scores.
+
+        checkpoint : file that keeps the state of every epoch; training goes on from it
+        device     : cpu, cuda or auto; afterwards the predictor is on the CPU
+
+        Raises ``TrainingError`` when loss or weights are not finite any more, and for a checkpoint
+        that cannot be continued.
         """
-        settings = settings or TrainingSettings()
-        task = _InstanceTask(self, data, dev, settings)
-        return self._train(task, data.graphs, task.scale, settings, checkpoint, on_epoch, device)
+        settings, store = settings or TrainingSettings(), ClassStore(N_LAYERS)
+        instances, dev_instances = (self.index(store, one.graphs) for one in (data, dev))
+        network = self._new_network(settings, device)
+        task = GraphInstances(
+            network,
+            store.frozen(),
+            (data, instances),
+            (dev, dev_instances),
+            settings,
+            self.normalisers,
+        )
+        return self._fit(task, network, data.graphs, task.scale, settings, checkpoint, on_epoch)
 
     def predict(
         self, graphs: Sequence[Graph], normalisers: Normalisers | None = None
@@ -96,12 +107,12 @@ class PSC(NetworkPredictor):
 
         normalisers : others than the card's, only to compare with the reference's legacy values
         """
-        scores: list[NDArray[np.float64]] = [np.empty(0)]
+        found: list[NDArray[np.float64]] = [np.empty(0)]
         for chunk in chunks(graphs, GRAPHS_PER_CHUNK):
             predicted, counts = self._predict_chunk(chunk, normalisers)
             graph = np.repeat(np.arange(len(chunk)), counts)
-            scores.append(np.bincount(graph, predicted, minlength=len(chunk)) / counts)
-        return np.concatenate(scores)
+            found.append(np.bincount(graph, predicted, minlength=len(chunk)) / counts)
+        return np.concatenate(found)
 
     def predict_instances(
         self,
@@ -118,7 +129,7 @@ class PSC(NetworkPredictor):
         order = autogo_order(graph) if order is None else order
         store = ClassStore(N_LAYERS)
         instances = add_instances(store, [graph], [order], [group_instances(starts)])
-        return _scores(self.network, store.frozen(), instances, normalisers or self.normalisers)
+        return scores(self.network, store.frozen(), instances, normalisers or self.normalisers)
 
     def evaluate(self, data: LabelledGraphs) -> dict[str, Any]:
         """Return the metrics of the mean per graph, and ``folds``, the reference's test protocol.
@@ -127,12 +138,10 @@ class PSC(NetworkPredictor):
         """
         predicted, counts, means = [], [], []
         for chunk in chunks(data.graphs, GRAPHS_PER_CHUNK):
-            scores, n_instances = self._predict_chunk(chunk, None)
-            predicted.append(scores)
+            found, n_instances = self._predict_chunk(chunk, None)
+            predicted.append(found)
             counts.append(n_instances)
-            means.append(
-                np.add.reduceat(scores, np.cumsum(n_instances) - n_instances) / n_instances
-            )
+            means.append(np.add.reduceat(found, np.cumsum(n_instances) - n_instances) / n_instances)
         folds = fold_spearman(
             np.concatenate(predicted), np.concatenate(counts), np.asarray(data.labels)
         )
@@ -186,92 +195,4 @@ class PSC(NetworkPredictor):
         store = ClassStore(N_LAYERS)
         instances = self.index(store, graphs)
         normalisers = normalisers or self.normalisers
-        return _scores(self.network, store.frozen(), instances, normalisers), instances.counts
-
-
-class _InstanceTask:
-    """Training task of the PSC predictor."""
-
-    def __init__(
-        self,
-        predictor: PSC,
-        data: LabelledGraphs,
-        dev: LabelledGraphs,
-        settings: TrainingSettings,
-    ) -> None:
-        store = ClassStore(N_LAYERS)
-        self.instances = predictor.index(store, data.graphs)
-        dev_instances = predictor.index(store, dev.graphs)
-        self.dev_instances = dev_instances.take(_spread(dev_instances.counts, _DEV_FOLDS))
-        self.classes = store.frozen()
-        self.dev, self.settings, self.normalisers = dev, settings, predictor.normalisers
-        labels, families = np.asarray(data.labels), data.families
-        self.scale = LabelScale.of(labels, families, self.instances.counts)
-        self.labels = self.scale.scaled(labels, families)
-        unknown = set(dev.families) - set(families)
-        if unknown:
-            raise DataError(f"dev graphs are of families that are not trained on: {unknown}.")
-        self.digest = digest_of(
-            self.classes.features,
-            *(level.index for level in self.classes.levels),
-            self.instances.entries,
-            self.instances.graph,
-            self.dev_instances.entries,
-            self.labels,
-            np.asarray(dev.labels),
-        )
-
-    def steps(self, network: Network, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield predictions and labels of batches of instances.
-
-        The epoch goes through the graphs in rounds, each with a few instances of every graph, so
-        that a batch holds many different labels.
-        """
-        for rows in chunks(self._schedule(rng), self.settings.batch_size):
-            rows = np.sort(rows)
-            part = self.instances.take(rows)
-            classes, part = part.selected(self.classes)
-            encoded = network.encode(classes, self.normalisers)
-            wanted = torch.from_numpy(self.labels[self.instances.graph[rows]])
-            yield network.head()(instance_means(encoded, part)), wanted.to(encoded.device)
-
-    def _schedule(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return the instances of one epoch, in the order of training."""
-        counts, graph = self.instances.counts, self.instances.graph
-        shuffled = np.lexsort((rng.random(len(graph)), graph))
-        rank = np.arange(len(graph)) - np.repeat(np.cumsum(counts) - counts, counts)
-        wanted = np.maximum(1, np.rint(self.settings.instance_fraction * counts))
-        kept = rank < wanted[graph]
-        rounds = rank // self.settings.instances_per_graph
-        place = rng.random((len(counts), rounds.max() + 1))[graph, rounds]
-        order = np.lexsort((place[kept], rounds[kept]))
-        return shuffled[kept][order]
-
-    def dev_srcc(self, network: Network) -> float:
-        """Return the rank correlation of single dev instances, averaged over up to 10 folds."""
-        classes, part = self.dev_instances.selected(self.classes)
-        predicted = _scores(network, classes, part, self.normalisers)
-        first = np.cumsum(part.counts) - part.counts
-        folds = range(part.counts.max())
-        scores = [
-            mean_over_families(predicted[first + fold % part.counts], self.dev) for fold in folds
-        ]
-        return float(np.mean(scores))
-
-
-def _spread(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Return at most ``most`` instances of every graph, evenly spread."""
-    first = np.cumsum(counts) - counts
-    taken = np.minimum(counts, most)
-    return np.concatenate(
-        [at + np.arange(n) * count // n for at, n, count in zip(first, taken, counts, strict=True)]
-    )
-
-
-def _scores(
-    network: Network, classes: Classes, instances: Instances, normalisers: Normalisers
-) -> NDArray[np.float64]:
-    """Return one prediction per instance."""
-    with torch.no_grad():
-        means = instance_means(network.encode(classes, normalisers), instances)
-        return network.head()(means).double().cpu().numpy()
+        return scores(self.network, store.frozen(), instances, normalisers), instances.counts

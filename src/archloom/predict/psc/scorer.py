@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from archloom.graph import Graph
 from archloom.predict.gnn.network import N_LAYERS
 from archloom.predict.nodes.classes import ClassStore
-from archloom.predict.nodes.pooling import instance_means
-from archloom.predict.psc.instances import add_instances
+from archloom.predict.psc.instances import add_instances, instance_means
 from archloom.predict.psc.predictor import PSC
 
 

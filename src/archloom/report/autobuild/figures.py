@@ -49,8 +49,7 @@ _WIDE = 5
 def importance_figure(targets: Sequence[Target]) -> Figure:
     """Return the importance of the values of each feature, a row of pictures per target."""
     found = [
-        value_importance(target.predictor.network, target.predictor.card.family)
-        for target in targets
+        value_importance(target.predictor.network, target.predictor.family) for target in targets
     ]
     with styled(12.4, 0.5 + 2.3 * len(targets)) as figure:
         axes = figure.subplots(len(targets), len(found[0]), squeeze=False)

@@ -145,9 +145,9 @@ def searches_of(
 def _target(folder: Path, family: str, built: pa.Table) -> Target:
     predictor = BlockPredictor.load(folder / "predictor.safetensors")
     space = UnitSpace.read(folder / "space.json")
-    if {predictor.card.family, space.family} != {family}:
+    if {predictor.family, space.family} != {family}:
         raise DataError(
-            f"{folder} is of {predictor.card.family}, the networks are of {family}: rank their "
+            f"{folder} is of {predictor.family}, the networks are of {family}: rank their "
             "units again."
         )
     agreed = folder / "agreement.json"
@@ -185,5 +185,5 @@ def _searches(
 
 def norms_of_blocks(predictor: BlockPredictor, architecture: str) -> NDArray[np.float64]:
     """Return (hops, blocks) L1 norms of the embeddings of the blocks of a network."""
-    graphs = sequence_graphs(block_family(predictor.card.family), [architecture])
+    graphs = sequence_graphs(block_family(predictor.family), [architecture])
     return node_norms(predictor.network, Nodes.of(graphs)).astype(np.float64)

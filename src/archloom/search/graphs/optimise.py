@@ -71,7 +71,9 @@ class Artefacts:
     ) -> Self:
         """Read the artefacts at these paths; raises ``DataError`` or ``FormatError``."""
         words = Vocabulary.load(vocabulary)
-        predictor = load_predictor(weights, segment=Tokeniser(words).segment)
+        predictor: GNN | PSC = load_predictor(
+            weights, kinds=(GNN, PSC), segment=Tokeniser(words).segment
+        )
         ranked = None if ranking is None else read_ranking(ranking)
         return cls(words, read_database(segments), predictor, ranked)
 

@@ -169,9 +169,9 @@ def _source(source: str, name: str, family: str, resolution: int) -> Evaluator:
         return MeasuredLatency(family, resolution=resolution)
     if ending == ".safetensors":
         predictor = BlockPredictor.load(source)
-        if predictor.card.family != family:
+        if predictor.family != family:
             raise ConfigError(
-                f"{source} predicts networks of {predictor.card.family}, these are of {family}: "
+                f"{source} predicts networks of {predictor.family}, these are of {family}: "
                 "give a predictor of their family."
             )
         return PredictedFigure(predictor, resolution)

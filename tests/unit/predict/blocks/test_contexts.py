@@ -6,7 +6,6 @@ import torch
 
 from archloom.predict.blocks.network import BlockNetwork, BlockShape
 from archloom.predict.blocks.predictor import BlockPredictor, _contexts
-from archloom.predict.blocks.published import BlockCard
 from archloom.spaces import FAMILIES
 from archloom.views.block_space import block_space
 from archloom.views.units import largest_unit
@@ -17,8 +16,7 @@ def test_units_in_contexts_are_scored_by_the_networks_that_they_make(family):
     torch.manual_seed(3)
     slots = largest_unit(FAMILIES[family])
     for shape in (BlockShape(width=8, slots=slots), BlockShape("graphconv", 8, "sum", slots=slots)):
-        card = BlockCard(family, "acc", shape=shape, moments=False)
-        predictor = BlockPredictor(BlockNetwork(shape).eval(), card)
+        predictor = BlockPredictor.of(BlockNetwork(shape).eval(), family, "acc")
         scored = predictor.score_units(contexts=2)
         seen, units = block_space(family), scored.units
         contexts = [seen.units(one) for one in _contexts(family, units, 2)]

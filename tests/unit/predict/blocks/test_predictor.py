@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from archloom.data.block_table import BlockLabels, read_block_table
-from archloom.errors import ConfigError, DataError, FormatError
+from archloom.errors import ConfigError, DataError, FormatError, TrainingError
 from archloom.predict import GNN
 from archloom.predict.blocks.network import BlockNetwork, BlockShape, GATv2Conv, GraphConv, Nodes
 from archloom.predict.blocks.predictor import BlockPredictor
@@ -52,7 +52,7 @@ def test_published_predictors(name, data_folder):
     models = json.loads((folder / "models.json").read_text())["models"]
     facts = next(one for one in models if one["file"] == f"{name}.safetensors")
     predictor = BlockPredictor.load(folder / facts["file"])
-    assert predictor.card.family == facts["family"] and not predictor.card.moments
+    assert predictor.family == facts["family"] and not predictor.card.seen["moments"]
     space = mobile_space(facts["family"])
     table = read_block_table(data_folder / "ofa_pseudo" / f"{facts['family']}.parquet", space)
     some = table.architectures[:200]
@@ -124,6 +124,41 @@ def test_training_is_repeatable_and_leaves_the_random_state_alone():
     assert torch.equal(torch.get_rng_state(), state)
     for name, tensor in first.network.state_dict().items():
         assert torch.equal(tensor, second.network.state_dict()[name]), name
+
+
+class Stop(Exception):
+    """Raised in place of a kill."""
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path):
+    settings = BlockTraining(epochs=4, batch_size=50)
+    state, data, epochs = tmp_path / "state.safetensors", labelled(200), []
+
+    def stop(record):
+        if record.epoch == 2:
+            raise Stop
+
+    whole = BlockPredictor.fit(data, settings)
+    often = {"checkpoint": state, "checkpoint_seconds": 0}
+    with pytest.raises(Stop):
+        BlockPredictor.fit(data, settings, on_epoch=stop, **often)
+    rest = BlockPredictor.fit(
+        data, settings, on_epoch=lambda record: epochs.append(record.epoch), **often
+    )
+    assert epochs == [3, 4]
+    assert rest.digest == whole.digest and rest.card == whole.card
+
+
+def test_the_compiled_steps_run_on_the_cpu_only():
+    settings = BlockTraining(epochs=1, batch_size=50)
+    with pytest.raises(ConfigError, match="compiled for the CPU.*write cpu or auto"):
+        BlockPredictor.fit(labelled(200), settings, device="cuda")
+    with pytest.raises(ConfigError, match="write cpu, cuda or auto"):
+        BlockPredictor.fit(labelled(200), settings, device="tpu")
+    found, wanted = (
+        BlockPredictor.fit(labelled(200), settings, device=one) for one in ("auto", "cpu")
+    )
+    assert found.digest == wanted.digest
 
 
 def test_moments_are_those_of_the_training_networks():
@@ -223,7 +258,7 @@ def test_a_file_holds_the_predictor(trained, tmp_path):
 
 def test_foreign_files_are_refused(trained, tmp_path):
     GNN().save(tmp_path / "gnn.safetensors")
-    with pytest.raises(FormatError, match="no predictor of block networks"):
+    with pytest.raises(FormatError, match="holds a gnn predictor, blocks was asked for"):
         BlockPredictor.load(tmp_path / "gnn.safetensors")
     trained.save(tmp_path / "p.safetensors")
     content = (tmp_path / "p.safetensors").read_bytes()
@@ -233,7 +268,7 @@ def test_foreign_files_are_refused(trained, tmp_path):
 
 
 def test_a_predictor_without_moments_scores_no_units(trained):
-    card = replace(trained.card, moments=False)
+    card = replace(trained.card, seen={**trained.card.seen, "moments": False})
     with pytest.raises(DataError, match="no moments"):
         BlockPredictor(trained.network, card).score_units()
 
@@ -250,7 +285,7 @@ def test_too_few_networks_and_missing_depths_are_told():
 
 def test_a_training_that_diverges_says_so():
     settings = BlockTraining(epochs=3, batch_size=50, learning_rate=1e30)
-    with pytest.raises(ConfigError, match="diverged in epoch .* lower learning_rate"):
+    with pytest.raises(TrainingError, match="diverged in epoch .* lower learning_rate"):
         BlockPredictor.fit(labelled(200), settings)
 
 

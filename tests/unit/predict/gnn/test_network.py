@@ -1,8 +1,9 @@
 import numpy as np
 import torch
 
-from archloom.predict.gnn.network import N_LAYERS, Network, gather_sum
+from archloom.predict.gnn.network import N_LAYERS, Network
 from archloom.predict.nodes.classes import Classes
+from archloom.predict.nodes.pooling import gather_sum
 from archloom.predict.nodes.union import flatten, whole
 from archloom.views.features import Normalisers
 

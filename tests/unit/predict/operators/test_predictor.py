@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from archloom.errors import ConfigError, DataError, FormatError
 from archloom.graph import GraphBuilder
 from archloom.predict import GNN, LabelledGraphs
-from archloom.predict.blocks.task import BlockTraining
 from archloom.predict.nodes.classes import Classes
 from archloom.predict.nodes.union import flatten, whole
 from archloom.predict.operators.network import (
@@ -24,6 +23,7 @@ from archloom.predict.operators.network import (
     node_norms,
 )
 from archloom.predict.operators.predictor import OperatorPredictor
+from archloom.predict.training import NormTraining
 from archloom.spaces import nb201
 from archloom.views.operators import operator_features
 from strategies import renumbered_networks
@@ -44,7 +44,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def trained(data):
-    training = BlockTraining(epochs=20, batch_size=30, learning_rate=3e-3, test_share=0.2)
+    training = NormTraining(epochs=20, batch_size=30, learning_rate=3e-3, test_share=0.2)
     return OperatorPredictor.fit(data, "share", training, OperatorShape(hops=HOPS))
 
 
@@ -134,13 +134,13 @@ def test_training_learns_and_the_card_says_so(trained, data):
     found = trained.card.metrics
     assert found["networks"] == 30 and found["srcc"] > 0.9
     assert len(found["srcc_per_hop"]) == HOPS + 1 and found["srcc_per_hop"][-1] > 0.8
-    assert "Conv" in trained.card.operators and "Gelu" not in trained.card.operators
+    assert "Conv" in trained.operators and "Gelu" not in trained.operators
     values = np.asarray(data.labels)
     assert abs(trained.predict(data.graphs).mean() - values.mean()) < 0.05
 
 
 def test_the_same_seed_gives_the_same_predictor(data):
-    training = BlockTraining(epochs=2, batch_size=30, test_share=0.2)
+    training = NormTraining(epochs=2, batch_size=30, test_share=0.2)
     one, other, third = (
         OperatorPredictor.fit(data, "share", replace(training, seed=seed)).digest
         for seed in (0, 0, 1)
@@ -148,8 +148,43 @@ def test_the_same_seed_gives_the_same_predictor(data):
     assert one == other != third
 
 
+class Stop(Exception):
+    """Raised in place of a kill."""
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(data, tmp_path):
+    training = NormTraining(epochs=3, batch_size=30, test_share=0.2)
+    state, epochs = tmp_path / "state.safetensors", []
+
+    def stop(record):
+        if record.epoch == 2:
+            raise Stop
+
+    whole = OperatorPredictor.fit(data, "share", training)
+    often = {"checkpoint": state, "checkpoint_seconds": 0}
+    with pytest.raises(Stop):
+        OperatorPredictor.fit(data, "share", training, on_epoch=stop, **often)
+    rest = OperatorPredictor.fit(
+        data, "share", training, on_epoch=lambda record: epochs.append(record.epoch), **often
+    )
+    assert epochs == [3]
+    assert rest.digest == whole.digest and rest.card.metrics == whole.card.metrics
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("layer", ["gatv2", "graphconv"])
+def test_training_on_a_gpu_comes_to_nearly_the_same(data, layer):
+    training, shape = NormTraining(epochs=3, batch_size=30), OperatorShape(layer, hops=HOPS)
+    one, other = (
+        OperatorPredictor.fit(data, "share", training, shape, device=device)
+        for device in ("cpu", "cuda")
+    )
+    assert {tensor.device.type for tensor in other.network.state_dict().values()} == {"cpu"}
+    np.testing.assert_allclose(other.predict(data.graphs), one.predict(data.graphs), atol=0.02)
+
+
 def test_twins_stay_on_one_side(data):
-    training = BlockTraining(epochs=1, batch_size=30, test_share=0.2)
+    training = NormTraining(epochs=1, batch_size=30, test_share=0.2)
     twins = [str(row // 5) for row in range(len(data.graphs))]
     assert (
         OperatorPredictor.fit(data, "share", training, twins=twins).card.metrics["networks"] == 30
@@ -215,7 +250,7 @@ def test_files(trained, data, tmp_path):
     assert again.digest == trained.digest and again.card.metrics == trained.card.metrics
     assert again.places(some) == trained.places(some)
     GNN().save(path)
-    with pytest.raises(FormatError, match="no predictor on graphs of operators"):
+    with pytest.raises(FormatError, match="holds a gnn predictor, operators was asked for"):
         OperatorPredictor.load(path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(FormatError, match="truncated"):

@@ -8,8 +8,7 @@ from archloom.errors import GraphError
 from archloom.graph import GraphBuilder
 from archloom.predict.gnn.network import N_LAYERS
 from archloom.predict.nodes.classes import ClassStore
-from archloom.predict.nodes.pooling import instance_means
-from archloom.predict.psc.instances import add_instances, joined
+from archloom.predict.psc.instances import add_instances, instance_means, joined
 from archloom.views.features import Normalisers
 from archloom.views.instances import group_instances
 

@@ -9,7 +9,6 @@ import torch
 from archloom.errors import ConfigError
 from archloom.predict.blocks.network import BlockNetwork, BlockShape
 from archloom.predict.blocks.predictor import BlockPredictor
-from archloom.predict.blocks.published import BlockCard
 from archloom.search.units.figures import Figure, MeasuredLatency, evaluate, identity
 from archloom.train.latency import Timing
 
@@ -19,7 +18,7 @@ TWO = ["e3k3,e3k3|" * 4 + "e3k3,e3k3", "e6k7,e6k7|" * 4 + "e6k7,e6k7"]
 @pytest.fixture
 def predictor(tmp_path):
     torch.manual_seed(0)
-    made = BlockPredictor(BlockNetwork(BlockShape()).eval(), BlockCard("ofa_mbv3", "acc"))
+    made = BlockPredictor.of(BlockNetwork(BlockShape()).eval(), "ofa_mbv3", "acc")
     made.save(tmp_path / "acc.safetensors")
     return made
 
