@@ -17,7 +17,7 @@ import torch
 import typer.main
 
 from archloom.cli.app import app
-from archloom.cli.networks import chosen_kind
+from archloom.cli.arguments import chosen_kind
 from archloom.config import Config
 from archloom.errors import ConfigError, FormatError
 from archloom.graph import autogo_order
