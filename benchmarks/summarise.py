@@ -38,7 +38,13 @@ from benchmarks.graphs import (
 )
 from benchmarks.recording import ROOT, table
 from benchmarks.training import bench_cifar10_cpu, bench_training_step, measure_digits_labels
-from benchmarks.workflow import bench_faults, bench_sharing, bench_workflow, measure_slurm_suite
+from benchmarks.workflow import (
+    bench_faults,
+    bench_sharing,
+    bench_start,
+    bench_workflow,
+    measure_slurm_suite,
+)
 
 HEAD = """# Results
 
@@ -79,6 +85,7 @@ SECTIONS: tuple[ModuleType | Callable[[], str], ...] = (
     bench_families,
     bench_import,
     bench_report_page,
+    bench_start,
     bench_workflow,
     measure_slurm_suite,
     bench_sharing,

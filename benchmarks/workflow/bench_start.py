@@ -1,8 +1,8 @@
 """Start-up of the command line: processor time of whole processes, beside another version.
 
-Run with ``python benchmarks/bench_start.py [--beside SRC]``; SRC is the folder ``src`` of another
-checkout, measured in turns with this one. Times are user and system time of the process and its
-children, the best of several, with the file system warm.
+Run with ``python -m benchmarks.workflow.bench_start [--beside SRC]``; SRC is the folder ``src`` of
+another checkout, measured in turns with this one. Times are user and system time of the process and
+its children, the best of several, with the file system warm.
 """
 
 import argparse
@@ -13,10 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from recording import record
-
 from archloom.graph import Graph, GraphBuilder
 from archloom.io import write
+from benchmarks.recording import ROOT, figures, record, table
 
 ROUNDS = 7
 BARS = {"help": 0.45, "inspect_onnx": 1.2, "inspect_json": 0.5}
@@ -55,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beside", type=Path, help="folder src of another checkout")
     beside = parser.parse_args().beside
-    versions = {"here": Path(__file__).parents[1] / "src"}
+    versions = {"here": ROOT / "src"}
     versions |= {"beside": beside.resolve()} if beside else {}
     graph = network()
     with tempfile.TemporaryDirectory() as folder:
@@ -81,6 +80,25 @@ def main() -> None:
         {"nodes": graph.n_nodes, "processor_seconds": rows},
         note=f"whole processes, user and system time, best of {ROUNDS}, in turns",
     )
+
+
+def section() -> str:
+    """Return how long the command line takes to start, beside another version if one was there."""
+    found = figures("start")
+    words = {
+        "help": "`archloom --help`",
+        "inspect_onnx": f"`archloom inspect` of an ONNX file, {found['nodes']} nodes",
+        "inspect_json": "the same of our JSON",
+        "convert_onnx": "`archloom convert` of the ONNX file",
+    }
+    keys = ("here", "beside", "bar")
+    rows = [
+        [words[name], *(f"{one[key]:.2f}" if key in one else "" for key in keys)]
+        for name, one in found["processor_seconds"].items()
+    ]
+    head = ["command", "s", "s, version beside it", "aim, s"]
+    intro = "Processor time of whole processes, best of several, in turns."
+    return f"## Start-up\n\n{intro}\n\n{table(head, rows)}"
 
 
 if __name__ == "__main__":
