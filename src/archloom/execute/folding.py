@@ -17,6 +17,7 @@ from archloom.execute.types import closed_form
 from archloom.graph.definition import Definition
 
 Arrays = Sequence[NDArray[Any] | None]
+_LARGEST_WIDTH = 1024
 _NUMBERS = ("int32", "int64", "float32", "float64")
 
 
@@ -57,6 +58,22 @@ def _divide(_: Definition, x: NDArray[Any], y: NDArray[Any]) -> Any:
     if x.dtype.kind == "i":
         return None if (x < 0).any() or (y <= 0).any() else x // y
     return x / y
+
+
+def _power(_: Definition, x: NDArray[Any], y: NDArray[Any]) -> Any:
+    """The root of a size alone, or one over it, such as the scale of attention; PyTorch's power may
+    be off by the last bit.
+    """
+    is_root = x.size == y.size == 1 and x.dtype == np.float32 and abs(y.item()) == 0.5
+    return x.item() ** y.item() if is_root and x.item() in range(1, _LARGEST_WIDTH + 1) else None
+
+
+def _mod(_: Definition, x: NDArray[Any], y: NDArray[Any]) -> Any:
+    return None if (y <= 0).any() else np.mod(x, y)
+
+
+def _range(_: Definition, *bounds: NDArray[Any]) -> Any:
+    return np.arange(*(one.item() for one in bounds))
 
 
 def _cast(d: Definition, x: NDArray[Any]) -> Any:
@@ -114,8 +131,11 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Greater": _elementwise(np.greater),
     "Identity": _as_shaped,
     "Less": _elementwise(np.less),
+    "Mod": _mod,
     "Mul": _elementwise(np.multiply),
     "Not": _elementwise(np.logical_not),
+    "Pow": _power,
+    "Range": _range,
     "Reshape": _as_shaped,
     "Slice": _slice,
     "Sqrt": _elementwise(np.sqrt),

@@ -35,9 +35,7 @@ def closed_form(definition: Definition) -> tuple[TensorType, ...] | None:
     if form is None or any(_is_empty(slot, at) for at, slot in enumerate(definition.inputs)):
         return None
     found = form(definition, *(slot and slot.type for slot in definition.inputs))
-    if found is None or len(found) != len(definition.outputs):
-        return None
-    return found if all(one.size for one in found) else None
+    return found if found is None or len(found) == len(definition.outputs) else None
 
 
 def _is_empty(slot: Slot, position: int) -> bool:
