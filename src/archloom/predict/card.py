@@ -93,6 +93,8 @@ class Card:
             content = _OLDER[name](content)
         elif name != FORMAT:
             raise ValueError(f"its card is of format {name}, this version reads {FORMAT}")
+        if not isinstance(content["kind"], str):
+            raise TypeError(f"its kind is {content['kind']!r}")
         if content["range"]:
             content["range"] = _read_range(float(content["range"]["limit"]), tensors)
         return cls(**content)

@@ -96,9 +96,9 @@ def read_state(
         network.load_state_dict(_part(tensors, "weights/"))
         _restore(optimiser, _part(tensors, "optimiser/"))
         return dict(state["facts"]), _part(tensors, "best/")
+    except TrainingError:
+        raise
     except (KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
-        if isinstance(error, TrainingError):
-            raise
         raise TrainingError(f"the checkpoint {path} is damaged ({error}): {_ANEW}.") from error
 
 

@@ -45,9 +45,6 @@ class BlockPredictor(NetworkPredictor):
     unused = UNUSED
     network: BlockNetwork
 
-    def __init__(self, network: BlockNetwork, card: Card) -> None:
-        super().__init__(network, card)
-
     @classmethod
     def of(cls, network: BlockNetwork, family: str, target: str) -> Self:
         """Return a predictor of a target of a family's networks, with a new card."""
@@ -58,6 +55,8 @@ class BlockPredictor(NetworkPredictor):
     def build(cls, card: Card) -> BlockNetwork:
         """Return the network of a card."""
         block_family(card.seen["family"])
+        if not isinstance(card.seen["moments"], bool):
+            raise TypeError("moments is neither true nor false")
         return BlockNetwork(BlockShape(**card.shape))
 
     @classmethod

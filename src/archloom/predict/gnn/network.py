@@ -211,6 +211,8 @@ class GraphPredictor(NetworkPredictor):
 
     width: ClassVar[int]
     """Width of the head."""
+    published_target: ClassVar[str] = "accuracy"
+    """What the published checkpoint predicts."""
     unused = ("aggregator.", "encoder.init_ff.")
     network: Network
 
@@ -255,9 +257,6 @@ class GraphPredictor(NetworkPredictor):
             seen=_seen(Normalisers()),
             code_version="AutoGO (NeurIPS 2023)",
         )
-
-    published_target: ClassVar[str] = "accuracy"
-    """What the published checkpoint predicts."""
 
     @property
     def normalisers(self) -> Normalisers:

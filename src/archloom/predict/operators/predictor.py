@@ -44,9 +44,6 @@ class OperatorPredictor(NetworkPredictor):
     kind = "operators"
     network: OperatorNetwork
 
-    def __init__(self, network: OperatorNetwork, card: Card) -> None:
-        super().__init__(network, card)
-
     @classmethod
     def of(cls, network: OperatorNetwork, target: str, operators: Sequence[str] = ()) -> Self:
         """Return a predictor of a target, with a new card; ``operators`` occurred in training."""
@@ -59,6 +56,8 @@ class OperatorPredictor(NetworkPredictor):
         """Return the network of a card; one of other operators is refused."""
         if tuple(card.seen["vocabulary"]) != OPERATORS:
             raise ValueError("the operators differ from this version's")
+        if not set(card.seen["operators"]) <= set(OPERATORS):
+            raise ValueError("operators occurred in training that this version lacks")
         return OperatorNetwork(OperatorShape(**card.shape))
 
     @property
