@@ -162,8 +162,7 @@ def open_search(path: Path) -> None:
     settings = json.loads((path.parent / "settings.copy").read_text())
     with Archive(path.parent, settings, ("score", "flops")) as archive:
         archive.visited()
-        for index in range(len(archive)):
-            archive.network(index)
+        archive.networks(range(len(archive)))
 
 
 def record_file(path: Path) -> None:

@@ -137,8 +137,8 @@ class GraphSearch(Evolution[Graph, Task, Outcome]):
         )
         limits, first_id = goals.limits(archive.base), self._first_id + number * ID_BLOCK
         return [
-            Task(archive.network(index), self.seed, number, first_id, goals.counts, limits)
-            for index in chosen.tolist()
+            Task(parent, self.seed, number, first_id, goals.counts, limits)
+            for parent in archive.networks(chosen.tolist())
         ]
 
     def evaluate(self, candidates: Sequence[Candidate[Graph]]) -> list[Candidate[Graph]]:
@@ -180,8 +180,6 @@ class GraphSearch(Evolution[Graph, Task, Outcome]):
     def result(self) -> SearchResult:
         """Return the front without the input; latencies are measured again."""
         archive, goals = self.archive, self.goals
-        table = archive.visited()
-        kept = table.filter(table["accepted"]).select(["hash", "parent"]).to_pylist()
         limits, values = goals.limits(archive.base), archive.values
         reached = [
             index
@@ -189,16 +187,16 @@ class GraphSearch(Evolution[Graph, Task, Outcome]):
             if not index or limits.reached(dict(zip(goals.names, row, strict=True)))
         ]
         front = pareto_front(values[np.ix_(reached, goals.columns)], goals.maximise)
+        better = [index for index in np.array(reached)[front].tolist() if index]
         members = [
             Member(
-                graph=archive.network(index),
+                graph=graph,
                 values=dict(zip(goals.names, values[index].tolist(), strict=True)),
                 iteration=int(archive.iteration[index]),
-                parent=kept[index]["parent"],
-                steps=archive.lineage(kept[index]["hash"]),
+                parent=archive.parent(graph.hash),
+                steps=archive.lineage(graph.hash),
             )
-            for index in np.array(reached)[front].tolist()
-            if index
+            for index, graph in zip(better, archive.networks(better), strict=True)
         ]
         timing = goals.timing
         if timing is not None:
@@ -212,7 +210,7 @@ class GraphSearch(Evolution[Graph, Task, Outcome]):
             values=archive.base,
             members=members,
             statistics=archive.statistics,
-            visited=table,
+            visited=archive.visited(),
             goals=goals,
             settings=self.mutator.settings,
             seed=self.seed,

@@ -152,7 +152,7 @@ def search_units(
         front = pareto_front(aims.objectives(archive.values), aims.maximise)
         return UnitFront(
             tuple(figures),
-            [archive.network(index) for index in front.tolist()],
+            archive.networks(front.tolist()),
             archive.values[front],
             archive.visited(),
             seed,
@@ -246,7 +246,7 @@ class _Search(Evolution[str, str, _Litter]):
         """Return the members of the front, or of several."""
         values = self.aims.objectives(self.archive.values)
         chosen = successive_fronts(values, self.aims.maximise, self.settings.fronts)
-        return [self.archive.network(index) for index in chosen.tolist()]
+        return self.archive.networks(chosen.tolist())
 
     def offspring(self, parents: Sequence[str]) -> Iterator[_Litter]:
         """Yield the children of each parent; parents take turns until enough new networks are

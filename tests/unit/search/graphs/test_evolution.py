@@ -12,9 +12,10 @@ from archloom.errors import ConfigError, GraphError, SearchError
 from archloom.graph import OPS, check, disjoint_union, flops, infer_shapes
 from archloom.io.store import GraphStore
 from archloom.search.graphs.evolution import ID_BLOCK, evolve
-from archloom.search.graphs.mutation import validate
 from archloom.search.graphs.record import save_search
 from archloom.search.graphs.settings import SearchSettings
+from archloom.search.graphs.stitching import Children
+from archloom.search.graphs.validation import validate
 from archloom.search.graphs.workers import stream
 from search_world import ConvCount, make_mutator
 
@@ -136,14 +137,13 @@ def test_children_that_break_a_rule_are_counted_by_reason(network):
     )
     torn = network.subgraph(np.flatnonzero(network.op != OPS.code("mean")))
     members = [network, network.replace(resolution=wider), doubled, torn]
+    union, bounds = disjoint_union(members)
+    origin, touched = np.zeros(union.n_nodes, dtype=np.int64), np.ones(union.n_nodes, dtype=bool)
     rejected: Counter[str] = Counter()
-    sound = validate(*disjoint_union(members), rejected)
+    times = np.array([1, 2, 3, 4])
+    sound = validate(network, Children(union, bounds, origin, touched), times, rejected)
     assert sound.tolist() == [True, False, False, False]
-    assert {reason: n for reason, n in rejected.items() if n} == {
-        "shape rule broken": 1,
-        "repeated edge": 1,
-        "loose end": 1,
-    }
+    assert rejected == {"shape rule broken": 2, "repeated edge": 3, "loose end": 4}
 
 
 def test_results_are_written_as_store_table_and_json(mutator, network, tmp_path):
