@@ -25,7 +25,6 @@ from archloom.search.loop import Candidate
 from archloom.search.objectives import Count
 from archloom.search.shapes.propagation import PropagationStats
 
-
 _SLOW_IMPORTS = ("torch", "pyarrow.parquet", "highspy")
 
 
