@@ -18,7 +18,12 @@ import pytest
 import torch
 
 from archloom.data import registry
-from archloom.data.block_table import BlockTable, read_block_table
+from archloom.data.block_table import (
+    BlockTable,
+    read_block_table,
+    read_sources,
+    write_labelled,
+)
 from archloom.data.labels import Label, read_labels, write_labels
 from archloom.data.splits import Split
 from archloom.errors import ArchloomError
@@ -37,10 +42,9 @@ from archloom.predict.operators.file import (
 from archloom.predict.operators.network import OperatorNetwork, OperatorShape
 from archloom.predict.resume import Progress, read_progress, write_progress
 from archloom.predict.training import new_network
-from archloom.report.record import read_search
 from archloom.search.archive import Archive
 from archloom.search.graphs.evolution import evolve
-from archloom.search.units.label_models import read_sources, write_labelled
+from archloom.search.graphs.record import read_search
 from archloom.search.units.space import FORMAT as SPACE_FORMAT
 from archloom.search.units.space import UnitSpace
 from archloom.segments.psc_index import read_psc_index, write_psc_index

@@ -53,8 +53,8 @@ def visited_schema(figures: Sequence[str]) -> pa.Schema:
 class SearchFolder(ABC, Generic[Network]):
     """Visited networks of one search in ``folder``.
 
-    Opening a folder of another run's settings raises ``SearchError``; so does one that a running
-    search holds.
+    Opening a folder of another run's settings raises ``SearchError``, so does one that a running
+    search holds; one of another version raises ``FormatError``.
 
     figures     names of what is recorded of every network
     values      (accepted networks, figures), what the search started from first
@@ -206,6 +206,13 @@ class SearchFolder(ABC, Generic[Network]):
             write_text(path, json.dumps(settings, indent=1, sort_keys=True) + "\n")
             return
         found = read_json(path)
+        version = found.get("format") if isinstance(found, dict) else None
+        if version != ARCHIVE_FORMAT:
+            raise FormatError(
+                f"{self.folder} holds a search of the format {version!r}, this version continues "
+                f"{ARCHIVE_FORMAT!r}: finish it with the archloom that began it, or delete the folder "
+                "and run archloom optimise or search-units again."
+            )
         if found != json.loads(json.dumps(settings)):
             changed = sorted(
                 key for key in {*found, *settings} if found.get(key) != settings.get(key)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from archloom.drawing.palette import BLUE, GREEN, GREY, INK, MUTED, ORANGE, VERMILLION
 from archloom.files import replacing
 from archloom.report.autogo.verdict import Measured
-from archloom.report.record import SearchRecord
+from archloom.search.graphs.record import SearchRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

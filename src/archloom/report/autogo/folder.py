@@ -44,7 +44,7 @@ from archloom.report.autogo.words import (
 )
 from archloom.report.packing import pack
 from archloom.report.page import render
-from archloom.report.record import SearchRecord, Winner, read_search
+from archloom.search.graphs.record import SearchRecord, Winner, read_search
 
 SUMMARY_FORMAT = "archloom-autogo-summary/1"
 _PACKAGES = ("archloom", "numpy", "torch", "highspy", "onnx", "snakemake")

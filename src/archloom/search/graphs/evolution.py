@@ -20,8 +20,8 @@ from archloom.search.front import choose_parents, pareto_front
 from archloom.search.goals import Goals
 from archloom.search.graphs.mutation import Mutator
 from archloom.search.graphs.result import Member, SearchResult
-from archloom.search.graphs.workers import Outcome, Task, stream, workers
-from archloom.search.loop import Budget, Candidate, Evolution, Progress
+from archloom.search.graphs.workers import Outcome, Task, workers
+from archloom.search.loop import Budget, Candidate, Evolution, Progress, judge_all, stream
 from archloom.search.shapes.propagation import PropagationStats
 from archloom.train.latency import compare_latency
 
@@ -153,11 +153,7 @@ class GraphSearch(Evolution[Graph, Task, Outcome]):
             if start and self._out_of_time():
                 break
             chunk = candidates[start : start + COSTLY_CHUNK]
-            for objective in self.goals.costly:
-                passed = [one for one in chunk if not one.refusal]
-                found = objective.values([one.network for one in passed if one.network is not None])
-                for one, figure in zip(passed, found, strict=True):
-                    one.take(objective.name, figure, limits)
+            judge_all(chunk, self.goals.costly, limits)
             done += chunk
         return done
 

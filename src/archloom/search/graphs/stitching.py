@@ -174,7 +174,9 @@ def stitch(parent: Graph, grafts: Sequence[Graft], first_id: int) -> Children:
         for field in _COPIED
     }
     pool["ids"] = [parent.ids, *(first_id + np.arange(k) for k in sizes)]
-    arrays = {field: np.concatenate(parts).take(origin, axis=0) for field, parts in pool.items()}
+    arrays: dict[str, Any] = {
+        field: np.concatenate(parts).take(origin, axis=0) for field, parts in pool.items()
+    }
     bounds = np.cumsum([0, *(len(one.nodes) + k for one, k in zip(openings, sizes, strict=True))])
     edges = [len(graft.sources) for graft in grafts]
     sources = np.concatenate([graft.sources for graft in grafts]) + np.repeat(bounds[:-1], edges)

@@ -15,22 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
 
-import numpy as np
-
 from archloom.errors import SearchError
 from archloom.graph import Graph
 from archloom.search.constraints import Limits
+from archloom.search.figures import Count
 from archloom.search.graphs.mutation import Brood, Mutator
-from archloom.search.loop import Candidate
-from archloom.search.objectives import Count
+from archloom.search.loop import Candidate, stream
 from archloom.search.shapes.propagation import PropagationStats
 
 _SLOW_IMPORTS = ("torch", "pyarrow.parquet", "highspy")
-
-
-def stream(seed: int, iteration: int, name: str) -> np.random.Generator:
-    """Return the random stream called ``name`` (a graph hash or a word) of an iteration."""
-    return np.random.default_rng([seed, iteration, *name.encode()])
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from archloom.report.autogo.figures import (
     to_svg,
 )
 from archloom.report.autogo.verdict import Measured
-from archloom.report.record import read_search
+from archloom.search.graphs.record import read_search
 from report_world import make_run
 
 MEASURED = {0: Measured((0.95, 0.96)), 1: Measured((0.97,))}
