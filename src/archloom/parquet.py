@@ -117,4 +117,4 @@ def lists(column: pa.ChunkedArray) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """
     whole: Any = column.combine_chunks()
     starts = numbers(whole.offsets).astype(np.int64)
-    return numbers(whole.flatten()), starts - starts[0]
+    return numbers(whole.values)[starts[0] : starts[-1]], starts - starts[0]

@@ -210,8 +210,8 @@ class SearchFolder(ABC, Generic[Network]):
         if version != ARCHIVE_FORMAT:
             raise FormatError(
                 f"{self.folder} holds a search of the format {version!r}, this version continues "
-                f"{ARCHIVE_FORMAT!r}: finish it with the archloom that began it, or delete the folder "
-                "and run archloom optimise or search-units again."
+                f"{ARCHIVE_FORMAT!r}: finish it with the archloom that began it, or delete the "
+                "folder and run archloom optimise or search-units again."
             )
         if found != json.loads(json.dumps(settings)):
             changed = sorted(
