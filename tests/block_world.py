@@ -1,11 +1,9 @@
 """Made-up figures of block networks for searches in tests: sums of expansions and of kernels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
-
-from archloom.search.units.figures import Figure
+from archloom.search.figures import Costly, Value
 from archloom.search.units.space import UnitSpace
 from archloom.views.block_space import block_space
 
@@ -24,24 +22,24 @@ SMALL = UnitSpace(
 """A space of 24 networks."""
 
 
-@dataclass(frozen=True)
-class SumOf:
+@dataclass(eq=False)
+class SumOf(Costly[str]):
     """Sums the expansions (place 1 of a block's word) or the kernels (place 3)."""
 
-    place: int
+    place: int = field(kw_only=True)
 
     @property
     def identity(self) -> str:
         return f"sum of {self.place}"
 
-    def __call__(self, architectures: Sequence[str]) -> np.ndarray:
-        return np.array([self._sum(one) for one in architectures], dtype=np.float64)
+    def values(self, networks: Sequence[str]) -> list[Value]:
+        return [self._sum(one) for one in networks]
 
     def _sum(self, architecture: str) -> float:
         stages = block_space("ofa_mbv3").parse(architecture)
         return float(sum(int(block[self.place]) for stage in stages for block in stage))
 
 
-def figures() -> list[Figure]:
+def figures() -> list[SumOf]:
     """More expansion is better, more kernel is worse."""
-    return [Figure("gain", SumOf(1), maximise=True), Figure("cost", SumOf(3))]
+    return [SumOf("gain", maximise=True, place=1), SumOf("cost", place=3)]

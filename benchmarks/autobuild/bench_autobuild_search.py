@@ -27,7 +27,7 @@ from archloom.predict.blocks.predictor import BlockPredictor  # noqa: E402
 from archloom.predict.blocks.task import BlockTraining  # noqa: E402
 from archloom.report.autobuild.figures import FrontPanel, unit_fronts_figure  # noqa: E402
 from archloom.report.style import to_svg  # noqa: E402
-from archloom.search.units.figures import Figure, PredictedFigure  # noqa: E402
+from archloom.search.units.figures import PredictedFigure  # noqa: E402
 from archloom.search.units.search import search_units  # noqa: E402
 from archloom.search.units.space import UnitSpace, joined  # noqa: E402
 from archloom.search.units.variation import LayerVariation, UnitVariation, layer_insight  # noqa: E402
@@ -116,7 +116,7 @@ def reduced(family, device, contexts, seeds):
 def figures_of(family, device):
     """Return accuracy and latency by the published predictors."""
     return [
-        Figure(name, PredictedFigure(BlockPredictor.load(path)), maximise=name == "acc")
+        PredictedFigure(name, maximise=name == "acc", predictor=BlockPredictor.load(path))
         for name in ("acc", f"latency_{device}")
         for path in [registry.find("autobuild_models", f"{family}_{name}.safetensors")]
     ]

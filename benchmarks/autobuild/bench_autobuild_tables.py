@@ -25,7 +25,7 @@ from archloom.graph import flops  # noqa: E402
 from archloom.predict.blocks.predictor import BlockPredictor  # noqa: E402
 from archloom.predict.blocks.task import BlockTraining  # noqa: E402
 from archloom.report.autobuild.figures import attained  # noqa: E402
-from archloom.search.units.figures import Figure, PredictedFigure  # noqa: E402
+from archloom.search.units.figures import PredictedFigure  # noqa: E402
 from archloom.search.units.search import search_units  # noqa: E402
 from archloom.search.units.space import UnitSpace, joined  # noqa: E402
 from archloom.search.units.variation import LayerVariation, UnitVariation, layer_insight  # noqa: E402
@@ -201,9 +201,10 @@ def responses(family):
 
 def reached(family, spaces):
     """Return the accuracy that every method reaches within the published latencies, by device."""
-    accuracy, found = Figure("acc", PredictedFigure(teacher(family, "acc")), maximise=True), {}
+    accuracy = PredictedFigure("acc", maximise=True, predictor=teacher(family, "acc"))
+    found = {}
     for device, points in POINTS.items():
-        latency = Figure("latency", PredictedFigure(teacher(family, f"latency_{device}")))
+        latency = PredictedFigure("latency", predictor=teacher(family, f"latency_{device}"))
         variations = {
             "AutoBuild-NAS": UnitVariation(joined(spaces[device])),
             "Layer-Full": LayerVariation(family),

@@ -20,7 +20,7 @@ from archloom.search.graphs.evolution import ID_BLOCK  # noqa: E402
 from archloom.search.graphs.optimise import optimise  # noqa: E402
 from archloom.search.graphs.settings import SearchSettings  # noqa: E402
 from archloom.search.graphs.transfer import transfer  # noqa: E402
-from archloom.search.graphs.workers import stream  # noqa: E402
+from archloom.search.loop import stream  # noqa: E402
 
 PAPER_SECONDS = 108
 SETTINGS = SearchSettings(family="generic_noDW")

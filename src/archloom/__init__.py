@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from archloom.io.importing.torch.reader import from_torch
     from archloom.predict import load_predictor
     from archloom.report.autogo.front import write_front
+    from archloom.search.figures import CustomObjective
     from archloom.search.graphs.optimise import Artefacts, optimise
     from archloom.search.graphs.settings import SearchSettings
     from archloom.search.graphs.transfer import transfer
-    from archloom.search.objectives import CustomObjective
     from archloom.segments.tokeniser import Tokeniser
     from archloom.segments.vocabulary import Vocabulary
     from archloom.train.latency import Timing, measure_latency
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ArchloomError": "errors",
     "Artefacts": "search.graphs.optimise",
-    "CustomObjective": "search.objectives",
+    "CustomObjective": "search.figures",
     "Graph": "graph",
     "GraphBuilder": "graph",
     "SearchSettings": "search.graphs.settings",

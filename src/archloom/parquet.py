@@ -1,10 +1,18 @@
-"""Parquet tables: every page is written with a checksum, which is compared on reading."""
+"""Parquet tables: every page is written with a checksum, which is compared on reading.
+
+Columns are made of buffers and read as they lie in memory: Arrow's own conversions between NumPy or
+Python and its arrays import pandas, its computations import their documentation, which takes up to
+half a second at the start of a process.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from archloom.errors import FormatError
 from archloom.files import reading, replacing
@@ -52,3 +60,61 @@ def write_parquet(table: pa.Table, path: str | Path) -> None:
 
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+
+def text_column(values: Sequence[str]) -> pa.StringArray:
+    """Return texts as a column."""
+    import pyarrow as pa
+
+    encoded = [value.encode() for value in values]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.StringArray.from_buffers(
+        len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))
+    )
+
+
+def number_column(values: NDArray[Any], known: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Return numbers or truth values (n,) as a column of their dtype; null where not ``known``."""
+    import pyarrow as pa
+
+    data = np.packbits(values, bitorder="little") if values.dtype == bool else values
+    valid = None if known is None or known.all() else np.packbits(known, bitorder="little")
+    return pa.Array.from_buffers(
+        pa.from_numpy_dtype(values.dtype),
+        len(values),
+        [valid if valid is None else pa.py_buffer(valid), pa.py_buffer(np.ascontiguousarray(data))],
+    )
+
+
+def list_column(
+    values: NDArray[Any], bounds: NDArray[np.integer], kind: pa.DataType | None = None
+) -> pa.ListArray:
+    """Return flat numbers as a column of lists; row k is ``values[bounds[k] : bounds[k + 1]]``."""
+    import pyarrow as pa
+
+    starts = number_column(bounds.astype(np.int32))
+    return pa.ListArray.from_arrays(starts, number_column(values), type=kind)
+
+
+def numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
+    """Return a column of numbers or truth values as an array (n,); nulls are NaN."""
+    import pyarrow as pa
+
+    whole: Any = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if whole.null_count:
+        return np.array(whole.to_pylist(), dtype=np.float64)
+    if pa.types.is_boolean(whole.type):
+        bits = np.frombuffer(whole.buffers()[1], dtype=np.uint8)
+        ends = slice(whole.offset, whole.offset + len(whole))
+        return np.unpackbits(bits, bitorder="little")[ends].astype(np.bool_)
+    found: NDArray[Any] = np.from_dlpack(whole)
+    return found
+
+
+def lists(column: pa.ChunkedArray) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the flat numbers of a column of lists and the start of each row, see
+    ``list_column``.
+    """
+    whole: Any = column.combine_chunks()
+    starts = numbers(whole.offsets).astype(np.int64)
+    return numbers(whole.values)[starts[0] : starts[-1]], starts - starts[0]

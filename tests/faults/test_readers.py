@@ -20,7 +20,12 @@ import torch
 from archloom.config.models import read_models
 from archloom.config.reading import load_config
 from archloom.data import registry
-from archloom.data.block_table import BlockTable, read_block_table
+from archloom.data.block_table import (
+    BlockTable,
+    read_block_table,
+    read_sources,
+    write_labelled,
+)
 from archloom.data.labels import Label, read_labels, write_labels
 from archloom.data.splits import Split
 from archloom.errors import ArchloomError
@@ -33,10 +38,9 @@ from archloom.predict.blocks.network import BlockNetwork, BlockShape
 from archloom.predict.blocks.predictor import BlockPredictor
 from archloom.predict.operators.network import OperatorNetwork, OperatorShape
 from archloom.predict.operators.predictor import OperatorPredictor
-from archloom.report.record import read_search
 from archloom.search.archive import Archive
 from archloom.search.graphs.evolution import evolve
-from archloom.search.units.label_models import read_sources, write_labelled
+from archloom.search.graphs.record import read_search
 from archloom.search.units.space import FORMAT as SPACE_FORMAT
 from archloom.search.units.space import UnitSpace
 from archloom.segments.psc_index import read_psc_index, write_psc_index
@@ -144,8 +148,7 @@ def open_search(path: Path) -> None:
     settings = json.loads((path.parent / "settings.copy").read_text())
     with Archive(path.parent, settings, ("score", "flops")) as archive:
         archive.visited()
-        for index in range(len(archive)):
-            archive.network(index)
+        archive.networks(range(len(archive)))
 
 
 def record_file(path: Path) -> None:

@@ -1,8 +1,8 @@
 """Label random block networks by the label models of a run, or take over a table of one's own."""
 
-from archloom.data.block_table import read_block_table
+from archloom.data.block_table import read_block_table, write_labelled
 from archloom.predict.blocks.task import BlockTraining
-from archloom.search.units.label_models import label, run_models, sources_of, write_labelled
+from archloom.search.units.label_models import label, run_models, sources_of
 from archloom.views.sequence import block_family
 from archloom.workflow import job
 

@@ -25,7 +25,7 @@ from archloom.errors import ConfigError
 
 if TYPE_CHECKING:
     from archloom.report.autobuild.folder import MethodRow
-    from archloom.search.units.figures import Figure
+    from archloom.search.figures import Costly
 
 Device = Literal["npu", "gpu", "cpu", "n10", "max_acc"]
 
@@ -94,7 +94,7 @@ def compare_searches(
     )
 
 
-def _pair(figures: Sequence[Figure]) -> tuple[Figure, Figure]:
+def _pair(figures: Sequence[Costly[str]]) -> tuple[Costly[str], Costly[str]]:
     """Return the objective to be large and the one to be small."""
     if sorted(one.maximise for one in figures) != [False, True]:
         raise ConfigError(

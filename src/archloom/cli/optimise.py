@@ -50,8 +50,8 @@ def optimise(
     objective: Annotated[
         list[str],
         typer.Option(
-            help="What to make better, repeatable: score, flops, params, activations, latency, "
-            "measured_latency, table:FILE, [min:|max:]MODULE:FUNCTION."
+            help="What to make better, [max:|min:]NAME[=SOURCE], repeatable: score, flops, params, "
+            "activations, latency, latency=measured, latency=TABLE.csv, NAME=MODULE:FUNCTION."
         ),
     ] = ["score", "flops"],  # noqa: B006  # typer copies it
     constraint: Annotated[

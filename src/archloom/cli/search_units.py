@@ -13,7 +13,7 @@ from archloom.cli.optimise import progress_bar
 from archloom.errors import ConfigError
 
 if TYPE_CHECKING:
-    from archloom.search.units.figures import Figure
+    from archloom.search.figures import Costly
     from archloom.search.units.search import UnitFront
     from archloom.search.units.space import UnitSpace
     from archloom.search.units.supernet_accuracy import TrainedSubnets
@@ -26,15 +26,16 @@ Objectives = Annotated[
     list[str],
     typer.Option(
         "--objective",
-        help="What counts, NAME=SOURCE, or max:NAME=SOURCE where more is better, repeatable: a "
-        "predictor (.safetensors), a table of networks with that column (.parquet), measured "
-        "(latency in ms, here), or supernet (accuracy, see --images).",
+        help="What counts, [max:|min:]NAME[=SOURCE], repeatable; less is better but for max:. "
+        "SOURCE: a predictor (.safetensors), a table of networks with that column (.parquet), "
+        "measured or estimated (latency in ms, here), supernet (accuracy, see --images), or "
+        "PACKAGE.MODULE:FUNCTION of the graph; none for flops, params, activations, latency.",
     ),
 ]
 Also = Annotated[
     list[str],
     typer.Option(
-        help="NAME=SOURCE, repeatable: a figure that is no objective, for constraints; in the "
+        help="NAME[=SOURCE], repeatable: a figure that is no objective, for constraints; in the "
         "tables, too."
     ),
 ]
@@ -211,12 +212,12 @@ def subnets_of(
 
 def figures_of(
     texts: list[str], family: str, resolution: int, trained: TrainedSubnets | None
-) -> list[Figure]:
+) -> list[Costly[str]]:
     """Return what networks are judged by."""
-    from archloom.search.units.figures import Figure
+    from archloom.search.units.figures import figure_of
 
-    accuracy = trained.accuracy if trained else None
-    figures = [Figure.parse(text, family, resolution, accuracy) for text in texts]
+    supernet = trained.figure if trained else None
+    figures = [figure_of(text, family, resolution, supernet) for text in texts]
     names = [one.name for one in figures]
     if len(set(names)) < len(names):
         raise ConfigError(f"objectives {', '.join(names)}: give each name once.")

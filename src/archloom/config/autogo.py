@@ -57,7 +57,7 @@ class Search(Section):
     sparsity: Fraction = 0.5
     """Share of the vocabulary's merges switched off each time a graph is segmented."""
     objectives: list[str] = Field(default=["score", "flops"], min_length=1)
-    """score, flops, params, activations, latency, measured_latency, table:FILE, MODULE:FUNCTION."""
+    """[max:|min:]NAME[=SOURCE]: score, flops, params, activations, latency, latency=measured."""
     constraints: list[Limit] = []
     """Limits such as params<=5e6 or latency<=-15% of the input; besides: score>0%, flops<10%."""
     latency_threads: int = Field(default=1, ge=1, le=1024)

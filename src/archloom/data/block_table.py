@@ -10,7 +10,8 @@ family has several; every other column of numbers is a metric.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +21,8 @@ from numpy.typing import NDArray
 
 from archloom.data.expression import parse
 from archloom.errors import DataError, FormatError
-from archloom.files import naming
-from archloom.parquet import read_parquet
+from archloom.files import naming, reading
+from archloom.parquet import read_parquet, write_parquet
 from archloom.spaces import Space
 from archloom.spaces.ofa_mobile import MobileSpace
 from archloom.views.block_space import block_space
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TEXTS = ("architecture", "arch_str", "arch")
+_SOURCES = b"archloom-label-sources"
 _LISTS = (["depths", "kernels", "expands"], ["d", "ks", "e"])
 
 
@@ -136,3 +138,31 @@ def _architectures(table: pa.Table, space: Space) -> Sequence[str]:
     raise FormatError(
         f"no column architecture, nor {', '.join(_LISTS[0])}: the networks are unknown, add either."
     )
+
+
+def write_labelled(table: BlockTable, sources: Mapping[str, str], path: str | Path) -> None:
+    """Write networks and metrics as ``read_block_table`` reads them, with the metrics' sources."""
+    import pyarrow as pa
+
+    columns = {"architecture": list(table.architectures), "resolution": table.resolution}
+    rows = pa.table({**columns, **table.metrics})
+    write_parquet(rows.replace_schema_metadata({_SOURCES: json.dumps(dict(sources))}), path)
+
+
+def read_sources(path: str | Path) -> dict[str, str]:
+    """Return what the metrics of a table come from; empty where it does not say.
+
+    Raises ``DataError`` for a missing file, ``FormatError`` for one that is no such table.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with reading(path):
+        try:
+            metadata = pq.read_schema(path).metadata or {}
+            found = json.loads(metadata.get(_SOURCES, b"{}"))
+            return {str(name): str(source) for name, source in found.items()}
+        except (pa.ArrowException, AttributeError, ValueError) as error:
+            raise FormatError(
+                f"{path} is no table of labelled networks ({error}): make it again."
+            ) from error

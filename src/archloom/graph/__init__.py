@@ -13,7 +13,7 @@ from archloom.graph.isomorphism import is_isomorphic
 from archloom.graph.ops import OPS, Cost, Merge, Op, Padding, ShapeRule
 from archloom.graph.order import autogo_order, generation_order
 from archloom.graph.shapes import infer_shapes, input_shapes, output_shapes, window_pads
-from archloom.graph.union import disjoint_union
+from archloom.graph.union import disjoint_union, member
 
 __all__ = [
     "OPS",
@@ -38,6 +38,7 @@ __all__ = [
     "input_shapes",
     "is_isomorphic",
     "is_valid",
+    "member",
     "node_colours",
     "node_flops",
     "node_parameters",

@@ -121,10 +121,9 @@ def node_colours(graph: Graph, level: Level = "instance") -> NDArray[np.uint64]:
         both = mix(above * np.uint64(_FACTOR) + below)
         return _walk(both, order, graph.in_ptr, graph.in_src, marks_in)
     depths = graph.levels
-    down = _plan(depths, graph.in_ptr, graph.in_src, marks_in)
-    above = _sweep(labels, down)
-    below = _sweep(labels, _plan(depths[::-1], graph.out_ptr, graph.out_dst, marks_out))
-    return _sweep(mix(above * np.uint64(_FACTOR) + below), down)
+    down = _Sweep(depths, graph.in_ptr, graph.in_src, marks_in)
+    up = _Sweep(depths[::-1], graph.out_ptr, graph.out_dst, marks_out)
+    return down(mix(down(labels) * np.uint64(_FACTOR) + up(labels)))
 
 
 Marks = NDArray[np.uint64] | None
@@ -156,7 +155,7 @@ def _walk(
     values: NDArray[np.integer],
     marks: Marks,
 ) -> NDArray[np.uint64]:
-    """Return what ``_sweep`` returns, node by node: faster for one network, which is deep and
+    """Return what a ``_Sweep`` returns, node by node: faster for one network, which is deep and
     narrow.
     """
     colours = labels.tolist()
@@ -174,48 +173,62 @@ def _walk(
     return np.array(colours, dtype=np.uint64)
 
 
-Plan = list[
-    tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.integer], NDArray[np.int64], Marks]
-]
-"""Per level: its nodes, those with neighbours, the flat neighbours, where each one's neighbours
-start, and the marks of these edges.
-"""
+class _Sweep:
+    """Mixes each node's label with the multiset of its neighbours' colours, level by level; the
+    neighbours are the CSR rows (pointer, values).
 
-
-def _plan(
-    levels: Sequence[NDArray[np.int64]],
-    pointer: NDArray[np.integer],
-    values: NDArray[np.integer],
-    marks: Marks,
-) -> Plan:
-    """Return the gather plan of a sweep that visits ``levels`` in turn over the CSR rows (pointer,
-    values).
+    The nodes are put in the order of the visit, within a level those with neighbours first, so that
+    a level is a slice.
     """
-    plan: Plan = []
-    for nodes in levels:
-        start, count = pointer[nodes], pointer[nodes + 1] - pointer[nodes]
-        fed = count > 0
-        fed_count = count[fed]
-        first = np.cumsum(fed_count) - fed_count
-        flat = np.repeat(start[fed] - first, fed_count) + np.arange(int(fed_count.sum()))
-        marked = None if marks is None else marks[flat]
-        plan.append((nodes, nodes[fed], values[flat], first, marked))
-    return plan
 
+    def __init__(
+        self,
+        levels: Sequence[NDArray[np.int64]],
+        pointer: NDArray[np.integer],
+        values: NDArray[np.integer],
+        marks: Marks,
+    ) -> None:
+        nodes = np.concatenate(levels)
+        level = np.repeat(np.arange(len(levels)), [len(some) for some in levels])
+        lonely = pointer[nodes + 1] == pointer[nodes]
+        turn = np.argsort(2 * level + lonely, kind="stable")
+        self._nodes = nodes[turn]
+        start, count = pointer[self._nodes], np.diff(pointer)[self._nodes]
+        ends = np.concatenate([[0], np.cumsum(count)])
+        flat = np.repeat(start - ends[:-1], count) + np.arange(len(values))
+        place = np.empty(len(nodes), dtype=np.int64)
+        place[self._nodes] = np.arange(len(nodes))
+        self._neighbours, self._first = place[values[flat]], ends
+        self._marks = None if marks is None else marks[flat]
+        stops = np.cumsum([len(some) for some in levels])
+        fed = stops - np.bincount(level[lonely], minlength=len(levels))
+        self._levels = list(zip([0, *stops.tolist()], fed.tolist(), stops.tolist(), strict=False))
 
-def _sweep(labels: NDArray[np.uint64], plan: Plan) -> NDArray[np.uint64]:
-    """Return colours: each node's label mixed with the multiset of its neighbours' colours, level
-    by level.
-    """
-    colours = labels.copy()
-    for nodes, fed, neighbours, first, marks in plan:
-        if len(fed):
-            reached = colours[neighbours] if marks is None else colours[neighbours] * marks
-            colours[fed] += np.add.reduceat(reached, first) * np.uint64(_FACTOR_2)
-        value = colours[nodes]
-        value = (value ^ (value >> np.uint64(31))) * np.uint64(_FACTOR)
-        colours[nodes] = value ^ (value >> np.uint64(29))
-    return colours
+    def __call__(self, labels: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Return the colours (n,) of nodes with these labels (n,)."""
+        colours = labels[self._nodes]
+        for start, fed, stop in self._levels:
+            if fed > start:
+                colours[start:fed] += self._reached(colours, start, fed) * np.uint64(_FACTOR_2)
+            value = colours[start:stop]
+            value ^= value >> np.uint64(31)
+            value *= np.uint64(_FACTOR)
+            value ^= value >> np.uint64(29)
+        result = np.empty_like(colours)
+        result[self._nodes] = colours
+        return result
+
+    def _reached(self, colours: NDArray[np.uint64], start: int, stop: int) -> NDArray[np.uint64]:
+        """Return (stop - start,) sums of the colours of these nodes' neighbours."""
+        first = self._first[start : stop + 1]
+        edges = slice(int(first[0]), int(first[-1]))
+        reached = colours[self._neighbours[edges]]
+        if self._marks is not None:
+            reached *= self._marks[edges]
+        if len(reached) == stop - start:
+            return reached
+        summed: NDArray[np.uint64] = np.add.reduceat(reached, first[:-1] - first[0])
+        return summed
 
 
 def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -43,6 +43,19 @@ def disjoint_union(graphs: Sequence[Graph]) -> tuple[Graph, NDArray[np.int64]]:
     return Graph(**arrays, definitions=definitions), bounds
 
 
+def member(union: Graph, start: int, stop: int) -> Graph:
+    """Return the member of a disjoint union that has the nodes ``start`` to ``stop - 1`` as a graph
+    of its own, which shares no array with the union.
+    """
+    first, last = union.in_ptr[[start, stop]].tolist()
+    arrays = {field: getattr(union, field)[start:stop].copy() for field in NODE_FIELDS}
+    arrays["in_ptr"] = union.in_ptr[start : stop + 1] - np.int32(first)
+    arrays["in_src"] = union.in_src[first:last] - np.int32(start)
+    for array in arrays.values():
+        array.setflags(write=False)
+    return Graph(**arrays, family=union.family, definitions=union.definitions)
+
+
 def _joined_definitions(
     graphs: Sequence[Graph],
 ) -> tuple[NDArray[np.int32], tuple[Definition, ...]]:

@@ -25,6 +25,7 @@ from archloom.errors import DataError, FormatError
 from archloom.files import reading, replacing, unwritable
 from archloom.graph import OPS, Definition, Graph, graph_hashes
 from archloom.graph.graph import ARRAY_FIELDS
+from archloom.parquet import list_column, number_column, text_column
 
 FORMAT = "archloom-store/2"
 _FORMAT_1 = "archloom-store/1"
@@ -290,18 +291,21 @@ def write_store(graphs: Iterable[Graph], path: str | Path) -> None:
 def _to_batch(graphs: list[Graph]) -> Any:
     """Return ``graphs`` as an Arrow record batch of the store's schema."""
     columns = [
-        pa.array(graph_hashes(graphs)),
-        pa.array([graph.family for graph in graphs]),
-        pa.array([graph.name for graph in graphs]),
+        text_column(graph_hashes(graphs)),
+        text_column([graph.family for graph in graphs]),
+        text_column([graph.name for graph in graphs]),
     ]
     for field, dtype in _STORED_TYPES.items():
         rows = [getattr(graph, field).reshape(-1) for graph in graphs]
-        offsets = np.zeros(len(rows) + 1, dtype=np.int32)
-        np.cumsum([len(row) for row in rows], out=offsets[1:])
+        bounds = np.cumsum([0, *map(len, rows)])
         values: NDArray[Any] = np.concatenate(rows).astype(dtype, copy=False)
-        columns.append(pa.ListArray.from_arrays(offsets, values, type=_LIST_TYPES[field]))
-    texts = [[json.dumps(one.to_json()) for one in graph.definitions] for graph in graphs]
-    columns.append(pa.array(texts, type=_SCHEMA.field(_DEFINITIONS).type))
+        columns.append(list_column(values, bounds, _LIST_TYPES[field]))
+    texts = [json.dumps(one.to_json()) for graph in graphs for one in graph.definitions]
+    starts = number_column(
+        np.cumsum([0, *(len(one.definitions) for one in graphs)], dtype=np.int32)
+    )
+    kind = _SCHEMA.field(_DEFINITIONS).type
+    columns.append(pa.ListArray.from_arrays(starts, text_column(texts), type=kind))
     return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
@@ -23,7 +24,7 @@ from archloom.errors import FormatError, SearchError
 from archloom.files import read_json, unwritable, write_text
 from archloom.graph import Graph
 from archloom.io.store import GraphStore, StoreWriter
-from archloom.parquet import read_parquet, write_parquet
+from archloom.parquet import number_column, numbers, read_parquet, text_column, write_parquet
 
 ARCHIVE_FORMAT = "archloom-search/2"
 GRAPHS_PER_READ = 32
@@ -52,8 +53,8 @@ def visited_schema(figures: Sequence[str]) -> pa.Schema:
 class SearchFolder(ABC, Generic[Network]):
     """Visited networks of one search in ``folder``.
 
-    Opening a folder of another run's settings raises ``SearchError``; so does one that a running
-    search holds.
+    Opening a folder of another run's settings raises ``SearchError``, so does one that a running
+    search holds; one of another version raises ``FormatError``.
 
     figures     names of what is recorded of every network
     values      (accepted networks, figures), what the search started from first
@@ -115,17 +116,20 @@ class SearchFolder(ABC, Generic[Network]):
         order of ``accepted``).
         """
         number = self.n_iterations
-        table = pa.table(dict(rows), schema=visited_schema(self.figures))
-        write_parquet(table, self._path("visited", number))
+        write_parquet(self._table(rows), self._path("visited", number))
         self._keep(number, accepted)
         write_text(
             self.folder / f"iteration-{number:04d}.json", json.dumps(statistics, indent=1) + "\n"
         )
         self._load(number)
 
+    def parent(self, digest: str) -> str:
+        """Return the hash of an accepted network's parent, "" of what the search started from."""
+        return self._lineage[digest][0]
+
     @abstractmethod
-    def network(self, index: int) -> Network:
-        """Return accepted network ``index``."""
+    def networks(self, indices: Sequence[int]) -> list[Network]:
+        """Return these accepted networks."""
 
     @abstractmethod
     def _keep(self, number: int, accepted: Sequence[Network]) -> None:
@@ -146,7 +150,7 @@ class SearchFolder(ABC, Generic[Network]):
     def visited(self) -> pa.Table:
         """Return all scored networks of all iterations (``visited_schema``)."""
         parts = [self._rows(number) for number in range(self.n_iterations)]
-        return pa.concat_tables(parts) if parts else visited_schema(self.figures).empty_table()
+        return pa.concat_tables(parts) if parts else self._table({})
 
     def _path(self, what: str, number: int) -> Path:
         return self.folder / f"{what}-{number:04d}.parquet"
@@ -154,16 +158,15 @@ class SearchFolder(ABC, Generic[Network]):
     def _load(self, number: int) -> None:
         """Take the files of iteration ``number`` into memory."""
         table = self._rows(number)
-        self.seen.update(table["hash"].to_pylist())
-        kept = table.filter(table["accepted"])
-        columns = [kept[name].to_numpy() for name in self.figures]
+        hashes, parents, steps = (table[name].to_pylist() for name in ("hash", "parent", "step"))
+        self.seen.update(hashes)
+        kept = np.flatnonzero(numbers(table["accepted"]))
+        columns = [numbers(table[name])[kept] for name in self.figures]
         self.values = np.concatenate([self.values, np.stack(columns, axis=1)])
         self.iteration = np.append(self.iteration, np.full(len(kept), number, dtype=np.int32))
-        hashes = kept["hash"].to_pylist()
-        self.hashes += hashes
-        steps = kept.select(["parent", "step", "iteration"]).to_pylist()
-        for digest, row in zip(hashes, steps, strict=True):
-            self._lineage[digest] = (row["parent"], row["step"], row["iteration"])
+        for row in kept.tolist():
+            self.hashes.append(hashes[row])
+            self._lineage[hashes[row]] = (parents[row], steps[row], number)
         self.statistics.append(read_json(self.folder / f"iteration-{number:04d}.json"))
 
     def _rows(self, number: int) -> pa.Table:
@@ -177,6 +180,12 @@ class SearchFolder(ABC, Generic[Network]):
                 f"networks that this search visited: {advice}."
             )
         return table
+
+    def _table(self, rows: Mapping[str, Sequence[Any]]) -> pa.Table:
+        """Return rows of visited networks as a table."""
+        schema = visited_schema(self.figures)
+        columns = [_column(rows.get(field.name, ()), field.type) for field in schema]
+        return pa.Table.from_arrays(columns, schema=schema)
 
     def _acquire(self) -> None:
         try:
@@ -197,6 +206,13 @@ class SearchFolder(ABC, Generic[Network]):
             write_text(path, json.dumps(settings, indent=1, sort_keys=True) + "\n")
             return
         found = read_json(path)
+        version = found.get("format") if isinstance(found, dict) else None
+        if version != ARCHIVE_FORMAT:
+            raise FormatError(
+                f"{self.folder} holds a search of the format {version!r}, this version continues "
+                f"{ARCHIVE_FORMAT!r}: finish it with the archloom that began it, or delete the "
+                "folder and run archloom optimise or search-units again."
+            )
         if found != json.loads(json.dumps(settings)):
             changed = sorted(
                 key for key in {*found, *settings} if found.get(key) != settings.get(key)
@@ -210,11 +226,14 @@ class SearchFolder(ABC, Generic[Network]):
 class Archive(SearchFolder[Graph]):
     """A search for graphs; the accepted ones lie in graph stores."""
 
-    def network(self, index: int) -> Graph:
-        """Return accepted graph ``index``."""
-        iteration = int(self.iteration[index])
-        row = index - int(np.searchsorted(self.iteration, iteration))
-        return GraphStore(self._path("accepted", iteration))[row]
+    def networks(self, indices: Sequence[int]) -> list[Graph]:
+        """Return these accepted graphs; those that lie together are read together."""
+        found: dict[int, Graph] = {}
+        for iteration, group in groupby(sorted(indices), key=lambda index: self.iteration[index]):
+            store = GraphStore(self._path("accepted", iteration))
+            first = int(np.searchsorted(self.iteration, iteration))
+            found |= {index: store[index - first] for index in group}
+        return [found[index] for index in indices]
 
     def _keep(self, number: int, accepted: Sequence[Graph]) -> None:
         with StoreWriter(self._path("accepted", number), row_group=GRAPHS_PER_READ) as store:
@@ -225,9 +244,17 @@ class Archive(SearchFolder[Graph]):
 class ArchitectureArchive(SearchFolder[str]):
     """A search for architectures; an architecture is its own hash."""
 
-    def network(self, index: int) -> str:
-        """Return accepted architecture ``index``."""
-        return self.hashes[index]
+    def networks(self, indices: Sequence[int]) -> list[str]:
+        """Return these accepted architectures."""
+        return [self.hashes[index] for index in indices]
 
     def _keep(self, number: int, accepted: Sequence[str]) -> None:
         """Write nothing: the table holds the architectures."""
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Return texts, or numbers of which some may be None, as a column."""
+    if kind == pa.string():
+        return text_column(values)
+    known = np.array([value is not None for value in values], dtype=np.bool_)
+    return number_column(np.array(values, dtype=kind.to_pandas_dtype()), known)

@@ -12,17 +12,10 @@ from numpy.typing import NDArray
 
 from archloom.errors import ConfigError
 from archloom.search.constraints import Constraint, Limits
+from archloom.search.figures import COUNTS, FLOPS, SCORE, Costly, Count, Figure, identities
 from archloom.search.latency import NAME as LATENCY
 from archloom.search.latency import LatencyHere
-from archloom.search.objectives import (
-    BUILT_IN,
-    FLOPS,
-    SCORE,
-    Costly,
-    Count,
-    Objective,
-    objective_of,
-)
+from archloom.search.objectives import objective_of
 from archloom.train.latency import Comparison, Timing
 
 DEFAULT_OBJECTIVES = ("score", "flops")
@@ -35,22 +28,37 @@ objective."""
 class Goals:
     """What a search optimises and within which limits.
 
-    figures   all that is recorded of every graph: score and FLOPs, the other objectives, and what
-              else the constraints need
+    figures   all that is recorded of every network: the objectives and what else is to be known
+
+    Raises ``ConfigError`` for no objective, for names that are not distinct, and for constraints on
+    unknown figures.
     """
 
-    objectives: tuple[Objective, ...] = (SCORE, FLOPS)
+    objectives: tuple[Figure, ...] = (SCORE, FLOPS)
     constraints: tuple[Constraint, ...] = ()
-    figures: tuple[Objective, ...] = field(default=(SCORE, FLOPS))
+    figures: tuple[Figure, ...] = field(default=(SCORE, FLOPS))
+
+    def __post_init__(self) -> None:
+        if not self.objectives:
+            raise ConfigError("a search needs at least one objective, such as score.")
+        if len(set(self.names)) < len(self.names):
+            raise ConfigError(f"objectives {', '.join(self.names)}: give each name once.")
+        for one in self.constraints:
+            if one.figure not in self.names:
+                raise ConfigError(
+                    f'constraint "{one}": {one.figure} is not known here, limit one of '
+                    f"{', '.join(self.names)}."
+                )
 
     @classmethod
     def of(
         cls,
-        objectives: Sequence[str | Objective] = DEFAULT_OBJECTIVES,
+        objectives: Sequence[str | Figure] = DEFAULT_OBJECTIVES,
         constraints: Sequence[str] = (),
         threads: int = 1,
     ) -> Goals:
-        """Return the goals that texts (or objectives) name, with ``DEFAULT_CONSTRAINTS``.
+        """Return the goals of a search of graphs that texts (or figures) name, with
+        ``DEFAULT_CONSTRAINTS``; score and FLOPs are recorded always.
 
         threads   of the runtime where latency is measured
 
@@ -60,13 +68,10 @@ class Goals:
         wanted = tuple(
             objective_of(one, threads) if isinstance(one, str) else one for one in objectives
         )
-        if not wanted:
-            raise ConfigError("a search needs at least one objective, such as score.")
         names = [one.name for one in wanted]
         if len(set(names)) < len(names):
             raise ConfigError(
-                f"objectives {', '.join(names)}: each name may stand there once; a search has one "
-                "latency."
+                f"objectives {', '.join(names)}: give each name once; a search has one latency."
             )
         limits = tuple(Constraint.parse(text) for text in constraints)
         limits = (*_defaults(names, limits), *limits)
@@ -75,9 +80,21 @@ class Goals:
             by_name.setdefault(limit.figure, _figure_of(limit, threads))
         return cls(wanted, limits, tuple(by_name.values()))
 
+    @classmethod
+    def among(
+        cls,
+        objectives: Sequence[Figure],
+        also: Sequence[Figure] = (),
+        constraints: Sequence[Constraint] = (),
+    ) -> Goals:
+        """Return goals of any search: nothing but these ``objectives``, figures that are ``also``
+        recorded, and constraints on both.
+        """
+        return cls(tuple(objectives), tuple(constraints), (*objectives, *also))
+
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Names of the figures; score comes first."""
+        """Names of the figures, in the order of what is recorded."""
         return tuple(one.name for one in self.figures)
 
     @cached_property
@@ -99,7 +116,7 @@ class Goals:
     def identity(self) -> dict[str, Any]:
         """What two runs must share to continue each other."""
         return {
-            "objectives": [one.identity for one in self.objectives],
+            "objectives": [_identity(one) for one in self.objectives],
             "constraints": [str(one) for one in self.constraints],
         }
 
@@ -109,9 +126,15 @@ class Goals:
         return tuple(one for one in self.figures if isinstance(one, Count))
 
     @property
-    def costly(self) -> tuple[Costly, ...]:
+    def costly(self) -> tuple[Costly[Any], ...]:
         """The figures worth waiting for, in the order given."""
         return tuple(one for one in self.figures if isinstance(one, Costly))
+
+    @property
+    def limited_first(self) -> tuple[Costly[Any], ...]:
+        """The figures worth waiting for, those with constraints first."""
+        limited = {one.figure for one in self.constraints}
+        return tuple(sorted(self.costly, key=lambda one: one.name not in limited))
 
     def confirmed(self, measured: Comparison) -> bool:
         """Whether the limits on latency hold for what was measured beside the input."""
@@ -136,11 +159,17 @@ def _defaults(names: Sequence[str], limits: Sequence[Constraint]) -> list[Constr
     ]
 
 
-def _figure_of(limit: Constraint, threads: int) -> Objective:
+def _identity(objective: Figure) -> str:
+    """Return what tells an objective from others; its direction only where it is not the usual."""
+    usual = objective.maximise == (objective.name == SCORE.name)
+    return objective.identity if usual else next(iter(identities([objective]).values()))
+
+
+def _figure_of(limit: Constraint, threads: int) -> Figure:
     """Return the figure of a constraint that is no objective."""
-    if limit.figure in BUILT_IN or limit.figure == LATENCY:
+    if limit.figure in (SCORE.name, *COUNTS, LATENCY):
         return objective_of(limit.figure, threads)
     raise ConfigError(
         f'constraint "{limit}": no objective is called {limit.figure}. Constraints can be put on '
-        f"{', '.join(BUILT_IN)}, latency, and the names of the objectives."
+        f"{', '.join((SCORE.name, *COUNTS))}, latency, and the names of the objectives."
     )

@@ -1,4 +1,4 @@
-"""Latency as an objective: estimated from operators, measured, or looked up in a table."""
+"""Latency of graphs as a figure: estimated from operators, measured, or looked up in a table."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from archloom.errors import GraphError
 from archloom.graph import Graph
-from archloom.search.objectives import Costly, Figure
-from archloom.shards import chunks
+from archloom.search.figures import Costly, Value
 from archloom.train.latency import Timing, latency_rounds, reference_network
 from archloom.train.latency_table import FREE, LatencyTable, measure_table, read_table
 
@@ -22,18 +21,17 @@ _TOGETHER = 8  # networks that are measured in the same rounds
 
 
 @dataclass(eq=False)
-class TabledLatency(Costly):
+class TabledLatency(Costly[Graph]):
     """The sum over the operators of a graph in a given table."""
 
     name: str = NAME
     unit: str = UNIT
     table: LatencyTable = field(kw_only=True)
-    file: str = ""
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
+    def read(cls, path: str | Path, name: str = NAME) -> Self:
         """Read the table; raises ``DataError`` or ``FormatError``."""
-        return cls(table=read_table(path), file=str(path))
+        return cls(name, source=f"operators in {Path(path).name}", table=read_table(path))
 
     @property
     def identity(self) -> str:
@@ -41,39 +39,41 @@ class TabledLatency(Costly):
         entries = self.table.entries
         return f"table of {len(entries)} operators, {sum(entries.values()):.6g} ms"
 
-    def describe(self) -> dict[str, Any]:
-        """Return name, unit, direction and source."""
-        return super().describe() | {"source": f"operators in {Path(self.file).name}"}
-
-    def values(self, graphs: Sequence[Graph]) -> list[Figure]:
+    def values(self, networks: Sequence[Graph]) -> list[Value]:
         """Return the sums in ms."""
-        return list(self.table.latencies(graphs))
+        return list(self.table.latencies(networks))
 
 
 @dataclass(eq=False)
-class LatencyHere(Costly):
+class LatencyHere(Costly[Graph]):
     """Latency on this machine; what a search ends with is measured again."""
 
-    timing: Timing = field(default_factory=Timing)
     name: str = NAME
     unit: str = UNIT
+    timing: Timing = field(default_factory=Timing, kw_only=True)
+
+    how: ClassVar[str]
+    """What is measured, in words."""
+
+    def __post_init__(self) -> None:
+        self.source = self.source or f"{self.how} on this machine ({self.timing.words})"
 
     @property
     def identity(self) -> str:
         """Kind and timing; times themselves vary."""
         return f"{type(self).__name__} {sorted(asdict(self.timing).items())}"
 
-    def values(self, graphs: Sequence[Graph]) -> list[Figure]:
+    def values(self, networks: Sequence[Graph]) -> list[Value]:
         """Return latencies in ms; a graph that cannot be run has a reason instead."""
         try:
-            return list(self._latencies(graphs))
+            return list(self._latencies(networks))
         except GraphError as error:
-            if len(graphs) == 1:
+            if len(networks) == 1:
                 return [str(error)]
-            return [figure for graph in graphs for figure in self.values([graph])]
+            return [value for graph in networks for value in self.values([graph])]
 
     @abstractmethod
-    def _latencies(self, graphs: Sequence[Graph]) -> Sequence[Figure]:
+    def _latencies(self, graphs: Sequence[Graph]) -> Sequence[Value]:
         """Return latencies in ms; raises ``GraphError`` if one of the graphs cannot be run."""
 
 
@@ -85,14 +85,12 @@ class EstimatedLatency(LatencyHere):
     measuring every graph takes hours.
     """
 
-    table: LatencyTable = field(default_factory=lambda: LatencyTable({FREE: 0.0}), repr=False)
+    how = "sum of operators measured"
+    table: LatencyTable = field(
+        default_factory=lambda: LatencyTable({FREE: 0.0}), repr=False, kw_only=True
+    )
 
-    def describe(self) -> dict[str, Any]:
-        """Return name, unit, direction and source."""
-        source = f"sum of operators measured on this machine ({self.timing.words})"
-        return super().describe() | {"source": source}
-
-    def _latencies(self, graphs: Sequence[Graph]) -> Sequence[Figure]:
+    def _latencies(self, graphs: Sequence[Graph]) -> Sequence[Value]:
         if graphs:
             self.table = measure_table(graphs, self.timing, self.table)
         return self.table.latencies(graphs)
@@ -106,17 +104,14 @@ class MeasuredLatency(LatencyHere):
                 at that speed of the machine
     """
 
-    yardstick: float = 0.0
+    how = "measured"
+    yardstick: float = field(default=0.0, kw_only=True)
 
-    def describe(self) -> dict[str, Any]:
-        """Return name, unit, direction and source."""
-        source = f"measured on this machine ({self.timing.words})"
-        return super().describe() | {"source": source}
-
-    def _latencies(self, graphs: Sequence[Graph]) -> Sequence[Figure]:
-        found: list[Figure] = []
-        for part in chunks(graphs, _TOGETHER):
-            rounds = latency_rounds([reference_network(), *part], self.timing)
+    def _latencies(self, graphs: Sequence[Graph]) -> Sequence[Value]:
+        found: list[Value] = []
+        for start in range(0, len(graphs), _TOGETHER):
+            part = [reference_network(), *graphs[start : start + _TOGETHER]]
+            rounds = latency_rounds(part, self.timing)
             self.yardstick = self.yardstick or float(np.median(rounds[:, 0]))
             found += (self.yardstick * np.median(rounds[:, 1:] / rounds[:, :1], axis=0)).tolist()
         return found

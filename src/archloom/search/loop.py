@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
+
 from archloom.search.archive import SearchFolder
 from archloom.search.constraints import Limits
-from archloom.search.objectives import Figure
+from archloom.search.figures import Costly, Value
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,13 @@ Progress = Callable[[int, int, int, int], None]
 Network = TypeVar("Network")
 Task = TypeVar("Task")
 """What it takes to mutate one parent."""
+
+
+def stream(seed: int, iteration: int, name: str) -> np.random.Generator:
+    """Return the random stream called ``name`` (a graph hash or a word) of an iteration, so that
+    results depend neither on who draws when nor on a restart.
+    """
+    return np.random.default_rng([seed, iteration, *name.encode()])
 
 
 @dataclass(frozen=True)
@@ -56,13 +65,24 @@ class Candidate(Generic[Network]):
         if self.refusal:
             self.network = None
 
-    def take(self, name: str, figure: Figure, limits: Limits) -> None:
+    def take(self, name: str, value: Value, limits: Limits) -> None:
         """Add a figure, or the reason why there is none."""
-        if isinstance(figure, str):
-            self.refusal, self.network = f"no {name}: {figure}", None
+        if isinstance(value, str):
+            self.refusal, self.network = f"no {name}: {value}", None
             return
-        self.values[name] = figure
+        self.values[name] = value
         self.judge(limits)
+
+
+def judge_all(
+    candidates: Sequence[Candidate[Network]], figures: Sequence[Costly[Network]], limits: Limits
+) -> None:
+    """Add the figures, one after the other, to the candidates that nothing has refused so far."""
+    for figure in figures:
+        passed = [one for one in candidates if not one.refusal]
+        found = figure.values([one.network for one in passed if one.network is not None])
+        for one, value in zip(passed, found, strict=True):
+            one.take(figure.name, value, limits)
 
 
 class Offspring(Protocol[Network]):

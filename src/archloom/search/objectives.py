@@ -1,166 +1,149 @@
-"""What a search makes large or small: figures of a graph with name, unit and direction.
+"""The words for figures that people write: ``[max:|min:]NAME[=SOURCE]``.
 
-``objective_of`` reads the words that people write; see ``OBJECTIVE_WORDS``. The predicted score is
-filled in by the mutator, whatever the objectives are; all other figures evaluate finished graphs.
+NAME alone is a figure that archloom knows. SOURCE says where the number comes from: measured or
+estimated on this machine, a file, or a Python function. ``objective_of`` reads words for searches
+of graphs, ``archloom.search.units.figures.figure_of`` for networks made of blocks. What was written
+before this grammar, such as ``latency:torch`` or ``table:FILE``, is read as well.
 """
 
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import partial
 from importlib import import_module
-from math import isfinite
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TypeVar
 
 from archloom.errors import ConfigError
-from archloom.graph import Graph, disjoint_union, node_flops, node_parameters
-from archloom.graph.memory import peak_activations
-
-Figure = float | str
-"""A value, or in words why there is none."""
-
-
-@dataclass(eq=False)
-class Objective:
-    """A figure by name: ``unit`` ("" without one) and whether more of it is better."""
-
-    name: str
-    unit: str = ""
-    maximise: bool = False
-
-    @property
-    def identity(self) -> str:
-        """What tells this objective from another one of the same name."""
-        return self.name
-
-    def describe(self) -> dict[str, Any]:
-        """Return name, unit and direction as JSON values."""
-        direction = "maximise" if self.maximise else "minimise"
-        return {"name": self.name, "unit": self.unit, "direction": direction}
-
-
-class Costly(Objective, ABC):
-    """An objective worth waiting for until a graph has passed the limits of the cheap ones.
-
-    It is evaluated in one process, so it may keep what it learns and measure undisturbed.
-    """
-
-    @abstractmethod
-    def values(self, graphs: Sequence[Graph]) -> list[Figure]:
-        """Return the figure of each graph."""
-
-
-Counter = Callable[[Sequence[Graph]], NDArray[np.int64]]
-
-
-@dataclass(eq=False)
-class Count(Objective):
-    """A count that follows from the graph, ``counter``: (k,) of k graphs."""
-
-    counter: Counter = field(kw_only=True)
-
-    def values(self, graphs: Sequence[Graph]) -> NDArray[np.float64]:
-        """Return the count of each graph."""
-        return self.counter(graphs).astype(np.float64) if graphs else np.zeros(0)
-
-
-@dataclass(eq=False)
-class CustomObjective(Costly):
-    """A function of the user, graph -> number; what it raises rejects the graph."""
-
-    function: Callable[[Graph], float] = field(kw_only=True)
-
-    @property
-    def identity(self) -> str:
-        """The function's home and name."""
-        home, name = self.function.__module__, getattr(self.function, "__qualname__", self.name)
-        return f"{home}:{name}"
-
-    def values(self, graphs: Sequence[Graph]) -> list[Figure]:
-        """Return the function's values."""
-        return [self._value(graph) for graph in graphs]
-
-    def _value(self, graph: Graph) -> Figure:
-        try:
-            value = float(self.function(graph))
-        except Exception as error:  # whatever a foreign function raises concerns this graph alone
-            return f"{type(error).__name__}: {error}"
-        return value if isfinite(value) else f"its value is {value}"
-
-
-def _node_sums(
-    per_node: Callable[[Graph], NDArray[np.int64]], graphs: Sequence[Graph]
-) -> NDArray[np.int64]:
-    """Return the sum of ``per_node`` over the nodes of each graph."""
-    union, bounds = disjoint_union(graphs)
-    return np.add.reduceat(per_node(union), bounds[:-1])
-
-
-def _peaks(graphs: Sequence[Graph]) -> NDArray[np.int64]:
-    return np.array([peak_activations(graph) for graph in graphs], dtype=np.int64)
-
-
-SCORE = Objective("score", maximise=True)
-FLOPS = Count("flops", counter=partial(_node_sums, node_flops))
-PARAMS = Count("params", counter=partial(_node_sums, node_parameters))
-ACTIVATIONS = Count("activations", "bytes", counter=_peaks)
-BUILT_IN: dict[str, Objective] = {one.name: one for one in (SCORE, FLOPS, PARAMS, ACTIVATIONS)}
+from archloom.graph import Graph
+from archloom.search.figures import COUNTS, SCORE, Costly, Count, CustomObjective, Figure
+from archloom.search.latency import NAME as LATENCY
+from archloom.search.latency import EstimatedLatency, LatencyHere, MeasuredLatency, TabledLatency
+from archloom.train.latency import RUNTIMES, Timing
 
 OBJECTIVE_WORDS = (
-    "score, flops, params, activations, latency[:RUNTIME], measured_latency[:RUNTIME] "
-    "(RUNTIME: onnxruntime or torch), table:FILE, or [min:|max:]PACKAGE.MODULE:FUNCTION"
+    "[max:|min:]NAME[=SOURCE], where NAME alone is score, flops, params, activations or latency, "
+    "SOURCE of a latency is estimated[:RUNTIME], measured[:RUNTIME] (RUNTIME: onnxruntime or "
+    "torch) or a latency table (.csv, .json), and of any NAME a function PACKAGE.MODULE:FUNCTION"
 )
-_FUNCTION = re.compile(r"(?:(min|max):)?([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
+TABLES = (".csv", ".json")
+"""Endings of latency tables."""
+
+_WORDS = re.compile(r"(?:(max|min):)?([A-Za-z_]\w*)(?:=(.+))?")
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_EARLIER = {
+    re.compile(r"()latency:(.*)"): (LATENCY, "estimated"),
+    re.compile(r"()measured_latency:?(.*)"): (LATENCY, "measured"),
+    re.compile(r"()table:(.+)"): (LATENCY, ""),
+    re.compile(rf"(?:(max|min):)?({_FUNCTION.pattern})"): ("", ""),
+}
+"""What was written before there was one grammar: direction and rest, then name and kind of the
+source.
+"""
+
+AnyFigure = TypeVar("AnyFigure", bound=Figure)
 
 
-def objective_of(text: str, threads: int = 1) -> Objective:
-    """Return the objective that ``text`` names, one of ``OBJECTIVE_WORDS``.
+@dataclass(frozen=True)
+class Words:
+    """A figure as it is written: direction ("" if not said), name, source ("" if not said)."""
+
+    text: str
+    direction: str
+    name: str
+    source: str
+
+    @classmethod
+    def parse(cls, text: str) -> Words:
+        """Take ``text`` apart; raises ``ConfigError`` if it does not follow the grammar."""
+        found = _WORDS.fullmatch(_modern(text))
+        if found is None:
+            raise ConfigError(f'objective "{text}" is not known: write {OBJECTIVE_WORDS}.')
+        return cls(text, *found.groups(default=""))
+
+    def directed(self, figure: AnyFigure) -> AnyFigure:
+        """Return ``figure`` in the direction that is written, its own if none is."""
+        wanted = figure.maximise if not self.direction else self.direction == "max"
+        if figure.maximise == wanted:
+            return figure
+        turned = copy(figure)
+        turned.maximise = wanted
+        return turned
+
+
+def objective_of(text: str, threads: int = 1) -> Figure:
+    """Return the figure of graphs that ``text`` names, see ``OBJECTIVE_WORDS``.
 
     threads   of the runtime where latency is measured
 
-    Raises ``ConfigError`` for a name that is not known, ``DataError`` or ``FormatError`` for a
+    Raises ``ConfigError`` for words that mean nothing here, ``DataError`` or ``FormatError`` for a
     table that cannot be read.
     """
-    from archloom.search.latency import EstimatedLatency, MeasuredLatency, TabledLatency
-    from archloom.train.latency import RUNTIMES, Timing
-
-    kind, _, rest = text.partition(":")
-    if text in BUILT_IN:
-        return BUILT_IN[text]
-    if kind in ("latency", "measured_latency"):
-        if rest and rest not in RUNTIMES:
-            raise ConfigError(f'objective "{text}", at "{rest}": write {" or ".join(RUNTIMES)}.')
-        timing = Timing(rest or "onnxruntime", threads)
-        chosen = EstimatedLatency if kind == "latency" else MeasuredLatency
-        return chosen(timing=timing)
-    if kind == "table":
-        return TabledLatency.read(rest)
-    match = _FUNCTION.fullmatch(text)
-    if match is None:
-        close = get_close_matches(text, [*BUILT_IN, "latency", "measured_latency"], n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
+    words = Words.parse(text)
+    if words.name == SCORE.name and not words.source:
+        return words.directed(SCORE)
+    figure = graph_figure(words, threads)
+    if figure is None:
+        close = get_close_matches(words.name, [SCORE.name, *COUNTS, LATENCY], n=1)
+        hint = f"did you mean {close[0]}? " if close and not words.source else ""
         raise ConfigError(f'objective "{text}" is not known: {hint}write {OBJECTIVE_WORDS}.')
-    return _custom(text, *match.groups())
+    if isinstance(figure, LatencyHere | TabledLatency) and figure.name != LATENCY:
+        raise ConfigError(
+            f'objective "{text}": a search of graphs calls its latency latency, write '
+            f"{LATENCY}={words.source}."
+        )
+    return figure
 
 
-def _custom(text: str, direction: str | None, module: str, name: str) -> CustomObjective:
-    """Return the objective of a function; it is minimised unless ``direction`` is "max"."""
+def graph_figure(words: Words, threads: int = 1) -> Count | Costly[Graph] | None:
+    """Return the figure that words name for any graph, in their direction; None where they name
+    none. Raises as ``objective_of`` does.
+    """
+    kind, _, rest = words.source.partition(":")
+    if not words.source and words.name in COUNTS:
+        return words.directed(COUNTS[words.name])
+    if kind in ("measured", "estimated") or (words.name == LATENCY and not words.source):
+        if rest and rest not in RUNTIMES:
+            raise ConfigError(
+                f'objective "{words.text}", at "{rest}": write {" or ".join(RUNTIMES)}.'
+            )
+        chosen = MeasuredLatency if kind == "measured" else EstimatedLatency
+        timing = Timing(rest or "onnxruntime", threads)
+        return words.directed(chosen(timing=timing, name=words.name))
+    if words.source.lower().endswith(TABLES):
+        return words.directed(TabledLatency.read(words.source, words.name))
+    if _FUNCTION.fullmatch(words.source):
+        return words.directed(CustomObjective(words.name, function=_function(words)))
+    return None
+
+
+def _modern(text: str) -> str:
+    """Return ``text`` in today's grammar; nothing changes where it already is."""
+    if _WORDS.fullmatch(text) and text != "measured_latency":
+        return text
+    for pattern, (name, kind) in _EARLIER.items():
+        if found := pattern.fullmatch(text):
+            direction, rest = found.groups(default="")
+            source = ":".join(part for part in (kind, rest) if part)
+            before = f"{direction}:" if direction else ""
+            return f"{before}{name or rest.rpartition(':')[2]}={source}"
+    return text
+
+
+def _function(words: Words) -> Callable[[Graph], float]:
+    """Return the function that a source names."""
+    module, _, name = words.source.partition(":")
     try:
-        function = getattr(import_module(module), name)
+        function: Callable[[Graph], float] = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
-            f'objective "{text}": {error}. Name a function that Python can import from here, as '
-            "PACKAGE.MODULE:FUNCTION; PYTHONPATH says where else to look."
+            f'objective "{words.text}": {error}. Name a function that Python can import from here, '
+            "as PACKAGE.MODULE:FUNCTION; PYTHONPATH says where else to look."
         ) from error
     if not callable(function):
         raise ConfigError(
-            f'objective "{text}": {name} is no function, write one of Graph -> float.'
+            f'objective "{words.text}": {name} is no function, write one of Graph -> float.'
         )
-    return CustomObjective(name, maximise=direction == "max", function=function)
+    return function

@@ -21,14 +21,13 @@ from numpy.typing import NDArray
 from archloom.errors import DataError, FormatError
 from archloom.files import replacing
 from archloom.graph import Graph, autogo_order, distinct
+from archloom.parquet import list_column, lists, numbers
 from archloom.segments.batch import BatchSegmentation, BatchTokeniser, batches
 from archloom.segments.tables import (
     FORMAT_KEY,
     VOCABULARY_KEY,
-    lists,
     metadata,
     read_table,
-    unlisted,
 )
 from archloom.segments.tokeniser import Segmentation, Tokeniser
 from archloom.views.instances import group_instances
@@ -174,15 +173,15 @@ def merge_psc_indexes(parts: Sequence[str | Path], graphs: Sequence[str], path: 
     with replacing(path) as temporary, _writer(temporary, schema) as file:
         for start in range(0, len(wanted), _GRAPHS_PER_ROW_GROUP):
             file.write_table(ordered.slice(start, _GRAPHS_PER_ROW_GROUP).combine_chunks())
-    return len(unlisted(ordered, "start")[0])
+    return len(lists(ordered["start"])[0])
 
 
 def read_psc_index(path: str | Path) -> PscIndex:
     """Return the index in ``path``; raises ``DataError`` or ``FormatError``."""
     table = read_table(Path(path), FORMAT)
-    start, first = unlisted(table, "start")
-    end, end_first = unlisted(table, "end")
-    n_nodes = table.column("n_nodes").to_numpy()
+    start, first = lists(table["start"])
+    end, end_first = lists(table["end"])
+    n_nodes = numbers(table["n_nodes"])
     index = PscIndex(
         graphs=tuple(table.column("graph").to_pylist()),
         n_nodes=n_nodes,
@@ -231,7 +230,7 @@ def _table(cuts: BatchSegmentation, schema: pa.Schema) -> pa.Table:
     columns = [
         pa.array([graph.hash for graph in batch.graphs], pa.string()),
         pa.array(np.diff(batch.bounds), pa.int32()),
-        lists(start, bounds),
-        lists(end, bounds),
+        list_column(start, bounds),
+        list_column(end, bounds),
     ]
     return pa.table(columns, schema=schema)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
 from archloom.graph import OPS
-from archloom.parquet import read_parquet, write_parquet
+from archloom.parquet import list_column, lists, read_parquet, write_parquet
 from archloom.segments.database import SegmentDatabase
 from archloom.segments.dedup import Topology
 from archloom.segments.pattern import EDGE, NODE, STATE
@@ -29,7 +29,6 @@ FORMAT_KEY, VOCABULARY_KEY = b"format", b"vocabulary"
 """Keys in the schema metadata of every table of segments."""
 
 _DATABASE_KEY = b"database"
-_ARROW_TYPES = {"i1": pa.int8(), "i2": pa.int16(), "i4": pa.int32(), "b1": pa.bool_()}
 _FREQUENCY = pa.map_(pa.string(), pa.int64())
 _TOKENS = pa.list_(pa.list_(pa.int32()))
 
@@ -83,23 +82,6 @@ def read_table(path: Path, fmt: str) -> pa.Table:
     return table
 
 
-def lists(values: NDArray[Any], bounds: NDArray[np.integer]) -> pa.ListArray:
-    """Return flat ``values`` (n,) as a list column of r rows; row k is
-    ``values[bounds[k] : bounds[k + 1]]``, with ``bounds`` (r + 1,).
-    """
-    flat = np.ascontiguousarray(values).reshape(-1)
-    kind = _ARROW_TYPES[flat.dtype.str[1:]]
-    return pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), pa.array(flat, kind))
-
-
-def unlisted(table: pa.Table, column: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return flat values (n,) and bounds (r + 1,) of a list column of r rows, see ``lists``."""
-    chunks = table.column(column)
-    sizes = chunks.combine_chunks().value_lengths().to_numpy(zero_copy_only=False)
-    flat = pa.chunked_array([chunk.flatten() for chunk in chunks.chunks], chunks.type.value_type)
-    return flat.to_numpy(), np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-
-
 def _topology_table(database: SegmentDatabase) -> pa.Table:
     """Return one row per topology."""
     entries = database.topologies
@@ -115,7 +97,7 @@ def _topology_table(database: SegmentDatabase) -> pa.Table:
         "n_sources": pa.array(counts[:, 0], pa.int32()),
         "n_sinks": pa.array(counts[:, 1], pa.int32()),
         **_record_columns(nodes, node_bounds),
-        "edges": lists(edges, 2 * edge_bounds),
+        "edges": list_column(edges.reshape(-1), 2 * edge_bounds),
         "tokens": pa.array([sorted(entry.tokens) for entry in entries], _TOKENS),
         "frequency": pa.array([sorted(entry.frequency.items()) for entry in entries], _FREQUENCY),
         "example": pa.array([entry.example for entry in entries], pa.string()),
@@ -139,7 +121,8 @@ def _record_columns(records: NDArray[Any], bounds: NDArray[np.int64]) -> dict[st
     columns = {}
     for name in records.dtype.names or ():
         values = records[name]
-        columns[name] = lists(values, bounds * (values.size // len(values) if len(values) else 1))
+        width = values.size // len(values) if len(values) else 1
+        columns[name] = list_column(values.reshape(-1), bounds * width)
     return columns
 
 
@@ -154,7 +137,7 @@ def _joined(parts: list[bytes], dtype: Any) -> tuple[NDArray[Any], NDArray[np.in
 def _entries(topologies: pa.Table, instances: pa.Table) -> list[Topology]:
     """Return the topologies of both tables."""
     nodes = _record_bytes(topologies, NODE)
-    flat, bounds = unlisted(topologies, "edges")
+    flat, bounds = lists(topologies["edges"])
     edges = [
         flat[start:stop].astype("<i4").tobytes()
         for start, stop in zip(bounds, bounds[1:], strict=False)
@@ -206,7 +189,7 @@ def _check_topology(nodes: bytes, edges: bytes) -> None:
 def _record_bytes(table: pa.Table, dtype: np.dtype[np.void]) -> list[bytes]:
     """Return the node records of every row, put together from the columns named in ``dtype``."""
     names = dtype.names or ()
-    flat = {name: unlisted(table, name) for name in names}
+    flat = {name: lists(table[name]) for name in names}
     bounds = flat[names[0]][1]
     records = np.empty(int(bounds[-1]), dtype=dtype)
     for name, (values, starts) in flat.items():

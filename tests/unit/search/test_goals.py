@@ -8,10 +8,11 @@ import pytest
 from archloom.errors import ConfigError, DataError, SearchError
 from archloom.graph import flops, parameters
 from archloom.graph.memory import peak_activations
+from archloom.search.figures import CustomObjective, Figure
 from archloom.search.goals import Goals
 from archloom.search.graphs.evolution import GraphSearch, evolve
 from archloom.search.latency import EstimatedLatency, MeasuredLatency, TabledLatency
-from archloom.search.objectives import CustomObjective, objective_of
+from archloom.search.objectives import Words, objective_of
 from archloom.train.latency import Comparison, Latency, Timing
 from archloom.train.latency_table import LatencyTable, measure_table
 from search_world import make_mutator
@@ -46,7 +47,12 @@ def test_counts_are_those_of_the_graphs(name, function, network):
         ("search_world:nothing", "has no attribute 'nothing'"),
         ("search_world:SETTINGS", "no function"),
         ("latency:tvm", "onnxruntime or torch"),
+        ("latency=measured:tvm", "onnxruntime or torch"),
         ("some words", "is not known"),
+        ("energy=table.txt", r"write \[max:\|min:\]NAME"),
+        ("energy=measured", "write latency=measured"),
+        ("best:score", "No module named 'best'"),
+        ("table:", "is not known"),
     ],
 )
 def test_a_name_that_is_not_known_gets_advice(text, message):
@@ -59,6 +65,40 @@ def test_a_function_is_named_by_its_module_and_minimised_unless_told_otherwise()
     most = objective_of("max:archloom.graph:parameters")
     assert (least.name, least.maximise, most.maximise) == ("parameters", False, True)
     assert least.identity == "archloom.graph.counters:parameters"
+
+
+@pytest.mark.parametrize(
+    ("text", "direction", "name", "source"),
+    [
+        ("max:acc=acc.safetensors", "max", "acc", "acc.safetensors"),
+        ("params", "", "params", ""),
+        ("max:params", "max", "params", ""),
+        ("latency=measured:torch", "", "latency", "measured:torch"),
+        ("latency:torch", "", "latency", "estimated:torch"),
+        ("measured_latency", "", "latency", "measured"),
+        ("measured_latency:onnxruntime", "", "latency", "measured:onnxruntime"),
+        ("table:a b/phone.csv", "", "latency", "a b/phone.csv"),
+        ("my.module:energy", "", "energy", "my.module:energy"),
+        ("max:my.module:energy", "max", "energy", "my.module:energy"),
+        ("min:energy=my.module:joules", "min", "energy", "my.module:joules"),
+    ],
+)
+def test_every_way_to_write_an_objective_follows_one_grammar(text, direction, name, source):
+    assert Words.parse(text) == Words(text, direction, name, source)
+
+
+def test_a_direction_that_is_not_the_usual_tells_goals_apart():
+    goals = Goals.of(["score", "max:params"], ["flops<10%"])
+    assert goals.maximise.tolist() == [True, True]
+    assert goals.identity["objectives"] == ["score", "max params"]
+    assert Goals.of(["score", "min:params"]).identity["objectives"] == ["score", "params"]
+
+
+def test_a_figure_comes_back_from_its_description():
+    for figure in (Figure("energy", "mJ", True, "a meter"), objective_of("latency")):
+        again = Figure.of_entry(figure.describe())
+        assert again.describe() == figure.describe()
+        assert (again.name, again.maximise) == (figure.name, figure.maximise)
 
 
 def test_goals_name_every_figure_once_and_add_the_default_limits():

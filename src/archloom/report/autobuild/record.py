@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.data.block_table import BlockTable, read_block_table
+from archloom.data.block_table import BlockTable, read_block_table, read_sources
 from archloom.errors import DataError
 from archloom.files import read_json
 from archloom.parquet import read_parquet
@@ -18,7 +18,7 @@ from archloom.predict.blocks.agreement import UnitAgreement
 from archloom.predict.blocks.network import Nodes, node_norms
 from archloom.predict.blocks.predictor import BlockPredictor
 from archloom.search.front import hypervolume, pareto_front
-from archloom.search.units.label_models import ACCURACY, LATENCY, read_sources
+from archloom.search.units.label_models import ACCURACY, LATENCY
 from archloom.search.units.space import UnitSpace
 from archloom.views.block_space import block_space
 from archloom.views.sequence import block_family, sequence_graphs

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from archloom.drawing.changes import Changes
 from archloom.report.autogo.verdict import Measured
-from archloom.report.record import Figure, SearchRecord
+from archloom.search.figures import Figure
+from archloom.search.graphs.record import SearchRecord
 
 PAGE_FORMAT = "archloom-front-page/1"
 _MOST_VISITED = 3000
@@ -67,7 +68,7 @@ def _figure_axis(record: SearchRecord, figure: Figure) -> Axis:
     name, unit = _WORDS.get(figure.name, (figure.name.replace("_", " "), figure.unit))
     tables = (record.baseline.values, *(winner.values for winner in record.winners))
     values = [table.get(figure.name, math.nan) for table in tables]
-    direction = "max" if figure.direction == "maximise" else "min"
+    direction = "max" if figure.maximise else "min"
     return Axis(name, unit, direction, values, record.visited.values.get(figure.name))
 
 

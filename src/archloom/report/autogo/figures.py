@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from archloom.drawing.palette import BLUE, GREEN, GREY, INK, MUTED, ORANGE, VERMILLION
 from archloom.report.autogo.verdict import Measured
-from archloom.report.record import SearchRecord
 from archloom.report.style import styled
+from archloom.search.graphs.record import SearchRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -42,8 +42,8 @@ from archloom.report.autogo.words import (
     range_sentence,
 )
 from archloom.report.page import as_json, pack, render
-from archloom.report.record import SearchRecord, Winner, read_search
 from archloom.report.style import save_png, write_figure
+from archloom.search.graphs.record import SearchRecord, Winner, read_search
 
 SUMMARY_FORMAT = "archloom-autogo-summary/1"
 _PACKAGES = ("archloom", "numpy", "torch", "highspy", "onnx", "snakemake")

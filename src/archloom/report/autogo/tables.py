@@ -10,7 +10,7 @@ from typing import Any
 
 from archloom.report.autogo.verdict import Comparison, Measured
 from archloom.report.autogo.words import percent, points
-from archloom.report.record import SearchRecord, Winner
+from archloom.search.graphs.record import SearchRecord, Winner
 
 
 @dataclass(frozen=True)

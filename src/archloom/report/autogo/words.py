@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archloom.report.autogo.verdict import Comparison, Measured, Outcome, pooled_noise
-from archloom.report.record import SearchRecord, Winner
+from archloom.search.graphs.record import SearchRecord, Winner
 from archloom.train.recipe import Recipe
 
 _DATASETS = {

@@ -20,8 +20,8 @@ from archloom.search.front import choose_parents, pareto_front
 from archloom.search.goals import Goals
 from archloom.search.graphs.mutation import Mutator
 from archloom.search.graphs.result import Member, SearchResult
-from archloom.search.graphs.workers import Outcome, Task, stream, workers
-from archloom.search.loop import Budget, Candidate, Evolution, Progress
+from archloom.search.graphs.workers import Outcome, Task, workers
+from archloom.search.loop import Budget, Candidate, Evolution, Progress, judge_all, stream
 from archloom.search.shapes.propagation import PropagationStats
 from archloom.train.latency import compare_latency
 
@@ -137,8 +137,8 @@ class GraphSearch(Evolution[Graph, Task, Outcome]):
         )
         limits, first_id = goals.limits(archive.base), self._first_id + number * ID_BLOCK
         return [
-            Task(archive.network(index), self.seed, number, first_id, goals.counts, limits)
-            for index in chosen.tolist()
+            Task(parent, self.seed, number, first_id, goals.counts, limits)
+            for parent in archive.networks(chosen.tolist())
         ]
 
     def evaluate(self, candidates: Sequence[Candidate[Graph]]) -> list[Candidate[Graph]]:
@@ -153,11 +153,7 @@ class GraphSearch(Evolution[Graph, Task, Outcome]):
             if start and self._out_of_time():
                 break
             chunk = candidates[start : start + COSTLY_CHUNK]
-            for objective in self.goals.costly:
-                passed = [one for one in chunk if not one.refusal]
-                found = objective.values([one.network for one in passed if one.network is not None])
-                for one, figure in zip(passed, found, strict=True):
-                    one.take(objective.name, figure, limits)
+            judge_all(chunk, self.goals.costly, limits)
             done += chunk
         return done
 
@@ -180,8 +176,6 @@ class GraphSearch(Evolution[Graph, Task, Outcome]):
     def result(self) -> SearchResult:
         """Return the front without the input; latencies are measured again."""
         archive, goals = self.archive, self.goals
-        table = archive.visited()
-        kept = table.filter(table["accepted"]).select(["hash", "parent"]).to_pylist()
         limits, values = goals.limits(archive.base), archive.values
         reached = [
             index
@@ -189,16 +183,16 @@ class GraphSearch(Evolution[Graph, Task, Outcome]):
             if not index or limits.reached(dict(zip(goals.names, row, strict=True)))
         ]
         front = pareto_front(values[np.ix_(reached, goals.columns)], goals.maximise)
+        better = [index for index in np.array(reached)[front].tolist() if index]
         members = [
             Member(
-                graph=archive.network(index),
+                graph=graph,
                 values=dict(zip(goals.names, values[index].tolist(), strict=True)),
                 iteration=int(archive.iteration[index]),
-                parent=kept[index]["parent"],
-                steps=archive.lineage(kept[index]["hash"]),
+                parent=archive.parent(graph.hash),
+                steps=archive.lineage(graph.hash),
             )
-            for index in np.array(reached)[front].tolist()
-            if index
+            for index, graph in zip(better, archive.networks(better), strict=True)
         ]
         timing = goals.timing
         if timing is not None:
@@ -212,7 +206,7 @@ class GraphSearch(Evolution[Graph, Task, Outcome]):
             values=archive.base,
             members=members,
             statistics=archive.statistics,
-            visited=table,
+            visited=archive.visited(),
             goals=goals,
             settings=self.mutator.settings,
             seed=self.seed,

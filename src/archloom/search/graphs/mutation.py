@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.graph import OPS, Graph, disjoint_union, union_hashes
-from archloom.graph.check import faulty_nodes
+from archloom.graph import OPS, Graph, union_hashes
 from archloom.search.graphs.regions import Region, find_regions, single_node_regions
-from archloom.search.graphs.replacements import Replacement, ReplacementFinder
+from archloom.search.graphs.replacements import ReplacementFinder
 from archloom.search.graphs.scoring import ParentScoring, Proposal, Scoring
 from archloom.search.graphs.settings import SearchSettings
-from archloom.search.graphs.stitching import Opening
+from archloom.search.graphs.stitching import Graft, Opening, stitch
+from archloom.search.graphs.validation import validate
 from archloom.search.shapes.propagation import Propagator
 from archloom.search.shapes.rules import CORRECTED, LEGACY
 from archloom.segments.database import SegmentDatabase
@@ -96,14 +97,17 @@ class Mutator:
             return brood
         opened = self.scoring.open(parent, segmentation.order, regions)
         clock.lap(brood, "encode parent")
-        proposals, steps = [], []
+        proposed = _Proposed()
         for index, region in enumerate(regions):
-            for proposal, step in self._proposals(
-                parent, index, region, opened, rng, first_id, brood, clock
-            ):
-                proposals.append(proposal)
-                steps.append(step)
-        self._finish(brood, proposals, steps, opened, clock)
+            preference, limit = partial(opened.preference, index), self.settings.max_targets
+            found = list(self._finder.find(region, limit, preference, rng, brood.rejected))
+            clock.lap(brood, "replacements")
+            opening = Opening(parent, region)
+            for one in found:
+                proposed.add(index, opening.graft(one.segment, one.closure, one.wiring))
+            clock.lap(brood, "stitch")
+        if proposed.grafts:
+            self._finish(brood, parent, proposed, first_id, opened, clock)
         return brood
 
     def _segment(self, graph: Graph, rng: np.random.Generator) -> Segmentation:
@@ -125,63 +129,60 @@ class Mutator:
             rng=rng,
         )
 
-    def _proposals(
-        self,
-        parent: Graph,
-        index: int,
-        region: Region,
-        opened: ParentScoring,
-        rng: np.random.Generator,
-        first_id: int,
-        brood: Brood,
-        clock: _Clock,
-    ) -> Iterator[tuple[Proposal, str]]:
-        """Yield the stitched children of one region with what was done."""
-        opening = Opening(parent, region)
-        before = segment_text(parent, region.nodes)
-        replacements: list[Replacement] = list(
-            self._finder.find(
-                region,
-                self.settings.max_targets,
-                lambda topologies: opened.preference(index, topologies),
-                rng,
-                brood.rejected,
-            )
-        )
-        clock.lap(brood, "replacements")
-        for found in replacements:
-            child = opening.fill(found.segment, found.closure, found.wiring, first_id=first_id)
-            after = segment_text(found.segment, found.closure.kept)
-            yield Proposal(index, found.segment, child), f"{before} -> {after}"
-        clock.lap(brood, "stitch")
-
     def _finish(
         self,
         brood: Brood,
-        proposals: Sequence[Proposal],
-        steps: Sequence[str],
+        parent: Graph,
+        proposed: _Proposed,
+        first_id: int,
         opened: ParentScoring,
         clock: _Clock,
     ) -> None:
-        """Validate, deduplicate and score the proposals into ``brood``."""
-        if not proposals:
-            return
-        union, bounds = disjoint_union([proposal.child for proposal in proposals])
-        sound = validate(union, bounds, brood.rejected)
+        """Stitch, validate, deduplicate and score what is proposed into ``brood``."""
+        grafts, times = proposed.grafts, np.array(proposed.times)
+        children = stitch(parent, grafts, first_id)
+        clock.lap(brood, "stitch")
+        sound = validate(parent, children, times, brood.rejected)
         clock.lap(brood, "validate")
-        hashes = union_hashes(union, bounds)
-        kept = np.flatnonzero(sound).tolist()
-        first = {hashes[i]: i for i in reversed(kept)}
+        hashes = union_hashes(children.union, children.bounds)
+        first = {hashes[i]: i for i in reversed(np.flatnonzero(sound).tolist())}
         chosen = sorted(first.values())
-        brood.rejected["same child twice"] += len(kept) - len(chosen)
+        brood.rejected["same child twice"] += int(times[sound].sum()) - len(chosen)
         clock.lap(brood, "hash")
         brood.hashes = [hashes[i] for i in chosen]
-        brood.graphs = [proposals[i].child for i in chosen]
+        brood.graphs = [children[i] for i in chosen]
         for child, digest in zip(brood.graphs, brood.hashes, strict=True):
             child.remember_hash(digest)
-        brood.steps = [steps[i] for i in chosen]
-        brood.scores = opened.scores([proposals[i] for i in chosen]) if chosen else brood.scores
+        clock.lap(brood, "stitch")
+        brood.steps = _steps(parent, [grafts[i] for i in chosen])
+        if chosen:
+            brood.scores = opened.scores(
+                [
+                    Proposal(proposed.regions[i], grafts[i].segment, child)
+                    for i, child in zip(chosen, brood.graphs, strict=True)
+                ]
+            )
         clock.lap(brood, "score")
+
+
+class _Proposed:
+    """Different grafts of one parent with their regions, and how often each was proposed."""
+
+    def __init__(self) -> None:
+        self.grafts: list[Graft] = []
+        self.regions: list[int] = []
+        self.times: list[int] = []
+        self._number: dict[tuple[int, bytes], int] = {}
+
+    def add(self, region: int, graft: Graft) -> None:
+        """Count a graft; keep the first of its kind."""
+        number = self._number.setdefault((region, graft.key), len(self.grafts))
+        if number < len(self.grafts):
+            self.times[number] += 1
+            return
+        self.grafts.append(graft)
+        self.regions.append(region)
+        self.times.append(1)
 
 
 class _Clock:
@@ -196,42 +197,24 @@ class _Clock:
         self._last = now
 
 
-def validate(union: Graph, bounds: NDArray[np.int64], rejected: Counter[str]) -> NDArray[np.bool_]:
-    """Return ``(k,)``: whether each member of a disjoint union is a valid network; count the
-    others by reason.
-
-    Rules: sources are inputs, sinks are outputs, no repeated edge but into fixed nodes, every shape
-    rule of ``archloom.graph.check``. Members are acyclic by construction; their hash would raise
-    otherwise.
-    """
-    starts = bounds[:-1]
-    repeated = np.zeros(union.n_nodes, dtype=np.bool_)
-    key = np.sort(union.edge_dst.astype(np.int64) * union.n_nodes + union.in_src)
-    repeated[(key[1:][key[1:] == key[:-1]] // union.n_nodes).astype(np.int64)] = True
-    dangling = (union.in_degree == 0) & (union.op != OPS.code("input"))
-    dangling |= (union.out_degree == 0) & (union.op != OPS.code("output"))
-    faults = {
-        "repeated edge": np.logical_or.reduceat(repeated & ~union.is_fixed, starts),
-        "loose end": np.logical_or.reduceat(dangling, starts),
-        "shape rule broken": np.logical_or.reduceat(faulty_nodes(union), starts),
-    }
-    sound = np.ones(len(starts), dtype=np.bool_)
-    for reason, faulty in faults.items():
-        rejected[reason] += int((sound & faulty).sum())
-        sound &= ~faulty
-    return sound
+def _steps(parent: Graph, grafts: Sequence[Graft]) -> list[str]:
+    """Return what each graft replaces by what, as text."""
+    openings = {one.opening for one in grafts}
+    replaced = {one: segment_text(parent, one.region.nodes) for one in openings}
+    return [
+        f"{replaced[one.opening]} -> {segment_text(one.segment, one.closure.kept)}"
+        for one in grafts
+    ]
 
 
 def segment_text(graph: Graph, nodes: NDArray[np.integer]) -> str:
     """Return the operations of ``nodes`` as people write them, such as ``relu conv3x3
     batchnorm``.
     """
-    words = []
-    for node in nodes.tolist():
-        window = (
-            "x".join(str(size) for size in graph.kernel[node].tolist())
-            if graph.kernel[node].any()
-            else ""
+    words = [
+        OPS.name(op) + (f"{height}x{width}" if height or width else "")
+        for op, (height, width) in zip(
+            graph.op[nodes].tolist(), graph.kernel[nodes].tolist(), strict=True
         )
-        words.append(graph.op_name(node) + window)
+    ]
     return " ".join(words) or "nothing"

@@ -12,6 +12,7 @@ from typing import Self
 from archloom.graph import Graph
 from archloom.predict import GNN, PSC, load_predictor
 from archloom.predict.artefacts import check_there, predictor_file
+from archloom.search.figures import Figure
 from archloom.search.goals import Goals
 from archloom.search.graphs.evolution import evolve
 from archloom.search.graphs.mutation import Mutator
@@ -19,7 +20,6 @@ from archloom.search.graphs.result import SearchResult
 from archloom.search.graphs.scoring import scoring_of
 from archloom.search.graphs.settings import SearchSettings
 from archloom.search.loop import Progress
-from archloom.search.objectives import Objective
 from archloom.segments.database import SegmentDatabase
 from archloom.segments.ranking import SegmentRanking, read_ranking
 from archloom.segments.tables import read_database
@@ -93,7 +93,7 @@ def optimise(
     artefacts: Artefacts | str | Path = "resources",
     settings: SearchSettings | None = None,
     *,
-    objectives: Sequence[str | Objective] | None = None,
+    objectives: Sequence[str | Figure] | None = None,
     constraints: Sequence[str] | None = None,
     seed: int = 0,
     n_jobs: int = 1,
@@ -105,7 +105,7 @@ def optimise(
 
     artefacts     or the folder that holds them, see ``Artefacts.load``
     settings      default: ``SearchSettings`` with the permitted operations of the graph's family
-    objectives    words of ``archloom.search.objectives``, or objectives such as
+    objectives    words of ``archloom.search.objectives``, or figures such as
                   ``CustomObjective("energy", "mJ", function=my_function)``; default: those of
                   ``settings``
     constraints   such as ``latency<=-15%``; default: those of ``settings``

@@ -7,26 +7,23 @@ the number of processes nor on a restart.
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-import numpy as np
+from multiprocessing.context import BaseContext
 
 from archloom.errors import SearchError
 from archloom.graph import Graph
 from archloom.search.constraints import Limits
+from archloom.search.figures import Count
 from archloom.search.graphs.mutation import Brood, Mutator
-from archloom.search.loop import Candidate
-from archloom.search.objectives import Count
+from archloom.search.loop import Candidate, stream
 from archloom.search.shapes.propagation import PropagationStats
 
-
-def stream(seed: int, iteration: int, name: str) -> np.random.Generator:
-    """Return the random stream called ``name`` (a graph hash or a word) of an iteration."""
-    return np.random.default_rng([seed, iteration, *name.encode()])
+_SLOW_IMPORTS = ("torch", "pyarrow.parquet", "highspy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +75,17 @@ def _mutate(mutator: Mutator, task: Task) -> Outcome:
     return Outcome(brood, candidates, mutator.propagator.stats)
 
 
+def _context() -> BaseContext:
+    """Return how processes are started: where the system can, they are forks of one process that
+    has only imported what takes longest, so that it is imported once for all of them.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([name for name in _SLOW_IMPORTS if name in sys.modules])
+    return context
+
+
 _worker_mutator: Mutator | None = None
 
 
@@ -105,8 +113,7 @@ def workers(
     if n_jobs == 1:
         yield lambda tasks: (_mutate(mutator, task) for task in tasks)
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(n_jobs, context, _prepare_worker, (mutator,))
+    pool = ProcessPoolExecutor(n_jobs, _context(), _prepare_worker, (mutator,))
     try:
         yield lambda tasks: pool.map(_mutate_in_worker, tasks)
     finally:

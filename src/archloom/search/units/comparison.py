@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archloom.search.units.figures import Figure
+from archloom.search.figures import Costly
 from archloom.search.units.search import UnitSearchSettings, search_units
 from archloom.search.units.space import UnitSpace, joined
 from archloom.search.units.variation import (
@@ -44,7 +44,7 @@ def methods(spaces: Sequence[UnitSpace], device: str) -> dict[str, Variation]:
 
 def compare_methods(
     variations: Mapping[str, Variation],
-    figures: Sequence[Figure],
+    figures: Sequence[Costly[str]],
     settings: UnitSearchSettings,
     seeds: Sequence[int],
     on_search: OnSearch | None = None,

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from archloom.errors import ConfigError, DataError, FormatError
 from archloom.files import read_json, write_text
 from archloom.parquet import read_parquet, write_parquet
-from archloom.search.units.figures import Figure, evaluate, identity
+from archloom.search.figures import Costly, identities
+from archloom.search.units.figures import evaluate
 from archloom.search.units.space import UnitSpace
 from archloom.shards import Shard
 
@@ -32,7 +33,7 @@ OnChunk = Callable[[int, int], None]
 
 def evaluate_space(
     space: UnitSpace,
-    figures: Sequence[Figure],
+    figures: Sequence[Costly[str]],
     folder: str | Path,
     shard: Shard | None = None,
     *,
@@ -86,7 +87,7 @@ def gather_space(folder: str | Path) -> pa.Table:
     return pa.concat_tables([read_parquet(part, advice) for part in parts])
 
 
-def _claim(home: Path, space: UnitSpace, figures: Sequence[Figure], chunk: int) -> None:
+def _claim(home: Path, space: UnitSpace, figures: Sequence[Costly[str]], chunk: int) -> None:
     """Write what is evaluated in this folder, or compare with what is written there."""
     pools = json.dumps([space.family, space.pools, space.scores])
     settings: dict[str, Any] = {
@@ -94,7 +95,7 @@ def _claim(home: Path, space: UnitSpace, figures: Sequence[Figure], chunk: int) 
         "space": sha256(pools.encode()).hexdigest()[:16],
         "networks": space.n_networks,
         "chunk": chunk,
-        "figures": identity(figures),
+        "figures": identities(figures),
     }
     path = home / "settings.json"
     if not path.exists():
@@ -111,8 +112,13 @@ def _claim(home: Path, space: UnitSpace, figures: Sequence[Figure], chunk: int) 
 
 def _settings(home: Path) -> dict[str, Any]:
     found = read_json(home / "settings.json")
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise FormatError(f"{home} holds no evaluation of a space: give the folder of one.")
+    version = found.get("format") if isinstance(found, dict) else None
+    if version != FORMAT:
+        raise FormatError(
+            f"{home} holds something of the format {version!r}, no evaluation of a space of the "
+            f"format {FORMAT!r}: give the folder of one, or another folder to archloom "
+            "evaluate-units."
+        )
     return found
 
 

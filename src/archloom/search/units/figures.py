@@ -1,17 +1,17 @@
-"""What networks made of blocks are worth: figures by label models, by a table, or measured on this
-machine (AutoBuild spec 10).
+"""What networks made of blocks are worth: figures by label models, by a table, of their graphs, or
+measured on this machine (AutoBuild spec 10).
 
-An evaluator gives architectures to figures. ``archloom.search.units.supernet_accuracy`` has
-the one that classifies images with the weights of a supernet.
+``archloom.search.units.supernet_accuracy`` has the one that classifies images with the weights of a
+supernet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,35 +20,21 @@ from archloom.data.block_table import BlockTable, read_block_table
 from archloom.errors import ConfigError
 from archloom.io.supernet import published_skeleton
 from archloom.predict.blocks.predictor import BlockPredictor
+from archloom.search.figures import Costly, OfGraphs, Value, known, numbers_of
+from archloom.search.objectives import Words, graph_figure
 from archloom.spaces import FAMILIES
-from archloom.train.latency import Timing, measure_latency
 from archloom.views.sequence import RESOLUTION, block_family, skeleton_at
 
-Values = NDArray[np.float64]
-_MEASURED_TOGETHER = 8
-"""Networks in memory at once where latency is measured."""
 
-
-class Evaluator(Protocol):
-    """Gives one figure of every architecture."""
-
-    @property
-    def identity(self) -> str:
-        """What tells it from another evaluator, so that their results are not mixed."""
-
-    def __call__(self, architectures: Sequence[str]) -> Values:
-        """Return (N,) figures, NaN where there is none."""
-
-
-@dataclass(frozen=True, eq=False)
-class PredictedFigure:
+@dataclass(eq=False)
+class PredictedFigure(Costly[str]):
     """The output of a label model: a prediction, no measurement.
 
     resolution : height and width of the input in pixels
     """
 
-    predictor: BlockPredictor
-    resolution: int = RESOLUTION
+    predictor: BlockPredictor = field(kw_only=True)
+    resolution: int = field(default=RESOLUTION, kw_only=True)
 
     @property
     def identity(self) -> str:
@@ -58,140 +44,105 @@ class PredictedFigure:
             digest.update(name.encode() + tensor.numpy().tobytes())
         return f"predicted {digest.hexdigest()[:16]} {self.resolution}"
 
-    def __call__(self, architectures: Sequence[str]) -> Values:
-        """Return (N,) predictions."""
-        if not architectures:
-            return np.zeros(0)
-        return self.predictor.predict(architectures, self.resolution)
+    def values(self, networks: Sequence[str]) -> list[Value]:
+        """Return the predictions."""
+        return known(self.predictor.predict(networks, self.resolution)) if networks else []
 
 
-class TabledFigure:
-    """A column of a table of networks, of those measured at one input size."""
+@dataclass(eq=False)
+class TabledFigure(Costly[str]):
+    """The column of this name in a table of networks, of those measured at one input size; others
+    are not known. Raises ``ConfigError`` for a table without it.
+    """
 
-    def __init__(self, table: BlockTable, metric: str, resolution: int = RESOLUTION) -> None:
-        if metric not in table.metrics:
+    table: BlockTable = field(kw_only=True)
+    resolution: int = field(default=RESOLUTION, kw_only=True)
+
+    def __post_init__(self) -> None:
+        table = self.table
+        if self.name not in table.metrics:
             raise ConfigError(
-                f"the table has no metric {metric!r}: write one of {', '.join(table.metrics)}."
+                f"the table has no metric {self.name!r}: write one of {', '.join(table.metrics)}."
             )
-        rows = zip(
-            table.architectures,
-            table.resolution.tolist(),
-            table.metrics[metric].tolist(),
-            strict=True,
-        )
-        self._values = {name: value for name, pixels, value in rows if pixels == resolution}
-        if not self._values:
+        if self.resolution not in table.resolution:
             raise ConfigError(
-                f"the table has no network with an input of {resolution} pixels: its sizes are "
-                f"{', '.join(map(str, sorted(set(table.resolution.tolist()))))}, choose one."
+                f"the table has no network with an input of {self.resolution} pixels: its sizes "
+                f"are {', '.join(map(str, np.unique(table.resolution)))}, choose one."
             )
+
+    @cached_property
+    def _known(self) -> dict[str, float]:
+        """The column by architecture."""
+        sizes, metric = self.table.resolution.tolist(), self.table.metrics[self.name].tolist()
+        rows = zip(self.table.architectures, sizes, metric, strict=True)
+        return {name: value for name, pixels, value in rows if pixels == self.resolution}
 
     @property
     def identity(self) -> str:
         """Digest of the table."""
-        return f"tabled {sha256(repr(sorted(self._values.items())).encode()).hexdigest()[:16]}"
+        return f"tabled {sha256(repr(sorted(self._known.items())).encode()).hexdigest()[:16]}"
 
-    def __call__(self, architectures: Sequence[str]) -> Values:
-        """Return (N,) figures, NaN for networks that are not in the table."""
-        return np.array([self._values.get(one, np.nan) for one in architectures], dtype=np.float64)
+    def values(self, networks: Sequence[str]) -> list[Value]:
+        """Return what the table says."""
+        return known(np.array([self._known.get(one, np.nan) for one in networks]))
 
 
-@dataclass(frozen=True)
-class MeasuredLatency:
-    """Latency in ms on this machine, batch 1, of networks in evaluation mode.
+def figure_of(
+    text: str, family: str, resolution: int = RESOLUTION, supernet: Costly[str] | None = None
+) -> Costly[str]:
+    """Return the figure of networks of a family that ``[max:|min:]NAME[=SOURCE]`` names; without a
+    direction less is better.
 
-    resolution : height and width of the input in pixels
+    SOURCE is a predictor's file (.safetensors), a table (.parquet) that has the column NAME,
+    ``supernet`` (what is given as that), or one of a figure of graphs, see
+    ``archloom.search.objectives``. Raises ``ConfigError`` for anything else, and as the readers of
+    the files do.
     """
-
-    family: str
-    timing: Timing = Timing()
-    resolution: int = RESOLUTION
-
-    @property
-    def identity(self) -> str:
-        """How it is measured."""
-        return f"measured {asdict(self.timing)} {self.resolution}"
-
-    def __call__(self, architectures: Sequence[str]) -> Values:
-        """Return (N,) median latencies."""
-        space, skeleton = FAMILIES[self.family], skeleton_at(self.family, self.resolution)
-        found: list[float] = []
-        for start in range(0, len(architectures), _MEASURED_TOGETHER):
-            some = architectures[start : start + _MEASURED_TOGETHER]
-            graphs = [space.build(one, skeleton) for one in some]
-            found += [latency.median for latency in measure_latency(graphs, self.timing)]
-        return np.array(found)
+    words = Words.parse(text)
+    found = _own_figure(words, family, resolution, supernet)
+    if found is not None:
+        return words.directed(found)
+    figure = graph_figure(words)
+    if figure is None:
+        wrong = f'"{words.source}" is no source' if words.source else "it lacks a source"
+        raise ConfigError(
+            f'objective "{text}": {wrong}; write [max:|min:]NAME=SOURCE, such as '
+            "max:acc=acc.safetensors or latency=measured, where SOURCE is a file that ends in "
+            ".safetensors or .parquet, supernet, measured or estimated, or the name alone of "
+            "flops, params, activations."
+        )
+    build = partial(FAMILIES[family].build, skeleton=skeleton_at(family, resolution))
+    return OfGraphs.of(figure, build, f"{family} {resolution}")
 
 
-@dataclass(frozen=True, eq=False)
-class Figure:
-    """A figure by name, how to get it, and whether more of it is better."""
-
-    name: str
-    evaluator: Evaluator
-    maximise: bool = False
-
-    @classmethod
-    def parse(
-        cls,
-        text: str,
-        family: str,
-        resolution: int = RESOLUTION,
-        supernet: Evaluator | None = None,
-    ) -> Figure:
-        """Read ``[max:|min:]NAME=SOURCE``; without a direction less is better.
-
-        SOURCE is ``measured`` (latency here), ``supernet`` (what is given as that), a predictor's
-        file (.safetensors), or a table (.parquet) that has the column NAME. Raises ``ConfigError``
-        for anything else, and as the readers of the files do.
-        """
-        name, found, source = text.partition("=")
-        direction, _, rest = name.rpartition(":")
-        if not found or not rest.isidentifier() or direction not in ("", "max", "min"):
+def _own_figure(
+    words: Words, family: str, resolution: int, supernet: Costly[str] | None
+) -> Costly[str] | None:
+    """Return the figure that words name for architectures only; None where they name none."""
+    ending = Path(words.source).suffix.lower()
+    if words.source == "supernet":
+        published_skeleton(family)
+        if supernet is None:
             raise ConfigError(
-                f'objective "{text}": write [max:|min:]NAME=SOURCE, such as max:acc=acc.safetensors'
-                " or latency=measured."
+                f'objective "{words.text}": there is no supernet, give --supernet and --images.'
             )
-        if source == "supernet":
-            published_skeleton(family)
-            if supernet is None:
-                raise ConfigError(
-                    f'objective "{text}": there is no supernet, give --supernet and --images.'
-                )
-            return cls(rest, supernet, direction == "max")
-        evaluator = _source(source, rest, family, resolution)
-        return cls(rest, evaluator, direction == "max")
-
-
-def _source(source: str, name: str, family: str, resolution: int) -> Evaluator:
-    ending = Path(source).suffix.lower()
-    if source == "measured":
-        return MeasuredLatency(family, resolution=resolution)
+        return replace(supernet, name=words.name, maximise=False)
     if ending == ".safetensors":
-        predictor = BlockPredictor.load(source)
+        predictor = BlockPredictor.load(words.source)
         if predictor.family != family:
             raise ConfigError(
-                f"{source} predicts networks of {predictor.family}, these are of {family}: "
-                "give a predictor of their family."
+                f"{words.source} predicts networks of {predictor.family}, these are of "
+                f"{family}: give a predictor of their family."
             )
-        return PredictedFigure(predictor, resolution)
+        return PredictedFigure(words.name, predictor=predictor, resolution=resolution)
     if ending == ".parquet":
-        return TabledFigure(read_block_table(source, block_family(family)), name, resolution)
-    raise ConfigError(
-        f'objective {name}: "{source}" is no source: write measured, supernet, or a file that '
-        "ends in .safetensors or .parquet."
-    )
+        table = read_block_table(words.source, block_family(family))
+        return TabledFigure(words.name, table=table, resolution=resolution)
+    return None
 
 
 def evaluate(
-    figures: Sequence[Figure], architectures: Sequence[str]
-) -> Mapping[str, NDArray[np.float64]]:
-    """Return the figures (N,) of architectures by name."""
-    return {one.name: one.evaluator(architectures) for one in figures}
-
-
-def identity(figures: Sequence[Figure]) -> dict[str, Any]:
-    """Return what tells these figures from others, as JSON values."""
-    return {
-        one.name: f"{'max' if one.maximise else 'min'} {one.evaluator.identity}" for one in figures
-    }
+    figures: Iterable[Costly[str]], architectures: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the figures (N,) of architectures by name, NaN where there is none."""
+    return {one.name: numbers_of(one.values(architectures)) for one in figures}

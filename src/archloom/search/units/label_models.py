@@ -8,23 +8,20 @@ the sum of operators measured on a device.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from archloom.data.block_table import BlockTable, read_block_table
-from archloom.errors import DataError, FormatError
-from archloom.files import reading
+from archloom.errors import DataError
 from archloom.graph import Graph, flops
-from archloom.parquet import write_parquet
 from archloom.predict.blocks.predictor import BlockPredictor
 from archloom.predict.blocks.task import BlockTraining
-from archloom.search.units.figures import Evaluator, Figure, PredictedFigure
+from archloom.search.figures import Costly, Value
+from archloom.search.units.figures import PredictedFigure, evaluate
 from archloom.spaces import FAMILIES
 from archloom.train.latency_table import LatencyTable, measure_table, read_table
 from archloom.views.block_space import block_space
@@ -32,62 +29,58 @@ from archloom.views.sequence import block_family, mobile_space
 
 ACCURACY, LATENCY = "acc", "latency"
 """Metrics of every table of labels: accuracy as a fraction, latency in ms on the chosen device."""
-_SOURCES = b"archloom-label-sources"
 
 
-@dataclass(frozen=True, eq=False)
-class LabelModel:
-    """One metric of block networks, and what it comes from in words for people."""
-
-    evaluator: Evaluator
-    source: str
-
-
-class MadeUpAccuracy:
+@dataclass(eq=False)
+class MadeUpAccuracy(Costly[str]):
     """Accuracy by a formula that nobody measured: it grows with the multiply-adds, and blocks of
     the third and fourth stage count more. It only shows how things work.
     """
 
-    def __init__(self, family: str) -> None:
-        self.family = family
+    name: str = ACCURACY
+    maximise: bool = True
+    source: str = "a made-up formula, no measurement"
+    family: str = field(kw_only=True)
 
     @property
     def identity(self) -> str:
         """The formula by name."""
         return f"made-up accuracy of {self.family}"
 
-    def __call__(self, architectures: Sequence[str]) -> NDArray[np.float64]:
-        """Return (N,) fractions."""
+    def values(self, networks: Sequence[str]) -> list[Value]:
+        """Return fractions."""
         seen = block_space(self.family)
-        networks = graphs_of(self.family, architectures)
-        macs = np.array([flops(one, "mac") / 2 for one in networks])
-        blocks = [sum(map(len, seen.parse(one)[2:4])) for one in architectures]
+        macs = np.array([flops(one, "mac") / 2 for one in graphs_of(self.family, networks)])
+        blocks = [sum(map(len, seen.parse(one)[2:4])) for one in networks]
         error = 0.18 + 0.8 / np.sqrt(macs / 1e6) - 0.002 * np.array(blocks)
-        return 1 - np.asarray(error, dtype=np.float64)
+        return list((1 - error).tolist())
 
 
-@dataclass(frozen=True, eq=False)
-class OperatorLatency:
+@dataclass(eq=False)
+class OperatorLatency(Costly[str]):
     """Latency in ms as the sum of a network's operators, each measured alone: an estimate."""
 
-    family: str
-    table: LatencyTable
+    name: str = LATENCY
+    unit: str = "ms"
+    source: str = "the sum of operators measured one by one"
+    family: str = field(kw_only=True)
+    table: LatencyTable = field(kw_only=True)
 
     @property
     def identity(self) -> str:
         """Digest of the table."""
         return f"operators {sha256(repr(sorted(self.table.entries.items())).encode()).hexdigest()}"
 
-    def __call__(self, architectures: Sequence[str]) -> NDArray[np.float64]:
-        """Return (N,) sums; raises ``DataError`` where the table lacks an operator."""
-        found = self.table.latencies(graphs_of(self.family, architectures))
-        for architecture, value in zip(architectures, found, strict=True):
+    def values(self, networks: Sequence[str]) -> list[Value]:
+        """Return the sums; raises ``DataError`` where the table lacks an operator."""
+        found = self.table.latencies(graphs_of(self.family, networks))
+        for architecture, value in zip(networks, found, strict=True):
             if isinstance(value, str):
                 raise DataError(
                     f"{architecture}: {value}; measure the operators of {self.family}, see "
                     "docs/blocks.md."
                 )
-        return np.array(found, dtype=np.float64)
+        return list(found)
 
 
 def graphs_of(family: str, architectures: Sequence[str]) -> list[Graph]:
@@ -120,7 +113,7 @@ def run_models(
     files: Mapping[str, Sequence[Path]],
     device: str,
     training: BlockTraining,
-) -> dict[str, LabelModel]:
+) -> dict[str, Costly[str]]:
     """Return the label models of a run of the workflow.
 
     files : at most one ``table`` of measured networks, which counts alone; else the ``published``
@@ -136,7 +129,7 @@ def run_models(
 
 def published_models(
     family: str, files: Sequence[Path], device: str, operators: LatencyTable | None
-) -> dict[str, LabelModel]:
+) -> dict[str, Costly[str]]:
     """Return the label models of accuracy and latency.
 
     files     : predictors published with AutoBuild, by name ``FAMILY_METRIC.safetensors``; without
@@ -147,14 +140,13 @@ def published_models(
     Raises ``DataError`` where there is no latency.
     """
     by_name = {path.stem: path for path in files}
-    found = {ACCURACY: LabelModel(MadeUpAccuracy(family), "a made-up formula, no measurement")}
+    found: dict[str, Costly[str]] = {ACCURACY: MadeUpAccuracy(family=family)}
     if f"{family}_acc" in by_name:
-        found[ACCURACY] = _published(by_name[f"{family}_acc"])
+        found[ACCURACY] = _published(ACCURACY, by_name[f"{family}_acc"])
     if operators is not None:
-        words = "the sum of operators measured one by one"
-        found[LATENCY] = LabelModel(OperatorLatency(family, operators), words)
+        found[LATENCY] = OperatorLatency(family=family, table=operators)
     elif f"{family}_latency_{device}" in by_name:
-        found[LATENCY] = _published(by_name[f"{family}_latency_{device}"])
+        found[LATENCY] = _published(LATENCY, by_name[f"{family}_latency_{device}"])
     else:
         raise DataError(
             f"there is no published predictor of {family} on {device}: set autobuild.device to "
@@ -163,12 +155,18 @@ def published_models(
     return found
 
 
-def _published(path: Path) -> LabelModel:
+def _predicted(name: str, predictor: BlockPredictor, source: str) -> PredictedFigure:
+    """Return accuracy or latency as a predictor says."""
+    unit = "ms" if name == LATENCY else ""
+    return PredictedFigure(name, unit, name == ACCURACY, source, predictor=predictor)
+
+
+def _published(name: str, path: Path) -> PredictedFigure:
     words = f"the predictor {path.stem} published with AutoBuild, no measurement"
-    return LabelModel(PredictedFigure(BlockPredictor.load(path)), words)
+    return _predicted(name, BlockPredictor.load(path), words)
 
 
-def learnt_models(table: BlockTable, training: BlockTraining) -> dict[str, LabelModel]:
+def learnt_models(table: BlockTable, training: BlockTraining) -> dict[str, Costly[str]]:
     """Return label models of accuracy and latency that are learnt from measured networks.
 
     Raises ``DataError`` for a table without one of these metrics.
@@ -179,64 +177,31 @@ def learnt_models(table: BlockTable, training: BlockTraining) -> dict[str, Label
             f"the table of networks has no column {', '.join(missing)}: give accuracies as "
             f"fractions in {ACCURACY} and milliseconds in {LATENCY}."
         )
-    found = {}
+    found: dict[str, Costly[str]] = {}
     for name in (ACCURACY, LATENCY):
         predictor = BlockPredictor.fit(table.labelled(name), training)
         quality = predictor.card.metrics["srcc"]
         words = f"a predictor of your measurements (rank correlation {quality:.3f} on its test)"
-        found[name] = LabelModel(PredictedFigure(predictor), words)
+        found[name] = _predicted(name, predictor, words)
     return found
 
 
-# --- tables of labels ----------------------------------------------------------------------------
-
-
-def label(family: str, count: int, seed: int, models: Mapping[str, LabelModel]) -> BlockTable:
+def label(family: str, count: int, seed: int, models: Mapping[str, Costly[str]]) -> BlockTable:
     """Return different random networks of a family with all metrics."""
     distinct: dict[str, None] = {}
     source = mobile_space(family).architectures(seed)
     while len(distinct) < count:
         distinct[next(source)] = None
     names = tuple(distinct)
-    metrics = {name: model.evaluator(names) for name, model in models.items()}
     sizes = np.full(len(names), 224)
-    return BlockTable(family, names, metrics, sizes)
+    return BlockTable(family, names, evaluate(models.values(), names), sizes)
 
 
-def figures_of(models: Mapping[str, LabelModel]) -> tuple[Figure, Figure]:
+def figures_of(models: Mapping[str, Costly[str]]) -> tuple[Costly[str], Costly[str]]:
     """Return accuracy and latency as a search takes them."""
-    accuracy, latency = models[ACCURACY].evaluator, models[LATENCY].evaluator
-    return Figure(ACCURACY, accuracy, maximise=True), Figure(LATENCY, latency)
+    return models[ACCURACY], models[LATENCY]
 
 
-def sources_of(models: Mapping[str, LabelModel]) -> dict[str, str]:
+def sources_of(models: Mapping[str, Costly[str]]) -> dict[str, str]:
     """Return what the metrics come from, by name."""
     return {name: model.source for name, model in models.items()}
-
-
-def write_labelled(table: BlockTable, sources: Mapping[str, str], path: str | Path) -> None:
-    """Write networks and metrics as ``read_block_table`` reads them, with the metrics' sources."""
-    import pyarrow as pa
-
-    columns = {"architecture": list(table.architectures), "resolution": table.resolution}
-    rows = pa.table({**columns, **table.metrics})
-    write_parquet(rows.replace_schema_metadata({_SOURCES: json.dumps(dict(sources))}), path)
-
-
-def read_sources(path: str | Path) -> dict[str, str]:
-    """Return what the metrics of a table come from; empty where it does not say.
-
-    Raises ``DataError`` for a missing file, ``FormatError`` for one that is no such table.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with reading(path):
-        try:
-            metadata = pq.read_schema(path).metadata or {}
-            found = json.loads(metadata.get(_SOURCES, b"{}"))
-            return {str(name): str(source) for name, source in found.items()}
-        except (pa.ArrowException, AttributeError, ValueError) as error:
-            raise FormatError(
-                f"{path} is no table of labelled networks ({error}): make it again."
-            ) from error

@@ -22,12 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import ConfigError, SearchError
+from archloom.parquet import numbers
 from archloom.search.archive import ArchitectureArchive
 from archloom.search.constraints import Constraint, Limits
+from archloom.search.figures import Costly, identities
 from archloom.search.front import hypervolume, pareto_front, successive_fronts
-from archloom.search.graphs.workers import stream
-from archloom.search.loop import Budget, Candidate, Evolution, Progress
-from archloom.search.units.figures import Figure, identity
+from archloom.search.goals import Goals
+from archloom.search.loop import Budget, Candidate, Evolution, Progress, judge_all, stream
 from archloom.search.units.variation import Variation
 
 if TYPE_CHECKING:
@@ -77,12 +78,12 @@ class UnitFront:
                     the column ``hash`` holds the architecture
     """
 
-    figures: tuple[Figure, ...]
+    figures: tuple[Costly[str], ...]
     architectures: list[str]
     values: NDArray[np.float64]
     visited: pa.Table
     seed: int
-    also: tuple[Figure, ...] = ()
+    also: tuple[Costly[str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.architectures)
@@ -98,9 +99,10 @@ class UnitFront:
         """
         names = [one.name for one in self.figures]
         kept = self.visited.filter(self.visited["accepted"])
-        values = np.stack([kept[name].to_numpy() for name in names], axis=1)
-        number = kept["iteration"].to_numpy()
-        limit, maximise = np.array(worst, dtype=np.float64), _directions(self.figures)
+        values = np.stack([numbers(kept[name]) for name in names], axis=1)
+        number = numbers(kept["iteration"])
+        limit = np.array(worst, dtype=np.float64)
+        maximise = np.array([one.maximise for one in self.figures], dtype=np.bool_)
         return [
             hypervolume(values[number <= last], maximise, limit)
             for last in range(int(number.max()) + 1)
@@ -109,10 +111,10 @@ class UnitFront:
 
 def search_units(
     variation: Variation,
-    figures: Sequence[Figure],
+    figures: Sequence[Costly[str]],
     settings: UnitSearchSettings | None = None,
     *,
-    also: Sequence[Figure] = (),
+    also: Sequence[Costly[str]] = (),
     constraints: Sequence[Constraint] = (),
     seed: int = 0,
     folder: str | Path | None = None,
@@ -129,79 +131,36 @@ def search_units(
     figures and fulfils all constraints.
     """
     settings = settings or UnitSearchSettings()
-    aims = _Aims(tuple(figures), tuple(also), Limits(constraints))
+    goals = Goals.among(figures, also, constraints)
+    limits = goals.limits({})
     lasting = ("iterations", "minutes")
     fingerprint = {
         "seed": seed,
         "variation": variation.identity,
-        "figures": identity(figures),
-        "also": identity(also),
+        "figures": identities(figures),
+        "also": identities(also),
         "constraints": [str(one) for one in constraints],
         **{name: value for name, value in asdict(settings).items() if name not in lasting},
     }
     home = nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="archloom-")
-    with home as path, ArchitectureArchive(path, fingerprint, aims.names) as archive:
-        search = _Search(archive, variation, aims, settings, seed, progress)
+    with home as path, ArchitectureArchive(path, fingerprint, goals.names) as archive:
+        search = _Search(archive, variation, goals, limits, settings, seed, progress)
         search.run(search.offspring)
         if not len(archive):
             raise SearchError(
-                f"none of {len(archive.seen)} networks has all of {', '.join(aims.names)} within "
+                f"none of {len(archive.seen)} networks has all of {', '.join(goals.names)} within "
                 f"the constraints ({_reasons(archive)}): look at what the figures are taken from, "
                 "widen the constraints, or start from more random networks."
             )
-        front = pareto_front(aims.objectives(archive.values), aims.maximise)
+        front = pareto_front(archive.values[:, goals.columns], goals.maximise)
         return UnitFront(
             tuple(figures),
-            [archive.network(index) for index in front.tolist()],
+            archive.networks(front.tolist()),
             archive.values[front],
             archive.visited(),
             seed,
             tuple(also),
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Aims:
-    """Objectives, further figures, and the constraints on both; raises ``ConfigError`` for no
-    objective, for names that are not distinct, and for constraints on unknown figures.
-    """
-
-    figures: tuple[Figure, ...]
-    also: tuple[Figure, ...]
-    limits: Limits
-
-    def __post_init__(self) -> None:
-        names = self.names
-        if not self.figures or len(set(names)) < len(names):
-            raise ConfigError(
-                f"objectives {', '.join(names) or '(none)'}: give at least one, each name once."
-            )
-        for one in self.limits.constraints:
-            if one.figure not in names:
-                raise ConfigError(
-                    f'constraint "{one}": {one.figure} is not known here, limit one of '
-                    f"{', '.join(names)}."
-                )
-
-    @property
-    def names(self) -> list[str]:
-        """Names of all figures, the objectives first."""
-        return [one.name for one in (*self.figures, *self.also)]
-
-    @property
-    def maximise(self) -> NDArray[np.bool_]:
-        """Return (objectives,) whether more is better."""
-        return _directions(self.figures)
-
-    @property
-    def in_order(self) -> list[Figure]:
-        """Return all figures, those that have constraints first."""
-        limited = {one.figure for one in self.limits.constraints}
-        return sorted((*self.figures, *self.also), key=lambda one: one.name not in limited)
-
-    def objectives(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the columns (networks, objectives) of values of all figures."""
-        return values[:, : len(self.figures)]
 
 
 @dataclass(eq=False)
@@ -224,14 +183,15 @@ class _Search(Evolution[str, str, _Litter]):
         self,
         archive: ArchitectureArchive,
         variation: Variation,
-        aims: _Aims,
+        goals: Goals,
+        limits: Limits,
         settings: UnitSearchSettings,
         seed: int,
         progress: Progress | None,
     ) -> None:
         super().__init__(archive, Budget(settings.iterations, minutes=settings.minutes), progress)
-        self.variation, self.aims, self.settings = variation, aims, settings
-        self.seed = seed
+        self.variation, self.goals, self.limits = variation, goals, limits
+        self.settings, self.seed = settings, seed
 
     def first(self) -> list[Candidate[str]]:
         """Return different random networks, evaluated."""
@@ -244,9 +204,9 @@ class _Search(Evolution[str, str, _Litter]):
 
     def tasks(self, number: int) -> list[str]:
         """Return the members of the front, or of several."""
-        values = self.aims.objectives(self.archive.values)
-        chosen = successive_fronts(values, self.aims.maximise, self.settings.fronts)
-        return [self.archive.network(index) for index in chosen.tolist()]
+        values = self.archive.values[:, self.goals.columns]
+        chosen = successive_fronts(values, self.goals.maximise, self.settings.fronts)
+        return self.archive.networks(chosen.tolist())
 
     def offspring(self, parents: Sequence[str]) -> Iterator[_Litter]:
         """Yield the children of each parent; parents take turns until enough new networks are
@@ -272,12 +232,7 @@ class _Search(Evolution[str, str, _Litter]):
 
     def evaluate(self, candidates: Sequence[Candidate[str]]) -> list[Candidate[str]]:
         """Return the candidates with all figures; one that is refused gets no further ones."""
-        for figure in self.aims.in_order:
-            passed = [one for one in candidates if not one.refusal]
-            values = figure.evaluator([one.hash for one in passed])
-            for one, value in zip(passed, values.tolist(), strict=True):
-                known = value if np.isfinite(value) else "not known"
-                one.take(figure.name, known, self.aims.limits)
+        judge_all(candidates, self.goals.limited_first, self.limits)
         return list(candidates)
 
     def facts(self, outcomes: Sequence[_Litter]) -> dict[str, Any]:
@@ -295,7 +250,3 @@ def _reasons(archive: ArchitectureArchive) -> str:
     for entry in archive.statistics:
         reasons.update(entry["rejected"])
     return ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-
-
-def _directions(figures: Sequence[Figure]) -> NDArray[np.bool_]:
-    return np.array([one.maximise for one in figures], dtype=np.bool_)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from archloom.data.image_folder import Crops, ImageFolder, standardised
 from archloom.execute.module import GraphModule
 from archloom.io.supernet import RESOLUTION, Supernet, archloom_weights
+from archloom.search.figures import Costly, Value, known
 from archloom.train.calibration import recalibrate
 from archloom.train.device import choose_device
 
@@ -105,6 +106,22 @@ class SupernetAccuracy:
         return right / len(self.images)
 
 
+@dataclass(eq=False)
+class SupernetFigure(Costly[str]):
+    """The accuracy of a supernet's networks as a search takes it."""
+
+    accuracy: SupernetAccuracy = field(kw_only=True)
+
+    @property
+    def identity(self) -> str:
+        """That of the accuracy."""
+        return self.accuracy.identity
+
+    def values(self, networks: Sequence[str]) -> list[Value]:
+        """Return accuracies as fractions."""
+        return known(self.accuracy(networks))
+
+
 @dataclass(frozen=True, eq=False)
 class TrainedSubnets:
     """Networks with weights of a supernet, for files and for the accuracy that they have.
@@ -131,6 +148,13 @@ class TrainedSubnets:
             return cls(Supernet.read(checkpoint, family), None, resolution)
         accuracy = SupernetAccuracy.read(checkpoint, family, folder, resolution)
         return cls(accuracy.supernet, accuracy, resolution)
+
+    @property
+    def figure(self) -> SupernetFigure | None:
+        """Their accuracy, None without images."""
+        if self.accuracy is None:
+            return None
+        return SupernetFigure("acc", maximise=True, accuracy=self.accuracy)
 
     @property
     def words(self) -> str:

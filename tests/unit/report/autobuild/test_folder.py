@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from archloom.config import Config
-from archloom.data.block_table import BlockTable
+from archloom.data.block_table import BlockTable, write_labelled
 from archloom.errors import DataError, FormatError
 from archloom.io import read_graph
 from archloom.parquet import write_parquet
@@ -33,15 +33,14 @@ from archloom.report.autobuild.record import (
 )
 from archloom.search.units.comparison import AUTOBUILD, compare_methods, methods
 from archloom.search.units.exhaustive import evaluate_space, gather_space
-from archloom.search.units.figures import Figure
-from archloom.search.units.label_models import write_labelled
+from archloom.search.units.figures import evaluate
 from archloom.search.units.search import UnitSearchSettings
 from archloom.search.units.space import UnitSpace
 from archloom.spaces import FAMILIES
 from block_world import SumOf
 
 FAMILY = "ofa_mbv3"
-FIGURES = (Figure("acc", SumOf(1), maximise=True), Figure("latency", SumOf(3)))
+FIGURES = (SumOf("acc", maximise=True, place=1), SumOf("latency", place=3))
 TARGETS = ("acc", "acc / latency")
 
 
@@ -50,7 +49,7 @@ def files(tmp_path_factory):
     """All parts of a small run."""
     folder = tmp_path_factory.mktemp("run")
     names = tuple(islice(FAMILIES[FAMILY].architectures(0), 400))
-    metrics = {figure.name: figure.evaluator(names) for figure in FIGURES}
+    metrics = evaluate(FIGURES, names)
     table = BlockTable(FAMILY, names, metrics, np.full(400, 224))
     write_labelled(table, {"acc": "sums <of> expansions"}, folder / "networks.parquet")
     ranked, spaces = [], []

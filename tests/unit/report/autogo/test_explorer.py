@@ -10,9 +10,9 @@ import pytest
 from archloom.drawing.changes import compare
 from archloom.report.autogo.explorer import Axis, front_data, range_warnings, search_axes
 from archloom.report.autogo.verdict import Measured
-from archloom.report.record import (
+from archloom.search.figures import Figure
+from archloom.search.graphs.record import (
     Baseline,
-    Figure,
     SearchRecord,
     Visited,
     Winner,
@@ -42,7 +42,7 @@ def record_of(figures, objectives, latencies=()):
         settings={},
         seconds=1,
         seed=0,
-        figures=tuple(Figure(name, "ms", "minimise") for name in figures),
+        figures=tuple(Figure(name, "ms") for name in figures),
         objectives=objectives,
     )
 

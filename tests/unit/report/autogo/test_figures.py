@@ -11,8 +11,8 @@ from archloom.report.autogo.figures import (
     search_figure,
 )
 from archloom.report.autogo.verdict import Measured
-from archloom.report.record import read_search
 from archloom.report.style import to_svg
+from archloom.search.graphs.record import read_search
 from report_world import make_run
 
 MEASURED = {0: Measured((0.95, 0.96)), 1: Measured((0.97,))}

@@ -14,9 +14,9 @@ from archloom.io import read_graph
 from archloom.io.weights import read_weights
 from archloom.predict.range import Place
 from archloom.report.autogo.front import write_front
-from archloom.report.record import read_search
 from archloom.search.goals import Goals
 from archloom.search.graphs.evolution import evolve
+from archloom.search.graphs.record import read_search
 from archloom.search.latency import EstimatedLatency
 from archloom.train.latency import Timing
 from search_world import make_mutator, make_network

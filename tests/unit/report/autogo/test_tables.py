@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from archloom.report.autogo.tables import display, front_rows, sort_keys, to_csv, to_markdown
 from archloom.report.autogo.verdict import Measured, compare_with_input
-from archloom.report.record import Figure, read_search
+from archloom.search.figures import Figure
+from archloom.search.graphs.record import read_search
 
 
 def rows_of(run, measured):

@@ -16,7 +16,8 @@ from archloom.report.autogo.words import (
     predictor_sentences,
     range_sentence,
 )
-from archloom.report.record import Baseline, Figure, SearchRecord, Visited, Winner
+from archloom.search.figures import Figure
+from archloom.search.graphs.record import Baseline, SearchRecord, Visited, Winner
 from archloom.search.shapes.propagation import PropagationStats
 
 BASE = Measured((0.90, 0.91, 0.92))

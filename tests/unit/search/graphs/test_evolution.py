@@ -3,20 +3,25 @@ of processes.
 """
 
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from archloom.errors import ConfigError, GraphError, SearchError
+from archloom.errors import ConfigError, FormatError, GraphError, SearchError
 from archloom.graph import OPS, check, disjoint_union, flops, infer_shapes
 from archloom.io.store import GraphStore
 from archloom.search.graphs.evolution import ID_BLOCK, evolve
-from archloom.search.graphs.mutation import validate
 from archloom.search.graphs.record import save_search
 from archloom.search.graphs.settings import SearchSettings
-from archloom.search.graphs.workers import stream
-from search_world import ConvCount, make_mutator
+from archloom.search.graphs.stitching import Children
+from archloom.search.graphs.validation import validate
+from archloom.search.loop import stream
+from archloom.segments.tables import write_database
+from search_world import ConvCount, make_mutator, make_world
 
 
 def front(result):
@@ -115,6 +120,30 @@ def test_a_budget_ends_the_search_after_its_iteration(network):
     assert len(result.statistics) == 2
 
 
+def test_a_search_needs_neither_pandas_nor_arrows_computations(tmp_path):
+    write_database(make_world()[0], tmp_path)
+    code = (
+        "import sys, search_world as world\n"
+        "from archloom.search.graphs.evolution import evolve\n"
+        "from archloom.segments.tables import read_database\n"
+        "read_database(sys.argv[1])\n"
+        "assert evolve(world.make_network(), world.make_mutator()).members\n"
+        "print(*sorted({'pandas', 'pyarrow.compute', 'numpy'} & set(sys.modules)))"
+    )
+    paths = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    found = subprocess.run(command, env=paths, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["numpy"]
+
+
+def test_a_folder_of_another_version_is_refused_by_name(mutator, network, tmp_path):
+    evolve(network, mutator, folder=tmp_path)
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    (tmp_path / "settings.json").write_text(json.dumps(settings | {"format": "archloom-search/1"}))
+    with pytest.raises(FormatError, match=r"'archloom-search/1'.*'archloom-search/2'.*optimise"):
+        evolve(network, mutator, folder=tmp_path)
+
+
 def test_an_invalid_input_is_refused(mutator, network):
     broken = network.replace(resolution=network.resolution + 1)
     with pytest.raises(GraphError, match="node"):
@@ -136,14 +165,13 @@ def test_children_that_break_a_rule_are_counted_by_reason(network):
     )
     torn = network.subgraph(np.flatnonzero(network.op != OPS.code("mean")))
     members = [network, network.replace(resolution=wider), doubled, torn]
+    union, bounds = disjoint_union(members)
+    origin, touched = np.zeros(union.n_nodes, dtype=np.int64), np.ones(union.n_nodes, dtype=bool)
     rejected: Counter[str] = Counter()
-    sound = validate(*disjoint_union(members), rejected)
+    times = np.array([1, 2, 3, 4])
+    sound = validate(network, Children(union, bounds, origin, touched), times, rejected)
     assert sound.tolist() == [True, False, False, False]
-    assert {reason: n for reason, n in rejected.items() if n} == {
-        "shape rule broken": 1,
-        "repeated edge": 1,
-        "loose end": 1,
-    }
+    assert rejected == {"shape rule broken": 2, "repeated edge": 3, "loose end": 4}
 
 
 def test_results_are_written_as_store_table_and_json(mutator, network, tmp_path):

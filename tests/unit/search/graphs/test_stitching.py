@@ -1,12 +1,16 @@
 """Regions, closures and stitched children."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from archloom.graph import GraphBuilder, check, flops, infer_shapes
 from archloom.search.graphs.regions import FIXED_OPS, find_regions, single_node_regions
-from archloom.search.graphs.stitching import Closure, Opening, Wiring
+from archloom.search.graphs.stitching import Children, Closure, Opening, Wiring, stitch
+from archloom.search.graphs.validation import validate
 from archloom.segments.interface import permitted_ops
+from strategies import assert_identical
 
 
 def residual_network():
@@ -30,6 +34,67 @@ def regions_of(graph, tokeniser, **kwargs):
     return find_regions(
         graph, tokeniser.segment(graph).by_node(), permitted_ops("nb201"), rng=rng, **options
     )
+
+
+def filled(graph, region, segment):
+    wiring = Wiring(np.array([0]), np.array([0]))
+    graft = Opening(graph, region).graft(segment, Closure(segment), wiring)
+    return stitch(graph, [graft], first_id=100)[0]
+
+
+def proposals(network, mutator, seed=0):
+    """Every fitting replacement of the regions of a network, as grafts."""
+    rng, rejected = np.random.default_rng(seed), Counter()
+    segmentation = mutator.tokeniser.segment(network)
+    found = []
+    for region in find_regions(
+        network, segmentation, permitted_ops("nb201"), consecutive=2, limit=8, rng=rng
+    ):
+        opening = Opening(network, region)
+        for one in mutator._finder.find(region, 12, lambda _: None, rng, rejected):
+            found.append(opening.graft(one.segment, one.closure, one.wiring))
+    return found
+
+
+def test_children_stitched_together_are_those_stitched_alone(mutator, network):
+    grafts = proposals(network, mutator)
+    children = stitch(network, grafts, first_id=1000)
+    assert len(grafts) > 20
+    for index, graft in enumerate(grafts):
+        assert_identical(children[index], stitch(network, [graft], first_id=1000)[0])
+
+
+def test_equal_keys_of_one_opening_mean_equal_children(mutator, network):
+    groups = {}
+    for graft in [*proposals(network, mutator), *proposals(network, mutator, seed=1)]:
+        child = stitch(network, [graft], first_id=1000)[0]
+        key = (graft.opening.region.start, graft.opening.region.stop, graft.key)
+        groups.setdefault(key, []).append(child)
+    twins = [group for group in groups.values() if len(group) > 1]
+    assert twins
+    for first, *others in twins:
+        for other in others:
+            assert_identical(other, first)
+
+
+def test_what_is_untouched_need_not_be_validated_again(mutator, network):
+    children = stitch(network, proposals(network, mutator), first_id=1000)
+    everything = np.ones_like(children.touched)
+    whole = Children(children.union, children.bounds, children.origin, everything)
+    assert 0 < children.touched.sum() < len(everything)
+    doubled = network.replace(
+        in_src=np.concatenate([network.in_src, network.in_src[-1:]]),
+        in_ptr=np.concatenate([network.in_ptr[:-1], network.in_ptr[-1:] + 1]),
+    )
+    torn = stitch(doubled, proposals(doubled, mutator), first_id=1000)
+    all_torn = Children(torn.union, torn.bounds, torn.origin, np.ones_like(torn.touched))
+    for parent, some, all_ in ((network, children, whole), (doubled, torn, all_torn)):
+        local, complete = Counter(), Counter()
+        times = np.ones(len(some.bounds) - 1, dtype=np.int64)
+        sound = validate(parent, some, times, local)
+        assert np.array_equal(sound, validate(parent, all_, times, complete))
+        assert local == complete
+    assert not sound.any() and local["repeated edge"] == len(sound)
 
 
 def test_regions_leave_the_ends_and_fixed_operations_alone(network, tokeniser):
@@ -74,9 +139,7 @@ def test_replacing_a_relu_by_a_conv_changes_that_node_only(tokeniser):
     relu = int(np.flatnonzero(graph.op == 6)[0])
     region = next(r for r in regions_of(graph, tokeniser) if r.nodes.tolist() == [relu])
     segment = single("conv")
-    child = Opening(graph, region).fill(
-        segment, Closure(segment), Wiring(np.array([0]), np.array([0])), first_id=100
-    )
+    child = filled(graph, region, segment)
     check(child)
     assert sorted(set(child.ids.tolist()) - set(graph.ids.tolist())) == [100]
     assert set(graph.ids.tolist()) - set(child.ids.tolist()) == {int(graph.ids[relu])}
@@ -96,15 +159,11 @@ def test_an_addition_left_with_one_operand_is_bridged(tokeniser):
     total = b.add([b.unary("relu", x), b.unary("identity", x)])
     whole = b.build()
     lonely = whole.subgraph([1, total])  # relu -> add, the other operand is lost
-    child = Opening(graph, region).fill(
-        lonely, Closure(lonely), Wiring(np.array([0]), np.array([0])), first_id=100
-    )
+    child = filled(graph, region, lonely)
     check(child)
     assert child.hash == graph.hash
     alone = whole.subgraph([total])
-    passing = Opening(graph, region).fill(
-        alone, Closure(alone), Wiring(np.array([0]), np.array([0])), first_id=100
-    )
+    passing = filled(graph, region, alone)
     check(passing)
     assert passing.n_nodes == graph.n_nodes - 1
 

@@ -14,7 +14,7 @@ def test_the_table_has_every_network_with_its_figures(tmp_path):
     table = gather_space(tmp_path)
     architectures = table["architecture"].to_pylist()
     assert architectures == SMALL.architectures(SMALL.networks())
-    assert table["cost"].to_pylist() == SumOf(3)(architectures).tolist()
+    assert table["cost"].to_pylist() == SumOf("cost", place=3).values(architectures)
     assert table["score"].to_pylist() == sorted(table["score"].to_pylist(), reverse=True)
     write_parquet(table, tmp_path / "all.parquet")
     assert (tmp_path / "all.parquet").stat().st_size

@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from archloom.data.block_table import BlockTable, read_block_table
+from archloom.data.block_table import BlockTable, read_block_table, read_sources, write_labelled
 from archloom.errors import DataError, FormatError
 from archloom.graph import flops
 from archloom.predict.blocks.task import BlockTraining
@@ -18,10 +18,8 @@ from archloom.search.units.label_models import (
     label,
     learnt_models,
     published_models,
-    read_sources,
     run_models,
     sources_of,
-    write_labelled,
 )
 from archloom.spaces import FAMILIES
 from archloom.train.latency_table import LatencyTable, operator_keys
@@ -45,19 +43,19 @@ def test_few_networks_have_every_operator_of_a_family(family):
 
 
 def test_latency_is_the_sum_of_the_operators(operators):
-    model = OperatorLatency(FAMILY, operators)
+    model = OperatorLatency(family=FAMILY, table=operators)
     graph = FAMILIES[FAMILY].build(SMALL)
-    assert model([SMALL, LARGE])[0] == pytest.approx(
+    assert model.values([SMALL, LARGE])[0] == pytest.approx(
         sum(operators.entries[key] for key in operator_keys(graph))
     )
-    assert model([LARGE]) > model([SMALL])
+    assert model.values([LARGE]) > model.values([SMALL])
     with pytest.raises(DataError, match="measure the operators of ofa_mbv3"):
-        OperatorLatency(FAMILY, LatencyTable({}))([SMALL])
+        OperatorLatency(family=FAMILY, table=LatencyTable({})).values([SMALL])
 
 
 def test_the_made_up_accuracy_grows_with_the_work():
     names = list(islice(FAMILIES[FAMILY].architectures(1), 30))
-    found = MadeUpAccuracy(FAMILY)([SMALL, LARGE, *names])
+    found = np.array(MadeUpAccuracy(family=FAMILY).values([SMALL, LARGE, *names]))
     assert found[0] == found.min() and found[1] == found.max()
     assert 0.5 < found[0] < found[1] < 0.9
     assert flops(FAMILIES[FAMILY].build(SMALL)) < flops(FAMILIES[FAMILY].build(LARGE))
@@ -81,7 +79,7 @@ def test_published_predictors_are_used_where_they_are(data_folder):
     files = [folder / f"ofa_mbv3_{name}.safetensors" for name in ("acc", "latency_npu")]
     models = published_models(FAMILY, files, "npu", None)
     assert "ofa_mbv3_latency_npu published" in models["latency"].source
-    assert models["acc"].evaluator([LARGE])[0] == pytest.approx(0.7923, abs=1e-4)
+    assert models["acc"].values([LARGE])[0] == pytest.approx(0.7923, abs=1e-4)
 
 
 def test_a_table_of_ones_own_is_learnt(tmp_path):
@@ -95,7 +93,7 @@ def test_a_table_of_ones_own_is_learnt(tmp_path):
     files = {"table": [path], "published": [], "operators": []}
     models = run_models(FAMILY, files, "here", BlockTraining(epochs=3))
     assert models["latency"].source.startswith("a predictor of your measurements")
-    assert models["acc"].evaluator([SMALL]).shape == (1,)
+    assert len(models["acc"].values([SMALL])) == 1
     with pytest.raises(DataError, match="no column latency"):
         learnt_models(BlockTable(FAMILY, names, {"acc": size}, np.full(400, 224)), BlockTraining())
 

@@ -10,7 +10,6 @@ from archloom.errors import ConfigError, SearchError
 from archloom.search.constraints import Constraint
 from archloom.search.front import pareto_front
 from archloom.search.loop import Evolution
-from archloom.search.units.figures import Figure
 from archloom.search.units.search import UnitSearchSettings, search_units
 from archloom.search.units.variation import LayerVariation, UnitVariation
 from block_world import SMALL, SumOf, figures
@@ -40,7 +39,7 @@ def test_children_come_from_the_front_of_what_was_there():
 def test_a_small_space_is_searched_to_its_end():
     found = search_units(UnitVariation(SMALL), figures(), UnitSearchSettings(first=5, iterations=9))
     every = ["|".join(units) for units in product(*SMALL.pools)]
-    values = np.stack([one.evaluator(every) for one in figures()], axis=1)
+    values = np.array([one.values(every) for one in figures()]).T
     front = pareto_front(values, np.array([True, False]))
     assert len(found.visited) <= 24
     assert {tuple(row) for row in found.values} == {tuple(row) for row in values[front]}
@@ -84,13 +83,15 @@ def test_hypervolumes_never_fall():
     assert volumes == sorted(volumes) and volumes[0] > 0
 
 
-def test_networks_without_a_figure_are_left_out():
-    class Partly(SumOf):
-        def __call__(self, architectures):
-            values = super().__call__(architectures)
-            return np.where(values % 2 == 0, values, np.nan)
+class Partly(SumOf):
+    """Knows even sums only."""
 
-    chosen = [figures()[0], Figure("cost", Partly(3))]
+    def values(self, networks):
+        return [one if one % 2 == 0 else "not even" for one in super().values(networks)]
+
+
+def test_networks_without_a_figure_are_left_out():
+    chosen = [figures()[0], Partly("cost", place=3)]
     found = search_units(FULL, chosen, QUICK)
     kept = found.visited["accepted"].to_numpy()
     assert 0 < kept.sum() < len(kept)
@@ -98,12 +99,7 @@ def test_networks_without_a_figure_are_left_out():
 
 
 def test_a_network_without_the_first_figure_is_left_out_too():
-    class Partly(SumOf):
-        def __call__(self, architectures):
-            values = super().__call__(architectures)
-            return np.where(values % 2 == 0, values, np.nan)
-
-    found = search_units(FULL, [Figure("gain", Partly(1), maximise=True), figures()[1]], QUICK)
+    found = search_units(FULL, [Partly("gain", maximise=True, place=1), figures()[1]], QUICK)
     rows = found.visited.to_pylist()
     assert any(row["gain"] is None for row in rows)
     assert all(row["accepted"] == (row["gain"] is not None) for row in rows)
@@ -113,7 +109,7 @@ def test_a_network_without_the_first_figure_is_left_out_too():
 def best_within(most):
     """Largest gain in the small space of networks whose cost is at most ``most``."""
     every = ["|".join(units) for units in product(*SMALL.pools)]
-    gain, cost = (one.evaluator(every) for one in figures())
+    gain, cost = (np.array(one.values(every)) for one in figures())
     return gain[cost <= most].max()
 
 
@@ -152,11 +148,11 @@ def test_a_limit_that_nothing_keeps_ends_in_words():
 
 def test_a_figure_that_nothing_has_ends_in_words():
     class Nothing(SumOf):
-        def __call__(self, architectures):
-            return np.full(len(architectures), np.nan)
+        def values(self, networks):
+            return ["no idea"] * len(networks)
 
     with pytest.raises(SearchError, match="none of 8 networks has all of cost"):
-        search_units(FULL, [Figure("cost", Nothing(3))], UnitSearchSettings(first=8, iterations=0))
+        search_units(FULL, [Nothing("cost", place=3)], UnitSearchSettings(first=8, iterations=0))
 
 
 @pytest.mark.parametrize(
