@@ -30,7 +30,7 @@ from archloom.predict.blocks.network import BlockShape  # noqa: E402
 from archloom.predict.blocks.predictor import BlockPredictor  # noqa: E402
 from archloom.predict.blocks.task import BlockTraining  # noqa: E402
 from archloom.predict.metrics import spearman  # noqa: E402
-from archloom.predict.soft_rank import ranked, soft_rank  # noqa: E402
+from archloom.predict.norms.soft_rank import ranked, soft_rank  # noqa: E402
 from archloom.views.sequence import mobile_space  # noqa: E402
 from archloom.views.units import all_units  # noqa: E402
 from benchmarks.kept import block_predictor  # noqa: E402

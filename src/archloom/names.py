@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MOVED = {
     "archloom.predict.feature_importance": "archloom.predict.blocks.importance",
     "archloom.predict.unit_agreement": "archloom.predict.blocks.agreement",
-    "archloom.search.evaluators": "archloom.search.units.figures",
+    "archloom.search.evaluators": "archloom.search.figures",
     "archloom.search.label_models": "archloom.search.units.label_models",
     "archloom.search.transfer": "archloom.search.graphs.transfer",
     "archloom.search.unit_search": "archloom.search.units.search",

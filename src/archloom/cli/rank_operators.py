@@ -38,8 +38,8 @@ def train_operators(
     operators.safetensors
     """
     from archloom.predict.dataset import labelled_graphs
+    from archloom.predict.norms.training import NormTraining
     from archloom.predict.operators.predictor import OperatorPredictor
-    from archloom.predict.training import NormTraining
 
     settings = NormTraining(epochs=epochs, batch_size=batch_size, seed=seed)
     data = labelled_graphs(graphs, labels, target)

@@ -20,7 +20,7 @@ from archloom.predict.blocks.network import (
     BlockNetwork,
     FeatureScalars,
 )
-from archloom.predict.soft_rank import Ranking, rank_loss_gradient
+from archloom.predict.norms.soft_rank import Ranking, rank_loss_gradient
 from archloom.views.sequence import Sequences
 
 

@@ -17,8 +17,8 @@ from archloom.predict.blocks.network import N_UNITS, BlockNetwork, Nodes, node_n
 from archloom.predict.blocks.step import ChainSet, StepGradient
 from archloom.predict.card import digest_of
 from archloom.predict.labels import standardised
-from archloom.predict.soft_rank import SoftRanks, ranking
-from archloom.predict.training import NormTraining
+from archloom.predict.norms.soft_rank import SoftRanks, ranking
+from archloom.predict.norms.training import NormTraining
 from archloom.shards import chunks
 from archloom.spaces import Space
 from archloom.views.sequence import Sequences

@@ -17,6 +17,7 @@ from archloom.graph import Graph, disjoint_union
 from archloom.predict.card import Card
 from archloom.predict.labels import LabelledGraphs
 from archloom.predict.metrics import evaluate, spearman
+from archloom.predict.norms.training import NormTraining
 from archloom.predict.operators.importance import NodeImportance
 from archloom.predict.operators.network import (
     OperatorGraphs,
@@ -27,7 +28,6 @@ from archloom.predict.operators.network import (
 from archloom.predict.operators.task import OperatorTask
 from archloom.predict.predictor import NetworkPredictor
 from archloom.predict.range import FEWEST, TrainingRange
-from archloom.predict.training import NormTraining
 from archloom.segments.database import SegmentDatabase
 from archloom.segments.ranking import SegmentRanking
 from archloom.shards import chunks

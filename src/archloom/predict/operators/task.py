@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from archloom.predict.card import digest_of
 from archloom.predict.labels import standardised
+from archloom.predict.norms.soft_rank import rank_loss
+from archloom.predict.norms.training import NormTraining
 from archloom.predict.operators.network import OperatorGraphs, OperatorNetwork, node_norms
-from archloom.predict.soft_rank import rank_loss
-from archloom.predict.training import NormTraining
 from archloom.shards import chunks
 from archloom.train.loop import backward
 

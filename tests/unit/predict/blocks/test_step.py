@@ -8,7 +8,7 @@ import torch
 
 from archloom.predict.blocks.network import BlockNetwork, BlockShape, Nodes
 from archloom.predict.blocks.step import ChainSet, StepGradient
-from archloom.predict.soft_rank import rank_loss, ranked
+from archloom.predict.norms.soft_rank import rank_loss, ranked
 from archloom.spaces import FAMILIES
 from archloom.views.sequence import sequence_graphs
 

@@ -13,6 +13,7 @@ from archloom.graph import GraphBuilder
 from archloom.predict import GNN, LabelledGraphs
 from archloom.predict.nodes.classes import Classes
 from archloom.predict.nodes.union import flatten, whole
+from archloom.predict.norms.training import NormTraining
 from archloom.predict.operators.network import (
     CountedNorm,
     GATv2Conv,
@@ -23,7 +24,6 @@ from archloom.predict.operators.network import (
     node_norms,
 )
 from archloom.predict.operators.predictor import OperatorPredictor
-from archloom.predict.training import NormTraining
 from archloom.spaces import nb201
 from archloom.views.operators import operator_features
 from strategies import renumbered_networks

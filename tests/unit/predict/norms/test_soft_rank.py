@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archloom.errors import ConfigError
-from archloom.predict.soft_rank import rank_loss, rank_loss_gradient, ranked, ranking, soft_rank
+from archloom.predict.norms.soft_rank import (
+    rank_loss,
+    rank_loss_gradient,
+    ranked,
+    ranking,
+    soft_rank,
+)
 
 ROWS = st.lists(
     st.lists(st.floats(-50, 50, width=32), min_size=6, max_size=6), min_size=1, max_size=4
