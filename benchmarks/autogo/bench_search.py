@@ -1,14 +1,19 @@
 """Speed and memory of the search on published graphs with the published PSC predictor, one core.
 
-    python -m benchmarks.autogo.bench_search
+    python -m benchmarks.autogo.bench_search [before SRC]
 
 3 iterations, top_k 3, 10 regions x 100 replacements per parent, a database of the 22 released
 graphs and 120 NB-201 graphs: the work on which the reference reaches 14.1 (nb201_best) and 30.8
 (hiaml_best) unique children per second, with 4.0 GB of memory at its peak. Also runs with two
 processes and compares the fronts, and measures shape propagation and scoring inside the search.
+
+``before SRC`` compares with an earlier version instead, whose ``src`` folder is SRC: both search in
+turns, and processor time counts (``search_before.json``).
 """
 
+import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -99,6 +104,94 @@ def memory(name: str, iterations: int) -> dict:
     return {"resident_mb_by_iteration": resident, "visited": len(result.visited)}
 
 
+def first_search(name: str) -> dict:
+    """Return the processor time of the first search of this process, and of the next."""
+    seconds, front, unique = [], [], 0
+    for _ in range(2):
+        graph, mutator = prepare(name, SETTINGS["iterations"])
+        begun = time.process_time()
+        result = evolve(graph, mutator)
+        seconds.append(round(time.process_time() - begun, 3))
+        front = [[member.graph.hash, member.score, member.flops] for member in result.members]
+        unique = sum(entry["unique"] for entry in result.statistics)
+    return {"first": seconds[0], "next": seconds[1], "unique": unique, "front": front}
+
+
+def start_of_workers() -> dict:
+    """Return the processor time that two worker processes take until they can mutate."""
+    import psutil
+
+    from archloom.search.graphs import workers
+
+    class Pool(workers.ProcessPoolExecutor):
+        """The pool of the search, within reach."""
+
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args)
+            pools.append(self)
+
+    pools: list[Pool] = []
+    workers.ProcessPoolExecutor = Pool
+    _, mutator = prepare("hiaml_best", 1)
+    with workers.workers(mutator, 2):
+        own = list(pools[0].map(busy, [1.0, 1.0]))
+        times = [one.cpu_times() for one in psutil.Process().children(recursive=True)]
+    return {
+        "of_both": round(sum(one.user + one.system for one in times), 2),
+        "of_each_alone": round(statistics.mean(own), 2),
+    }
+
+
+def busy(seconds: float) -> float:
+    """Keep a worker for a while, so that the other one gets a task, too; return its processor time
+    so far.
+    """
+    time.sleep(seconds)
+    return time.process_time()
+
+
+def compare(before: str) -> None:
+    """Measure this version and an earlier one in turns, each time in a new process."""
+    sources = {"before": before, "now": str(Path(__file__).resolve().parents[1] / "src")}
+    figures = {}
+    for name in REFERENCE:
+        runs = _in_turns(sources, "first", name)
+        assert all(
+            one["front"] == runs["now"][0]["front"] for some in runs.values() for one in some
+        )
+        entry: dict[str, object] = {"same_front": True, "unique_children": runs["now"][0]["unique"]}
+        for when in ("first", "next"):
+            medians = {who: statistics.median(one[when] for one in runs[who]) for who in runs}
+            entry[f"{when}_search_processor_seconds"] = medians
+            pairs = zip(runs["before"], runs["now"], strict=True)
+            ratio = statistics.median(old[when] / new[when] for old, new in pairs)
+            entry[f"{when}_times_faster"] = round(ratio, 2)
+            entry[f"{when}_runs"] = {who: [one[when] for one in runs[who]] for who in runs}
+        figures[name] = entry
+    starts = _in_turns(sources, "workers")
+    figures["start_of_two_workers_processor_seconds"] = {
+        who: {key: statistics.median(one[key] for one in starts[who]) for key in starts[who][0]}
+        for who in starts
+    }
+    record("search_before", figures, seeds=[0], note="in turns, medians of five runs; one core")
+
+
+def _in_turns(sources: dict[str, str], *words: str) -> dict[str, list[dict]]:
+    """Return what five runs of each version gave."""
+    runs: dict[str, list[dict]] = {who: [] for who in sources}
+    for _ in range(5):
+        for who, source in sources.items():
+            found = subprocess.run(
+                [sys.executable, __file__, *words],
+                env=os.environ | {"PYTHONPATH": source},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            runs[who].append(json.loads(found.stdout.splitlines()[-1]))
+    return runs
+
+
 def main() -> None:
     """Measure each graph in a process of its own."""
     figures = {}
@@ -162,6 +255,12 @@ def section() -> str:
 if __name__ == "__main__":
     if sys.argv[1:] == ["memory"]:
         print(json.dumps(memory("nb201_best", 15)))
+    elif sys.argv[1:2] == ["before"]:
+        compare(sys.argv[2])
+    elif sys.argv[1:2] == ["first"]:
+        print(json.dumps(first_search(sys.argv[2])))
+    elif sys.argv[1:] == ["workers"]:
+        print(json.dumps(start_of_workers()))
     elif len(sys.argv) == 3:
         print(json.dumps(run(sys.argv[1], int(sys.argv[2]))))
     else:
