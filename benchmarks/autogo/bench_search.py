@@ -7,8 +7,8 @@ graphs and 120 NB-201 graphs: the work on which the reference reaches 14.1 (nb20
 (hiaml_best) unique children per second, with 4.0 GB of memory at its peak. Also runs with two
 processes and compares the fronts, and measures shape propagation and scoring inside the search.
 
-``before SRC`` compares with an earlier version instead, whose ``src`` folder is SRC: both search in
-turns, and processor time counts (``search_before.json``).
+``before SRC`` compares with an earlier version instead (of equal module names), whose ``src``
+folder is SRC: both search in turns, and processor time counts (``search_before.json``).
 """
 
 import os
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.recording import figures, one_thread, published, record, shipped_graphs, table
+from benchmarks.recording import ROOT, figures, one_thread, published, record, shipped_graphs, table
 
 one_thread()
 
@@ -152,7 +152,7 @@ def busy(seconds: float) -> float:
 
 def compare(before: str) -> None:
     """Measure this version and an earlier one in turns, each time in a new process."""
-    sources = {"before": before, "now": str(Path(__file__).resolve().parents[1] / "src")}
+    sources = {"before": before, "now": str(ROOT / "src")}
     figures = {}
     for name in REFERENCE:
         runs = _in_turns(sources, "first", name)
@@ -182,7 +182,8 @@ def _in_turns(sources: dict[str, str], *words: str) -> dict[str, list[dict]]:
     for _ in range(5):
         for who, source in sources.items():
             found = subprocess.run(
-                [sys.executable, __file__, *words],
+                [sys.executable, "-m", __spec__.name, *words],
+                cwd=ROOT,
                 env=os.environ | {"PYTHONPATH": source},
                 capture_output=True,
                 text=True,
