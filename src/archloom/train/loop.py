@@ -330,6 +330,6 @@ def _not_finite(losses: Sequence[float], network: nn.Module) -> str:
     for step, loss in enumerate(losses, start=1):
         if not math.isfinite(loss):
             return f"the loss was {loss} at step {step}"
-    tensors = (one for one in network.state_dict().values() if one.is_floating_point())
-    finite = all(bool(one.isfinite().all()) for one in tensors)
+    tensors = [one for one in network.state_dict().values() if one.is_floating_point()]
+    finite = torch.cat([one.reshape(-1) for one in tensors]).isfinite().all()
     return "" if finite else "weights were not finite after its last step"
