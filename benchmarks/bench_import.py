@@ -19,7 +19,7 @@ one_thread()
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from archloom.errors import ArchloomError  # noqa: E402
-from archloom.execute.operators import output_types  # noqa: E402
+from archloom.execute.types import output_types  # noqa: E402
 from archloom.io import read_model  # noqa: E402
 from import_suite import (  # noqa: E402
     Case,

@@ -119,6 +119,11 @@ def read_json(path: str | Path) -> Any:
     """
     with reading(path):
         content = Path(path).read_bytes()
+    return parse_json(path, content)
+
+
+def parse_json(path: str | Path, content: bytes) -> Any:
+    """Return the JSON document in ``content``, that of ``path``; raises as ``read_json``."""
     try:
         return json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:

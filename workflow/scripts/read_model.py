@@ -5,8 +5,7 @@ The folder of its weights stays empty where the source holds none.
 
 from archloom.files import write_text
 from archloom.graph import infer_shapes
-from archloom.io import read_graph, read_model
-from archloom.io.kinds import is_model
+from archloom.io import read_network
 from archloom.io.native import to_native_text
 from archloom.io.weights import write_weights
 from archloom.spaces import FAMILIES
@@ -16,18 +15,14 @@ if __name__ == "__main__":
     with job() as run:
         row = run.settings["model"]
         size, weights = row["input"], None
-        if run.inputs["files"] and is_model(run.input("files")):
+        if run.inputs["files"]:
             shape = (1, size[2], *size[:2]) if size else None
-            model = read_model(run.input("files"), shape)
-            graph, weights = model.graph, model.weights
-        elif run.inputs["files"]:
-            graph = read_graph(run.input("files"))
+            graph, weights, _ = read_network(run.input("files"), input_shape=shape)
         else:
             family, options = FAMILIES[row["family"]], row["options"]
             skeleton = {"full": family.FULL, "reduced": family.REDUCED}[options["skeleton"]]
             graph = family.build(row["source"], skeleton, options["variant"])
-        if size and weights is None:
-            graph = infer_shapes(graph, tuple(size))
+            graph = infer_shapes(graph, tuple(size)) if size else graph
         scale = graph.name.split("@")[1:]  # such as "reduced"
         graph = graph.replace(name="@".join([run.wildcards["model"], *scale]))
         run.output["weights"].mkdir()

@@ -6,30 +6,34 @@ import sys
 
 from archloom.cli import (
     compare_searches,
-    data,
-    graphs,
-    operators,
+    datasets,
+    inspect,
     optimise,
+    plan,
+    predict,
+    rank_operators,
     rank_units,
+    seal,
     search_units,
-    sharing,
-    workflow,
+    status,
 )
 from archloom.cli.app import app, err
 from archloom.errors import ArchloomError
 
 __all__ = [
     "app",
-    "rank_units",
     "compare_searches",
-    "data",
-    "graphs",
+    "datasets",
+    "inspect",
     "main",
-    "operators",
     "optimise",
-    "sharing",
+    "plan",
+    "predict",
+    "rank_operators",
+    "rank_units",
+    "seal",
     "search_units",
-    "workflow",
+    "status",
 ]
 
 

@@ -11,8 +11,7 @@ import typer
 from rich.table import Table
 
 from archloom.cli.app import app, err, out
-from archloom.cli.bars import step_bar
-from archloom.cli.networks import (
+from archloom.cli.arguments import (
     File,
     InputShape,
     Kind,
@@ -21,6 +20,7 @@ from archloom.cli.networks import (
     read_network,
     warn_of_range,
 )
+from archloom.cli.bars import step_bar
 
 if TYPE_CHECKING:
     from archloom.search.graphs.result import SearchResult

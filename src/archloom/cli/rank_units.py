@@ -1,11 +1,8 @@
-"""Commands of AutoBuild: ``archloom rank-units``."""
+"""Command of AutoBuild: ``archloom rank-units``."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,11 +10,9 @@ import typer
 from rich.table import Table
 
 from archloom.cli.app import app, out
-from archloom.cli.bars import step_bar
-from archloom.files import write_text
+from archloom.cli.bars import epoch_bar
 
 if TYPE_CHECKING:
-    from archloom.predict.blocks.predictor import BlockPredictor
     from archloom.predict.blocks.scores import ScoredUnits
 
 
@@ -73,39 +68,23 @@ def rank_units(
     Example: archloom rank-units measured.parquet ranked/ --target "acc - 0.01*latency_gpu"
     """
     from archloom.data.block_table import read_block_table
-    from archloom.predict.blocks.agreement import agreement, mean_ranking
-    from archloom.predict.blocks.predictor import BlockPredictor
+    from archloom.predict.blocks import ranking
     from archloom.predict.blocks.task import BlockTraining
     from archloom.views.sequence import block_family
 
     settings = BlockTraining(epochs=epochs, seed=seed, soft_ranks=soft_ranks)
     labels = read_block_table(table, block_family(family)).labelled(target)
-    predictors = []
-    for one in range(seed, seed + seeds):
-        with epoch_bar(epochs) as advance:
-            predictors.append(
-                BlockPredictor.fit(labels, replace(settings, seed=one), on_epoch=advance)
-            )
-    rankings = [one.score_units(contexts=contexts) for one in predictors]
-    scored = mean_ranking(rankings)
-    agreed = agreement(rankings) if seeds > 1 else []
-    predictors[0].save(to / "predictor.safetensors")
-    for one, predictor in enumerate(predictors[1:], start=seed + 1):
-        predictor.save(to / f"predictor-seed{one}.safetensors")
-    for name in ("units.parquet", "units.csv"):
-        scored.write(to / name)
-    scored.write_space(to / "space.json", top_k)
-    write_text(to / "importance.json", json.dumps(_importance(predictors), indent=1) + "\n")
-    if agreed:
-        found = [one.to_dict() for one in agreed]
-        write_text(to / "agreement.json", json.dumps(found, indent=1) + "\n")
-    _show_units(scored, top_k)
-    _show_importance(predictors)
-    for one, predictor in enumerate(predictors, start=seed):
+    wanted = range(seed, seed + seeds)
+    with epoch_bar(epochs) as advance:
+        found = ranking.rank_units(labels, settings, wanted, contexts=contexts, on_epoch=advance)
+    found.write(to, top_k)
+    _show_units(found.scored, top_k)
+    _show_importance(found.importance)
+    for one, predictor in zip(found.seeds, found.predictors, strict=True):
         _show_quality(predictor.card.metrics, f"seed {one}: " if seeds > 1 else "")
-    for line in agreed:
+    for line in found.agreed:
         out.print(line.in_words(), highlight=False)
-    out.print(f"{len(scored):,} units scored; wrote {to}")
+    out.print(f"{len(found.scored):,} units scored; wrote {to}")
 
 
 def _show_units(scored: ScoredUnits, top_k: int) -> None:
@@ -122,27 +101,18 @@ def _show_units(scored: ScoredUnits, top_k: int) -> None:
     out.print(shown)
 
 
-def _importance(predictors: Sequence[BlockPredictor]) -> dict[str, Any]:
-    """Return what every predictor says of features and of their values, a list per seed."""
-    from archloom.predict.blocks.importance import value_importance
-
-    return {
-        "features": [one.card.metrics["importance"] for one in predictors],
-        "values": [value_importance(one.network, one.card.family) for one in predictors],
-    }
-
-
-def _show_importance(predictors: Sequence[BlockPredictor]) -> None:
-    """Print the importance of the features of blocks and, of each, its most important value."""
-    found = _importance(predictors)
+def _show_importance(found: Mapping[str, Sequence[Any]]) -> None:
+    """Print the importance of the features of blocks and, of each, its most important value; the
+    means over the predictors.
+    """
+    n = len(found["features"])
     shown = Table("feature", "importance", "std over blocks", "values, most important first")
     for name in found["features"][0]:
         mean, std = (
-            sum(one[name][key] for one in found["features"]) / len(predictors)
-            for key in ("mean", "std")
+            sum(one[name][key] for one in found["features"]) / n for key in ("mean", "std")
         )
         values = {
-            value: sum(one[name][value] for one in found["values"]) / len(predictors)
+            value: sum(one[name][value] for one in found["values"]) / n
             for value in found["values"][0].get(name, ())
         }
         order = sorted(values, key=values.__getitem__, reverse=True)
@@ -158,10 +128,3 @@ def _show_quality(found: Mapping[str, Any], whose: str) -> None:
         f"{whose}rank correlation on {found['networks']} test networks: {found['srcc']:.3f}, mean "
         f"absolute error {found['mae']:.3g}; of the norms at hops 0 to 4: {hops}"
     )
-
-
-@contextmanager
-def epoch_bar(epochs: int) -> Iterator[Callable[[int, float], None]]:
-    """Yield what moves a bar of epochs on a terminal and shows the loss."""
-    with step_bar("training", "loss {task.fields[loss]}", epochs, loss="") as update:
-        yield lambda epoch, loss: update(completed=epoch, loss=f"{loss:.4f}")

@@ -14,15 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archloom.errors import GraphError
+from archloom.execute import NORM_EPSILON, NORM_MOMENTUM
 from archloom.execute.fixed import Fixed
 from archloom.graph import Graph, window_pads
 from archloom.graph.definition import OWN_DOMAIN
-
-NORM_EPSILON = 1e-3
-NORM_MOMENTUM = 0.01
-"""Share of the new batch in the running statistics; TensorFlow calls 1 minus this value the
-momentum (0.99).
-"""
 
 Pair = tuple[int, int]
 Pads = tuple[int, int, int, int]

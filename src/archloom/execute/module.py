@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from archloom.errors import GraphError
+from archloom.execute import NORM_EPSILON, NORM_MOMENTUM
 from archloom.execute.fixed import as_map, as_operand
-from archloom.execute.layers import NORM_EPSILON, NORM_MOMENTUM, node_module
+from archloom.execute.layers import node_module
 from archloom.graph import OPS, Graph, Merge, input_shapes, output_shapes
 
 Inputs = list[Tensor]

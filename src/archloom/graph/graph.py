@@ -370,5 +370,5 @@ def _check_structure(arrays: dict[str, NDArray[Any]], name: str, n_definitions: 
         raise GraphError(
             f"{where}: an edge starts at node {int(source.max())}, there are {n} nodes."
         )
-    if len(np.unique(arrays["ids"])) != n:
+    if len(set(arrays["ids"].tolist())) != n:  # np.unique would import numpy.ma
         raise GraphError(f"{where}: node ids are not unique, weights could not be told apart.")

@@ -5,14 +5,15 @@ ending.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archloom.errors import FormatError
-from archloom.files import naming, read_json, reading, write_text
-from archloom.graph import Graph, check
-from archloom.io.kinds import is_graph_def, is_onnx
+from archloom.errors import ConfigError, FormatError
+from archloom.files import naming, parse_json, reading, understanding, write_text
+from archloom.graph import Graph, check, infer_shapes
+from archloom.io.kinds import LARGEST_MODEL, MODELS, START, Kind, kind_of
 from archloom.io.native import FORMAT, from_native, to_native_text
 from archloom.io.reference.cg_json import (
     CG_SCHEMA,
@@ -30,16 +31,20 @@ from archloom.io.reference.families import (
 )
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from archloom.io.importing.model import Model
-    from archloom.io.importing.onnx.reader import InputShape
+    from archloom.io.importing.operations import InputShape
     from archloom.io.store import GraphStore
 
 __all__ = [
     "LabelledGraph",
     "read",
     "read_encoder",
+    "read_file",
     "read_graph",
     "read_model",
+    "read_network",
     "read_pickle",
     "write",
 ]
@@ -50,7 +55,6 @@ _READABLE = (
     "TensorFlow graph (.pb)"
 )
 _ENDINGS = ".json, .cg.json, .state.json, .parquet, .onnx or .svg"
-_BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
 def read(path: str | Path) -> Graph | GraphStore | Iterator[LabelledGraph]:
@@ -64,41 +68,80 @@ def read(path: str | Path) -> Graph | GraphStore | Iterator[LabelledGraph]:
     what cannot be read, ``GraphError`` for a broken graph, ``DataError`` where there is no such
     file.
     """
-    with reading(path), Path(path).open("rb") as file:
-        start = file.read(64)
-    ending = Path(path).suffix.lower()
-    if start.startswith(b"PAR1"):
-        from archloom.io.store import GraphStore
+    kind, content = _opened(path)
+    if kind in MODELS:
+        return _model(path, kind, content).graph
+    return _graphs(path, kind, content)
 
-        return GraphStore(path)
-    if is_onnx(path, start) or is_graph_def(path, start):
-        return read_model(path).graph
-    if start.lstrip(_BLANK).startswith(b"{"):
-        return _from_document(path, read_json(path))
-    if start.startswith(b"\x80") or ending in (".pkl", ".pickle"):
-        return read_pickle(path)
-    what = "is empty" if not start else "is of no kind that archloom knows"
-    raise FormatError(f"{path} {what}. What can be read: {_READABLE}.")
+
+def read_file(
+    path: str | Path, input_shape: InputShape | None = None
+) -> Model | Graph | GraphStore | Iterator[LabelledGraph]:
+    """Return what ``read`` returns, a network with weights as ``read_model`` does.
+
+    Raises ``ConfigError`` for an ``input_shape`` where the file leaves no sizes open.
+    """
+    kind, content = _opened(path)
+    if kind in MODELS:
+        return _model(path, kind, content, input_shape)
+    if input_shape:
+        raise ConfigError(
+            f"input shape {input_shape}: {path} is no ONNX model or TensorFlow graph, its sizes "
+            "are known: leave the option out."
+        )
+    return _graphs(path, kind, content)
 
 
 def read_model(path: str | Path, input_shape: InputShape | None = None) -> Model:
-    """Return the network at ``path`` with its weights; see ``importing.model.read_model``."""
-    from archloom.io.importing import model
+    """Return the network in the ONNX file or frozen TensorFlow graph at ``path`` with its weights.
 
-    return model.read_model(path, input_shape)
+    ``input_shape`` gives the sizes that the file leaves open, batch included, by the name of the
+    input where there are several. TensorFlow's maps become NCHW, those of inputs and outputs too.
+    Raises ``FormatError`` for a file that is damaged or holds what a graph cannot, naming the
+    operation, and ``DataError`` for files that are not there.
+    """
+    kind, content = _opened(path, unknown=Kind.ONNX)
+    if kind not in MODELS:
+        raise FormatError(
+            f"{path} is a {kind.value}, not a model with weights: give an ONNX model or a frozen "
+            "TensorFlow graph, or read it with archloom.read."
+        )
+    return _model(path, kind, content, input_shape)
 
 
 def read_graph(path: str | Path) -> Graph:
     """Return the one graph at ``path``; raises ``FormatError`` when the file holds many (and see
     ``read``).
     """
-    found = read(path)
-    if not isinstance(found, Graph):
-        raise FormatError(
-            f"{path} holds many graphs where one is wanted: choose one with read(path), and write "
-            "it to a file."
-        )
-    return found
+    return _one_graph(path, read(path))
+
+
+def read_network(
+    path: str | Path,
+    weights: str | Path | None = None,
+    input_shape: InputShape | None = None,
+) -> tuple[Graph, Mapping[str, Tensor] | None, tuple[str, ...]]:
+    """Return the one network at ``path``: its graph, its weights, and what the import has to tell.
+
+    weights       file of weights for the graph; default: those inside a model, None for a graph
+    input_shape   batch included, (N, C, H, W) for maps: what a model leaves open; a graph gets it
+                  in place of its own
+
+    Raises what ``read``, ``read_model``, ``read_weights`` and ``infer_shapes`` raise.
+    """
+    kind, content = _opened(path)
+    if kind in MODELS:
+        model = _model(path, kind, content, input_shape)
+        graph, notes = model.graph, model.notes
+        own = model.weights if weights is None else None
+    else:
+        graph, own, notes = _one_graph(path, _graphs(path, kind, content)), None, ()
+        graph = graph if input_shape is None else _for_input(graph, input_shape)
+    if weights is not None:
+        from archloom.io.weights import read_weights
+
+        own = read_weights(weights, graph)[0]
+    return graph, own, notes
 
 
 def write(
@@ -150,6 +193,79 @@ def _as_text(graph: Graph, name: str) -> str:
 
         return draw(graph)
     raise FormatError(f"the ending names no known format: use {_ENDINGS}.")
+
+
+# --- what a file holds ---------------------------------------------------------------------------
+
+
+def _opened(path: str | Path, unknown: Kind | None = None) -> tuple[Kind, bytes]:
+    """Return the kind of a file (``unknown`` for one that cannot be told) and, of models and JSON
+    documents, the content: files are opened once.
+    """
+    with reading(path), Path(path).open("rb") as file:
+        start = file.read(START)
+        kind = kind_of(path, start) or unknown
+        if kind is None:
+            what = "is empty" if not start else "is of no kind that archloom knows"
+            raise FormatError(f"{path} {what}. What can be read: {_READABLE}.")
+        if kind in MODELS and os.fstat(file.fileno()).st_size > LARGEST_MODEL:
+            raise FormatError(
+                f"{path} has more than the 2 GiB that a protobuf can have: export the model as "
+                "ONNX with its tensors in external data beside it."
+            )
+        file.seek(0)
+        return kind, file.read() if kind in (*MODELS, Kind.JSON) else b""
+
+
+def _model(
+    path: str | Path, kind: Kind, content: bytes, input_shape: InputShape | None = None
+) -> Model:
+    """Return the model in ``content``, an ONNX file or a frozen TensorFlow graph."""
+    from archloom.io.importing.model import to_model
+
+    name = Path(path).stem
+    with understanding(path):
+        if kind is Kind.TENSORFLOW:
+            from archloom.io.importing.tensorflow.reader import network_of_nodes, read_nodes
+
+            return to_model(network_of_nodes(read_nodes(content), input_shape, name=name))
+        from archloom.io.importing.onnx.file import load
+        from archloom.io.importing.onnx.reader import network_of
+
+        return to_model(network_of(load(content, Path(path).parent), input_shape, name=name))
+
+
+def _graphs(
+    path: str | Path, kind: Kind, content: bytes
+) -> Graph | GraphStore | Iterator[LabelledGraph]:
+    """Return what a file holds that is no model."""
+    if kind is Kind.STORE:
+        from archloom.io.store import GraphStore
+
+        return GraphStore(path)
+    if kind is Kind.JSON:
+        return _from_document(path, parse_json(path, content))
+    return read_pickle(path)
+
+
+def _one_graph(path: str | Path, found: object) -> Graph:
+    if not isinstance(found, Graph):
+        raise FormatError(
+            f"{path} holds many graphs where one is wanted: choose one with read(path), and write "
+            "it to a file."
+        )
+    return found
+
+
+def _for_input(graph: Graph, shape: InputShape) -> Graph:
+    """Return ``graph`` for another size of its input."""
+    if isinstance(shape, Mapping) or len(shape) != 4:
+        raise ConfigError(
+            f"input shape {shape}: graph {graph.name!r} reads maps, give batch, channels, height "
+            "and width, such as 1,3,224,224."
+        )
+    _, channels, height, width = shape
+    return infer_shapes(graph, (height, width, channels))
 
 
 def _from_document(

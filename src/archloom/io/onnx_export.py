@@ -414,7 +414,7 @@ class _Writer:
         }
 
     def _norm(self, node: int, value: str, name: str) -> str:
-        from archloom.execute.layers import NORM_EPSILON
+        from archloom.execute import NORM_EPSILON
 
         parts = [self._weight(node, part) for part in ("weight", "bias", "mean", "var")]
         return self._emit("BatchNormalization", [value, *parts], name, epsilon=NORM_EPSILON)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from archloom.errors import ConfigError, FormatError
-from archloom.execute.layers import NORM_EPSILON
+from archloom.execute import NORM_EPSILON
 from archloom.execute.module import GraphModule, to_torch
 from archloom.files import reading
 from archloom.graph import Graph

@@ -11,23 +11,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from archloom.errors import FormatError
 from archloom.files import replacing, write_text
 from archloom.graph import Graph
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = "archloom-weights/1"
 
 
 def write_weights(
     path: str | Path,
-    weights: Mapping[str, Tensor],
+    weights: Mapping[str, Tensor | NDArray[Any]],
     graph: Graph,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
@@ -37,7 +40,10 @@ def write_weights(
     last, so that a card never describes tensors that are not there.
     """
     target = Path(path)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    tensors = {
+        name: one if isinstance(one, np.ndarray) else one.detach().cpu().contiguous()
+        for name, one in weights.items()
+    }
     card_path(target).unlink(missing_ok=True)
     with replacing(target) as temporary:
         about = json.dumps({"format": FORMAT, "graph": graph.hash})
@@ -55,11 +61,15 @@ def write_weights(
     write_text(card_path(target), json.dumps(card, indent=1, sort_keys=True) + "\n")
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+def save_tensors(
+    path: Path, tensors: Mapping[str, Tensor | NDArray[Any]], metadata: Mapping[str, str]
+) -> None:
     """Write a safetensors file with the usual permissions; the library's own ``save_file`` makes
-    files that nobody else may read.
+    files that nobody else may read. Arrays are written without PyTorch.
     """
-    path.write_bytes(save(dict(tensors), dict(metadata)))
+    are_arrays = all(isinstance(one, np.ndarray) for one in tensors.values())
+    library = import_module("safetensors.numpy" if are_arrays else "safetensors.torch")
+    path.write_bytes(library.save(dict(tensors), dict(metadata)))
 
 
 def read_weights(
@@ -70,6 +80,9 @@ def read_weights(
     Raises ``FormatError`` when file or card is missing, damaged or of another format, or when
     ``graph`` is given and the weights are another graph's.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     target = Path(path)
     card = read_card(target)
     try:

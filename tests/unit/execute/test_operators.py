@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from archloom.execute.operators import function_of, output_types
+from archloom.execute.operators import function_of
 from archloom.execute.operators.table import OPERATORS
+from archloom.execute.types import output_types
 from archloom.graph.definition import Definition, Literal, Operand, TensorType
 from archloom.io.importing.onnx.file import _is_unchanged
 from archloom.io.importing.onnx.reader import _Reader

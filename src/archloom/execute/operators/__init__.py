@@ -7,7 +7,6 @@ function here runs by ONNX's reference evaluator; one of a foreign domain does n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -55,10 +54,10 @@ def _operator_of(definition: Definition) -> Operator | None:
     return OPERATORS.get((definition.domain, definition.op_type))
 
 
-@lru_cache(maxsize=1 << 14)
-def output_types(definition: Definition) -> tuple[TensorType, ...] | None:
+def executed_types(definition: Definition) -> tuple[TensorType, ...] | None:
     """Return the types of the outputs of ``definition`` (of which it needs to have the number
-    right), None where they depend on data or nothing is known of the operator.
+    right) as its function gives them, run without data; None where they depend on data or nothing
+    is known of the operator.
 
     Raises ``GraphError`` when the operator refuses its inputs.
     """

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from archloom.execute.geometry import Pads, transposed_window_of, window_of
 from archloom.execute.operators.table import Result, operator, pointwise
 from archloom.graph.definition import Definition
 
@@ -16,39 +17,6 @@ _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 _MAX_POOLS = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 _AVG_POOLS: dict[int, Callable[..., Tensor]] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
-
-Pads = list[tuple[int, int]]
-
-
-def window_of(
-    d: Definition, size: Sequence[int], kernel: Sequence[int]
-) -> tuple[list[int], list[int], Pads]:
-    """Return strides, dilations and (before, after) pads per axis over an input of ``size``; with
-    ``ceil_mode`` the pads grow by what the last window needs.
-    """
-    rank = len(size)
-    strides = list(d.attribute("strides", (1,) * rank))
-    dilations = list(d.attribute("dilations", (1,) * rank))
-    given = d.attribute("pads", (0,) * (2 * rank))
-    auto = d.attribute("auto_pad", "NOTSET")
-    pads = []
-    for axis in range(rank):
-        extent = (kernel[axis] - 1) * dilations[axis] + 1
-        before, after = given[axis], given[axis + rank]
-        if auto in ("SAME_UPPER", "SAME_LOWER"):
-            steps = -(-size[axis] // strides[axis])
-            total = max((steps - 1) * strides[axis] + extent - size[axis], 0)
-            half = total // 2
-            before, after = (half, total - half) if auto == "SAME_UPPER" else (total - half, half)
-        elif auto == "VALID":
-            before = after = 0
-        elif d.attribute("ceil_mode", 0):
-            rest = (size[axis] + before + after - extent) % strides[axis]
-            grown = after + strides[axis] - rest if rest else after
-            starts = size[axis] + before + grown - extent  # of the last window
-            after = grown if starts < size[axis] + before else after
-        pads.append((before, after))
-    return strides, dilations, pads
 
 
 def padded(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
@@ -66,26 +34,12 @@ def _conv(d: Definition, x: Tensor, weight: Tensor, bias: Tensor | None = None) 
 
 @operator("ConvTranspose")
 def _conv_transpose(d: Definition, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Result:
-    rank, size = x.dim() - 2, x.shape[2:]
-    strides = d.attribute("strides", (1,) * rank)
-    dilations = d.attribute("dilations", (1,) * rank)
-    extra = d.attribute("output_padding", (0,) * rank)
-    given, shape = d.attribute("pads", (0,) * (2 * rank)), d.attribute("output_shape")
-    auto, pads = d.attribute("auto_pad", "NOTSET"), []
-    for axis in range(rank):
-        extent = (weight.shape[2 + axis] - 1) * dilations[axis] + 1
-        full = (size[axis] - 1) * strides[axis] + extra[axis] + extent
-        before, after = given[axis], given[axis + rank]
-        if shape or auto in ("SAME_UPPER", "SAME_LOWER"):
-            total = full - (shape[axis - rank] if shape else size[axis] * strides[axis])
-            before = total - total // 2 if auto != "SAME_UPPER" else total // 2
-            after = total - before
-        elif auto == "VALID":
-            before = after = 0
-        pads.append((-before, -after))
+    rank = x.dim() - 2
+    strides, dilations, extra, pads = transposed_window_of(d, x.shape[2:], weight.shape[2:])
+    cuts = [(-before, -after) for before, after in pads]
     convolve, groups = _TRANSPOSED[rank], d.attribute("group", 1)
     whole = convolve(x, weight, None, strides, 0, 0, groups, dilations)
-    result = padded(padded(whole, [(0, more) for more in extra]), pads)
+    result = padded(padded(whole, [(0, more) for more in extra]), cuts)
     return result if bias is None else result + bias.reshape(-1, *[1] * rank)
 
 

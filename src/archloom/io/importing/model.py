@@ -4,59 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+from numpy.typing import NDArray
 
 from archloom.errors import FormatError
-from archloom.files import reading, understanding
 from archloom.graph import Graph, check
 from archloom.io.importing.nodes import NodeWriter
-from archloom.io.importing.onnx.file import load
-from archloom.io.importing.onnx.reader import InputShape, network_of
 from archloom.io.importing.operations import Network
 from archloom.io.importing.rewrite import Rewriter
 from archloom.io.importing.values import Values
-from archloom.io.kinds import is_graph_def
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Model:
     """A graph with its weights: ``to_torch(model.graph, model.weights)`` runs it.
 
-    weights    by ``{node id}.{name}``, floats as float32, on the CPU
+    arrays     the weights by ``{node id}.{name}``, floats as float32
     notes      what the import changed or could not keep
     inputs, outputs   names of the graph's sources and sinks in the model it was read from, in order
     origins    for weights that are a tensor of that model as it was there: its name there
     """
 
     graph: Graph
-    weights: dict[str, Tensor]
+    arrays: dict[str, NDArray[Any]]
     notes: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def weights(self) -> dict[str, Tensor]:
+        """The weights as tensors on the CPU."""
+        from archloom.execute.tensors import tensor_of
 
-def read_model(path: str | Path, input_shape: InputShape | None = None) -> Model:
-    """Return the network in the ONNX file or frozen TensorFlow graph at ``path`` with its weights.
-
-    ``input_shape`` gives the sizes that the file leaves open, batch included, by the name of the
-    input where there are several. TensorFlow's maps become NCHW, those of inputs and outputs too.
-    Raises ``FormatError`` for a file that is damaged or holds what a graph cannot, naming the
-    operation, and ``DataError`` for files that are not there.
-    """
-    with reading(path), Path(path).open("rb") as file:
-        start = file.read(64)
-    if is_graph_def(path, start):
-        from archloom.io.importing.tensorflow.reader import network_of_nodes, read_nodes
-
-        nodes = read_nodes(path)
-        with understanding(path):
-            return to_model(network_of_nodes(nodes, input_shape, name=Path(path).stem))
-    content = load(path)
-    with understanding(path):
-        return to_model(network_of(content, input_shape, name=Path(path).stem))
+        return {name: tensor_of(array) for name, array in self.arrays.items()}
 
 
 def with_origins(model: Model, names: Container[str]) -> Model:

@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from archloom.errors import FormatError
 from archloom.graph import Definition, GraphBuilder
@@ -17,7 +17,7 @@ from archloom.graph.definition import OWN_DOMAIN, Operand, Slot, TensorType, Wei
 from archloom.io.importing.layout import CHANNELS_FIRST, maps_of
 from archloom.io.importing.names import BY_CONSTANT, NUMBERS, OP_NAMES, PARTS, Shape, sizes_of
 from archloom.io.importing.rewrite import Rewriter
-from archloom.io.importing.values import Step, literal_of
+from archloom.io.importing.values import Step, is_float, literal_of
 from archloom.io.importing.vocabulary import HANDLERS
 
 
@@ -31,7 +31,7 @@ class NodeWriter:
         self.maps = maps_of(r, inputs)
         self.builder = GraphBuilder(name=name)
         self.node: dict[str, int] = {}
-        self.weights: dict[str, Tensor] = {}
+        self.weights: dict[str, NDArray[Any]] = {}
         self.origins: dict[str, str] = {}
 
     # --- ends ------------------------------------------------------------------------------------
@@ -81,19 +81,21 @@ class NodeWriter:
         """Return whether all values are computed maps."""
         return all(name in self.maps and name in self.node for name in names)
 
-    def keep(self, part: str, data: Tensor, origin: str = "", *, infinite: bool = False) -> None:
+    def keep(
+        self, part: str, data: NDArray[Any], origin: str = "", *, infinite: bool = False
+    ) -> None:
         """Take ``data`` as a weight of the node that is added next.
 
         Raises ``FormatError`` for NaN, and for infinite numbers unless they are allowed.
         """
-        if data.is_floating_point() and not data.isfinite().all():
-            if not infinite or data.isnan().any():
+        if is_float(data) and not np.isfinite(data).all():
+            if not infinite or np.isnan(data).any():
                 raise FormatError(
                     f"tensor {origin or part!r} holds NaN or infinite numbers: every output would "
                     "be spoilt, export the model from an intact checkpoint."
                 )
         key = f"{len(self.builder)}.{part}"
-        self.weights[key] = data.detach().to(torch.float32) if data.is_floating_point() else data
+        self.weights[key] = data.astype(np.float32, copy=False) if is_float(data) else data
         if origin:
             self.origins[key] = origin
 
@@ -159,8 +161,8 @@ class NodeWriter:
         assert one.data is not None
         parts = PARTS.get(step.op_type, ())
         named = position < len(parts)
-        says = step.op_type in NUMBERS or one.data.numel() <= 1
-        says |= not one.data.is_floating_point() and one.data.numel() <= 64
+        says = step.op_type in NUMBERS or one.data.size <= 1
+        says |= not is_float(one.data) and one.data.size <= 64
         if says and not named:
             return literal_of(one.data)
         first = not any(n and self.r.value(n).is_constant for n in step.inputs[:position])
@@ -208,7 +210,7 @@ class NodeWriter:
             end = start + self.r.value(name).shape[axis]
             if self.r.reads(name):
                 bounds = [
-                    self.r.values.constant(torch.tensor([number])) for number in (start, end, axis)
+                    self.r.values.constant(np.array([number])) for number in (start, end, axis)
                 ]
                 self._write_fixed(Step("Slice", [step.inputs[0], *bounds], [name], name=step.name))
             start = end

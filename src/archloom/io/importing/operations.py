@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+from numpy.typing import NDArray
 
 from archloom.graph.definition import Attribute, TensorType
+
+InputShape = tuple[int, ...] | Mapping[str, tuple[int, ...]]
+"""Sizes of the input, batch included; of several inputs by name."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Body:
 
     operations: tuple[Operation, ...]
     outputs: tuple[str, ...]
-    constants: Mapping[str, Tensor] = field(default_factory=dict)
+    constants: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Network:
 
     inputs      name and type of what is fed in, in order; the first dimension is the batch, 1
     outputs     names of the results, in order
-    constants   weights and all other tensors that are known, on the CPU
+    constants   weights and all other tensors that are known
     types       types that the source states, batch 1; needed for operators that archloom does not
                 know
     batch       batch size that constants (the targets of Reshape) were written for
@@ -61,7 +64,7 @@ class Network:
     operations: tuple[Operation, ...]
     inputs: Mapping[str, TensorType]
     outputs: tuple[str, ...]
-    constants: Mapping[str, Tensor] = field(default_factory=dict)
+    constants: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     name: str = ""
     types: Mapping[str, TensorType] = field(default_factory=dict)
     batch: int = 1

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Any
 
-from torch import Tensor
+from numpy.typing import NDArray
 
 from archloom.io.importing.rules import RULES
 from archloom.io.importing.values import Step, Value, Values
@@ -73,7 +74,7 @@ class Rewriter:
         assert one.data is not None
         return float(one.data.item())
 
-    def tensor(self, name: str) -> Tensor | None:
+    def tensor(self, name: str) -> NDArray[Any] | None:
         """Return the constant tensor that ``name`` is, None where it is none."""
         one = self.value(name) if name else None
         return one.data if one is not None and one.is_constant else None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from archloom.io.importing.values import Step, reshape_target
 
@@ -41,7 +41,7 @@ def _same_type(r: Rewriter, step: Step) -> str | None:
 
 
 def _whole_slice(r: Rewriter, step: Step) -> str | None:
-    steps = r.tensor(step.inputs[4]) if len(step.inputs) > 4 else torch.ones(1)
+    steps = r.tensor(step.inputs[4]) if len(step.inputs) > 4 else np.ones(1)
     return None if steps is None or (steps < 0).any() else _same_type(r, step)
 
 
@@ -68,7 +68,7 @@ def _reshape(r: Rewriter, step: Step) -> str | None:
     if before is not None and r.tensor(step.inputs[1]) is not None:
         given = r.value(before.inputs[0])
         if softmax is None:
-            target = r.values.constant(torch.tensor(reshape_target(given, result)))
+            target = r.values.constant(np.array(reshape_target(given, result), dtype=np.int64))
             step.inputs = [before.inputs[0], target]
         elif (
             _is_over_rows(r, softmax)
@@ -105,8 +105,8 @@ def _group_norm(r: Rewriter, step: Step) -> str | None:
     alike = given.type == r.value(step.outputs[0]).type and given.shape[0] == grouped.shape[0]
     if scale is None or shift is None or not alike or (scale != 1).any() or shift.any():
         return None
-    ones = torch.ones(given.shape[1])
-    parts = [r.values.constant(ones), r.values.constant(torch.zeros_like(ones))]
+    ones = np.ones(given.shape[1], dtype=np.float32)
+    parts = [r.values.constant(ones), r.values.constant(np.zeros_like(ones))]
     step.op_type, step.inputs = "GroupNormalization", [before.inputs[0], *parts]
     step.attributes = {**norm.attributes, "num_groups": grouped.shape[1]}
     return None
@@ -331,27 +331,27 @@ def _bias(r: Rewriter, step: Step) -> str | None:
     return None
 
 
-def _per_channel(shift: Tensor, shape: tuple[int, ...], op_type: str) -> Tensor | None:
+def _per_channel(shift: NDArray[Any], shape: tuple[int, ...], op_type: str) -> NDArray[Any] | None:
     """Return ``shift`` as (C,) where it has one number per channel of a tensor of ``shape``."""
     axis = -1 if op_type in ("Gemm", "MatMul") else 1
     if op_type == "MatMul" and len(shape) != 2:
         return None
-    aligned = [1] * (len(shape) - shift.dim()) + list(shift.shape)
+    aligned = [1] * (len(shape) - shift.ndim) + list(shift.shape)
     if math.prod(aligned) != aligned[axis] or aligned[axis] != shape[axis]:
         return None
     return shift.reshape(-1)
 
 
-def _take_bias(r: Rewriter, step: Step, shift: Tensor) -> bool:
+def _take_bias(r: Rewriter, step: Step, shift: NDArray[Any]) -> bool:
     """Give ``step`` the bias ``shift``, added to its own; return whether that is possible."""
     if step.op_type == "MatMul":
         if r.tensor(step.inputs[1]) is None:
             return False
         step.op_type = "Gemm"
-    own = r.tensor(step.inputs[2]) if len(step.inputs) > 2 else torch.zeros(())
+    own = r.tensor(step.inputs[2]) if len(step.inputs) > 2 else np.zeros((), dtype=shift.dtype)
     if own is None or step.attributes.get("beta", 1.0) != 1.0:
         return False
-    step.inputs = [*step.inputs[:2], r.values.constant((own + shift).to(shift.dtype))]
+    step.inputs = [*step.inputs[:2], r.values.constant((own + shift).astype(shift.dtype))]
     return True
 
 

@@ -8,15 +8,16 @@ target of a Reshape), it is put so that it holds for every batch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from archloom.errors import FormatError, GraphError
-from archloom.execute.operators import function_of, output_types
+from archloom.execute.folding import computed
+from archloom.execute.types import output_types
 from archloom.graph.definition import Attribute, Definition, Literal, Operand, Slot, TensorType
 from archloom.io.importing.operations import Body, Network, Operation
 
@@ -42,8 +43,8 @@ class Value:
 
     type: TensorType
     wide: tuple[int, ...] | None
-    data: Tensor | None = None
-    wide_data: Tensor | None = None
+    data: NDArray[Any] | None = None
+    wide_data: NDArray[Any] | None = None
     origin: str = ""
 
     @property
@@ -93,13 +94,13 @@ class Values:
         for operation in network.operations:
             self.resolve(operation)
 
-    def constant(self, data: Tensor, origin: str = "") -> str:
+    def constant(self, data: NDArray[Any], origin: str = "") -> str:
         """Enter a new constant and return its name."""
         name = f"constant {len(self.of)}"
         self.of[name] = constant_value(data, origin)
         return name
 
-    def _enter_constants(self, constants: Mapping[str, Tensor]) -> None:
+    def _enter_constants(self, constants: Mapping[str, NDArray[Any]]) -> None:
         for name, data in constants.items():
             self.of[name] = constant_value(data, name)
 
@@ -152,9 +153,10 @@ class Values:
         for position, name in enumerate(step.inputs):
             one = self.of[name]
             if one.is_constant and one.data is not None and one.shape[:1] in ((1,), (size,)):
-                row = self.constant(one.data[:1].contiguous(), one.origin if size == 1 else "")
-                rest = self.constant(torch.tensor(one.shape[1:], dtype=torch.int64))
-                if not torch.equal(one.data, one.data[:1].expand(one.shape)):
+                first_row = np.ascontiguousarray(one.data[:1])
+                row = self.constant(first_row, one.origin if size == 1 else "")
+                rest = self.constant(np.array(one.shape[1:], dtype=np.int64))
+                if (one.data != one.data[:1]).any():
                     continue
                 first, target, result = (f"{step.outputs[0]} {part}{position}" for part in "bte")
                 start_end = {"start": 0, "end": 1}
@@ -189,16 +191,16 @@ class Values:
             start, end = step.attributes.get("start", 0), step.attributes.get("end", len(shape))
             assert isinstance(start, int) and isinstance(end, int)
             data: Any = list(shape[start:end]) if step.op_type == "Shape" else math.prod(shape)
-            both.append(torch.tensor(data, dtype=torch.int64))
+            both.append(np.array(data, dtype=np.int64))
         self._enter_computed(step, both[:1], both[1:])
 
     def _enter_computed(
-        self, step: Step, results: Sequence[Tensor], wides: Sequence[Tensor | None]
+        self, step: Step, results: Sequence[NDArray[Any]], wides: Sequence[NDArray[Any] | None]
     ) -> None:
         """Enter what a step computes from constants; it stays when the batch changes it."""
         varies = False
         for name, data, wide in zip(step.outputs, results, wides, strict=False):
-            if wide is not None and (data.shape != wide.shape or not torch.equal(data, wide)):
+            if wide is not None and (data.shape != wide.shape or not np.array_equal(data, wide)):
                 self.of[name] = Value(type_of(data), tuple(wide.shape), data, wide)
                 varies = True
             elif name:
@@ -220,13 +222,13 @@ class Values:
                 "or has to be exported with smaller sizes."
             )
         inputs = [self.of[name] if name else None for name in step.inputs]
-        run = function_of(self._definition(step, wide=False), step.where)
-        results = _as_tuple(run([one.data if one else None for one in inputs]))
-        wides: Sequence[Tensor | None] = [None] * len(results)
+        narrow = [one.data if one else None for one in inputs]
+        results = computed(self._definition(step, wide=False), narrow, step.where)
+        wides: Sequence[NDArray[Any] | None] = [None] * len(results)
         if any(one is not None and one.wide_data is not None for one in inputs):
-            run = function_of(self._definition(step, wide=True), step.where)
-            wides = _as_tuple(run([_wide_data(one) for one in inputs]))
-        self._enter_computed(step, [one.contiguous() for one in results], wides)
+            definition = self._definition(step, wide=True)
+            wides = computed(definition, [_wide_data(one) for one in inputs], step.where)
+        self._enter_computed(step, results, wides)
 
     def _infer(self, step: Step) -> None:
         if step.op_type in _RESHAPING and not step.domain:
@@ -310,7 +312,7 @@ class Values:
         if place is not None:
             written = given.wide if self._written_wide else given.shape
             target[place] = _open_size(given, written, target, place)
-        constant = self.constant(torch.tensor(target, dtype=torch.int64))
+        constant = self.constant(np.array(target, dtype=np.int64))
         step.op_type, step.attributes = "Reshape", {}
         step.inputs = [step.inputs[0], constant]
 
@@ -354,34 +356,35 @@ def _open_size(
     return 0 if same and written is not None and written[place] == target[place] else -1
 
 
-def constant_value(data: Tensor, origin: str = "") -> Value:
+def constant_value(data: NDArray[Any], origin: str = "") -> Value:
     """Return the value of a constant."""
     return Value(type_of(data), tuple(data.shape), data, origin=origin)
 
 
-def type_of(data: Tensor) -> TensorType:
+def type_of(data: NDArray[Any]) -> TensorType:
     """Return type and shape of a tensor."""
-    return TensorType(str(data.dtype).removeprefix("torch."), tuple(data.shape))
+    return TensorType(data.dtype.name, data.shape)
 
 
-def literal_of(data: Tensor) -> Literal:
+def literal_of(data: NDArray[Any]) -> Literal:
     """Return a tensor as a literal."""
     return Literal(type_of(data), tuple(data.flatten().tolist()))
 
 
-def is_short(data: Tensor) -> bool:
+def is_float(data: NDArray[Any]) -> bool:
+    """Return whether the elements are floats of any width."""
+    return "float" in data.dtype.name
+
+
+def is_short(data: NDArray[Any]) -> bool:
     """Return whether a constant may be a few numbers that say what an operator does."""
-    return data.numel() <= _SHORT[data.is_floating_point()]
+    return data.size <= _SHORT[is_float(data)]
 
 
-def _wide_data(one: Value | None) -> Tensor | None:
+def _wide_data(one: Value | None) -> NDArray[Any] | None:
     if one is None:
         return None
     return one.data if one.wide_data is None else one.wide_data
-
-
-def _as_tuple(found: Tensor | Iterable[Tensor]) -> tuple[Tensor, ...]:
-    return (found,) if isinstance(found, Tensor) else tuple(found)
 
 
 def _first_difference(one: Sequence[int], other: Sequence[int] | None) -> int | None:

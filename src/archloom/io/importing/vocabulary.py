@@ -8,8 +8,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from archloom.execute.layers import NORM_EPSILON
-from archloom.execute.operators.windows import Pads, window_of
+import numpy as np
+
+from archloom.execute import NORM_EPSILON
+from archloom.execute.geometry import Pads, window_of
 from archloom.graph import Definition
 from archloom.graph.shapes import same_pads
 from archloom.io.importing.layout import is_pixel
@@ -44,7 +46,7 @@ def _padding(
 def _conv(w: NodeWriter, step: Step) -> int | None:
     x, weight = step.inputs[0], w.r.tensor(step.inputs[1])
     bias = w.r.tensor(step.inputs[2]) if len(step.inputs) > 2 and step.inputs[2] else None
-    if weight is None or weight.dim() != 4 or not _window_fits(w, x):
+    if weight is None or weight.ndim != 4 or not _window_fits(w, x):
         return None
     if bias is None and len(step.inputs) > 2 and step.inputs[2]:
         return None
@@ -151,12 +153,13 @@ def _batch_norm(w: NodeWriter, step: Step) -> int | None:
     scale, shift, mean, var = (part for part in parts if part is not None)
     epsilon = step.attributes.get("epsilon", 1e-5)
     assert isinstance(epsilon, int | float)
-    ratio = ((var.double() + NORM_EPSILON) / (var.double() + epsilon)).sqrt()
+    wide = var.astype(np.float64)
+    ratio = np.sqrt((wide + NORM_EPSILON) / (wide + epsilon))
     same = math.isclose(epsilon, NORM_EPSILON, rel_tol=1e-6)
     if same:
         w.keep_input("weight", step.inputs[1])
     else:
-        w.keep("weight", scale * ratio.to(scale.dtype))
+        w.keep("weight", scale * ratio.astype(scale.dtype))
     for part, name in zip(("bias", "mean", "var"), step.inputs[2:], strict=True):
         w.keep_input(part, name)
     return w.builder.unary("batchnorm", w.operand(x))
@@ -165,17 +168,17 @@ def _batch_norm(w: NodeWriter, step: Step) -> int | None:
 def _dense(w: NodeWriter, step: Step) -> int | None:
     x, weight = step.inputs[0], w.r.tensor(step.inputs[1])
     bias = w.r.tensor(step.inputs[2]) if len(step.inputs) > 2 and step.inputs[2] else None
-    if weight is None or weight.dim() != 2 or bias is None or not w.are_maps(x):
+    if weight is None or weight.ndim != 2 or bias is None or not w.are_maps(x):
         return None
     value = w.r.value(x)
     if step.attributes.get("transA", 0) or len(value.shape) != 2:
         return None
     alpha, beta = (step.attributes.get(key, 1.0) for key in ("alpha", "beta"))
     assert isinstance(alpha, int | float) and isinstance(beta, int | float)
-    matrix = weight if step.attributes.get("transB", 0) else weight.T.contiguous()
+    matrix = weight if step.attributes.get("transB", 0) else np.ascontiguousarray(weight.T)
     origin = w.r.value(step.inputs[1]).origin if matrix is weight and alpha == 1 else ""
     w.keep("weight", matrix * alpha if alpha != 1 else matrix, origin)
-    whole = bias.reshape(-1).expand(matrix.shape[0]).contiguous()
+    whole = np.broadcast_to(bias.reshape(-1), matrix.shape[:1])
     origin = w.r.value(step.inputs[2]).origin if bias.shape == whole.shape and beta == 1 else ""
     w.keep("bias", whole * beta if beta != 1 else whole, origin)
     return w.builder.matmul(w.operand(x), matrix.shape[0])

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from archloom.errors import DataError
 from archloom.graph import Graph
 from archloom.predict import GNN, PSC, load_predictor
+from archloom.predict.artefacts import check_there, predictor_file
 from archloom.search.goals import Goals
 from archloom.search.graphs.evolution import evolve
 from archloom.search.graphs.mutation import Mutator
@@ -57,16 +57,8 @@ class Artefacts:
         """
         home = Path(folder)
         vocabulary, segments = home / "vocabulary.json", home / "segments"
-        own, common = (
-            home / "predictors" / group / f"{kind}.safetensors" for group in (family, "all")
-        )
-        weights = own if family and own.exists() else common
-        for path in (vocabulary, segments, weights):
-            if not path.exists():
-                raise DataError(
-                    f"{path} is missing: `make artefacts` makes vocabulary, segments and predictor "
-                    "in resources/ (minutes on two cores); or name the folder that has them."
-                )
+        weights = predictor_file(home, kind, family)
+        check_there(vocabulary, segments, weights)
         return cls.of_files(vocabulary, segments, weights, ranking)
 
     @classmethod

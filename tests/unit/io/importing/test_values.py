@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import archloom as al
 from archloom.errors import FormatError
+from archloom.execute.tensors import array_of
 from archloom.graph.definition import TensorType
 from archloom.io.importing.model import to_model
 from archloom.io.importing.operations import Body, Network, Operation
@@ -18,7 +19,7 @@ IMAGE = TensorType("float32", (1, 4, 6, 6))
 
 def network(operations, constants=None, shape=IMAGE.shape, outputs=("y",), **more):
     inputs = {"x": TensorType("float32", tuple(shape))}
-    data = {name: torch.as_tensor(value) for name, value in (constants or {}).items()}
+    data = {name: array_of(torch.as_tensor(value)) for name, value in (constants or {}).items()}
     return Network(tuple(operations), inputs, outputs, data, **more)
 
 

@@ -13,36 +13,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archloom.errors import DataError, FormatError
-from archloom.files import reading, understanding
+from archloom.files import reading
 from archloom.graph.definition import OPSET
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
-LARGEST_FILE = 2**31 - 1
-"""Bytes of the largest protobuf that can be parsed."""
-
 _OLDEST = 7
 _KEPT = 1024  # elements of the largest tensor that conversion to another operator set sees
 
 
-def load(path: str | Path) -> ModelProto:
-    """Return the model at ``path`` with all tensors inline, converted to operator set ``OPSET``.
+def load(content: bytes, folder: Path) -> ModelProto:
+    """Return the model in ``content`` with all tensors inline, converted to operator set ``OPSET``.
 
-    Raises ``FormatError`` for what is no complete ONNX file, an operator set that cannot be
-    converted or an external tensor outside of the model's folder, ``DataError`` for files that are
-    not there.
+    External tensors are looked for in ``folder``. Raises ``FormatError`` for what is no complete
+    ONNX file, an operator set that cannot be converted or an external tensor outside of ``folder``,
+    ``DataError`` for files that are not there.
     """
-    with reading(path):
-        size = Path(path).stat().st_size
-        content = Path(path).read_bytes() if size <= LARGEST_FILE else b""
-    with understanding(path):
-        if size > LARGEST_FILE:
-            raise FormatError(
-                f"{size:,} bytes are more than the 2 GiB that a protobuf can have: export the "
-                "model with its tensors in external data beside it."
-            )
-        return _converted(_complete(content, Path(path).parent))
+    return _converted(_complete(content, folder))
 
 
 def _complete(content: bytes, folder: Path) -> ModelProto:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from archloom.errors import FormatError
-from archloom.graph.definition import Attribute, Literal, TensorType
-from archloom.io.importing.operations import Body, Network, Operation
+from archloom.graph.definition import Attribute, TensorType
+from archloom.io.importing.operations import Body, InputShape, Network, Operation
+from archloom.io.importing.values import literal_of
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-InputShape = tuple[int, ...] | Mapping[str, tuple[int, ...]]
-
 _WIDENED = {"float16", "float64", "bfloat16"}
+_ELEMENTS = _WIDENED | {"float32", "bool", "complex64", "complex128"}
+_ELEMENTS |= {f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
+"""Element types that can be computed with."""
 _ONES = {"BatchNormalization": (1, 4), "LayerNormalization": (1,), "InstanceNormalization": (1,)}
 _ONES |= {"GroupNormalization": (1,)}
 """Inputs that are ones where a model comes without weights."""
@@ -61,7 +62,7 @@ class _Reader:
             if position < len(node.input)
         }
 
-    def body(self, graph: GraphProto) -> tuple[tuple[Operation, ...], dict[str, Tensor]]:
+    def body(self, graph: GraphProto) -> tuple[tuple[Operation, ...], dict[str, NDArray[Any]]]:
         """Return the operations of a graph or branch and its constants."""
         if graph.sparse_initializer:
             raise FormatError(
@@ -100,8 +101,7 @@ class _Reader:
             return Body(operations, tuple(one.name for one in attribute.g.output), constants)
         if attribute.type == AttributeProto.TENSOR:
             data = self._tensor(attribute.t, f"{node.name}.{attribute.name}")
-            dtype = str(data.dtype).removeprefix("torch.")
-            return Literal(TensorType(dtype, tuple(data.shape)), tuple(data.flatten().tolist()))
+            return literal_of(data)
         value = helper.get_attribute_value(attribute)
         if isinstance(value, bytes):
             return value.decode("utf-8", "replace")
@@ -118,7 +118,7 @@ class _Reader:
             f"{attribute.name!r} of a kind that archloom cannot keep: export the model without it."
         )
 
-    def _constant(self, node: NodeProto) -> Tensor:
+    def _constant(self, node: NodeProto) -> NDArray[Any]:
         attribute = node.attribute[0] if node.attribute else None
         if attribute is not None and attribute.name == "value":
             return self._tensor(attribute.t, node.output[0])
@@ -132,9 +132,9 @@ class _Reader:
             )
         assert isinstance(value, int | float | tuple)
         floats = attribute is not None and "float" in attribute.name
-        return torch.tensor(value, dtype=torch.float32 if floats else torch.int64)
+        return np.array(value, dtype=np.float32 if floats else np.int64)
 
-    def _tensor(self, proto: TensorProto, name: str) -> Tensor:
+    def _tensor(self, proto: TensorProto, name: str) -> NDArray[Any]:
         """Return a tensor; random weights where it was stripped of its data."""
         from onnx import helper, numpy_helper
 
@@ -143,7 +143,7 @@ class _Reader:
             dtype = helper.tensor_dtype_to_np_dtype(proto.data_type)
         except KeyError:
             dtype = np.dtype(object)
-        if dtype.name not in _WIDENED and not hasattr(torch, dtype.name):
+        if dtype.name not in _ELEMENTS:
             raise FormatError(
                 f"tensor {name!r} has the element type {dtype.name}, with which archloom cannot "
                 "compute: export the model with 32-bit floats."
@@ -163,9 +163,9 @@ class _Reader:
         if dtype.name in _WIDENED:
             self.notes[_WIDE_NOTE] = None
             array = array.astype(np.float32)
-        return torch.from_numpy(np.array(array, copy=not array.flags.writeable))
+        return np.array(array, copy=not array.flags.writeable)
 
-    def _random(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Tensor:
+    def _random(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         size = int(np.prod(shape, dtype=object))
         if dtype.kind != "f" and dtype.name != "bfloat16" or size > _LARGEST_RANDOM:
             raise FormatError(
@@ -174,11 +174,13 @@ class _Reader:
             )
         self.notes[_RANDOM_NOTE] = None
         if len(shape) < 2:
-            return torch.ones(shape) if name in self._ones else torch.zeros(shape)
+            return np.full(shape, name in self._ones, dtype=np.float32)
         bound = (6 / max(size // shape[0], 1)) ** 0.5
         seed = np.random.SeedSequence(list(name.encode())).generate_state(1)
+        import torch
+
         generator = torch.Generator().manual_seed(int(seed[0]))
-        return torch.empty(shape).uniform_(-bound, bound, generator=generator)
+        return torch.empty(shape).uniform_(-bound, bound, generator=generator).numpy()
 
 
 _DATA_FIELDS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data")
@@ -270,7 +272,7 @@ def _dtype(proto: ValueInfoProto) -> str:
         name = "unknown"
     if name in _WIDENED:
         return "float32"
-    if not hasattr(torch, name):
+    if name not in _ELEMENTS:
         raise FormatError(
             f"{proto.name!r} has the element type {name}, with which archloom cannot compute: "
             "export the model with tensors of numbers."

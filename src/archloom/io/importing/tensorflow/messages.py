@@ -9,14 +9,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from archloom.errors import FormatError
-from archloom.files import reading
 
 _MESSAGES = """
 Dim: int64 size 1
@@ -65,7 +63,6 @@ _VALUES = {
     "uint32": "uint32_val",
     "uint64": "uint64_val",
 }
-_LARGEST_FILE = 2**31 - 1
 _LARGEST_FILLED = 1 << 26  # elements of a constant of which the file lists a few
 
 
@@ -93,21 +90,13 @@ class Node:
         return FormatError(f"{self.where}: {why}")
 
 
-def read_nodes(path: str | Path) -> list[Node]:
-    """Return the nodes of the GraphDef at ``path``; raises ``FormatError`` for anything else."""
+def read_nodes(content: bytes) -> list[Node]:
+    """Return the nodes of the GraphDef in ``content``; raises ``FormatError`` for anything else."""
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    with reading(path):
-        size = Path(path).stat().st_size
-        if size > _LARGEST_FILE:
-            raise FormatError(
-                f"{path} has {size:,} bytes: a protobuf cannot be larger than 2 GiB; export the "
-                "model as ONNX with external data."
-            )
-        content = Path(path).read_bytes()
     if content.startswith(b"\x08\x01\x12"):
         raise FormatError(
-            f"{path} is a SavedModel, which keeps its variables in other files: freeze it first "
+            "this is a SavedModel, which keeps its variables in other files: freeze it first "
             "(convert_variables_to_constants_v2), or convert it to ONNX with tf2onnx."
         )
     graph = message_class("Graph")()
@@ -115,12 +104,12 @@ def read_nodes(path: str | Path) -> list[Node]:
         graph.ParseFromString(content)
     except (DecodeError, ValueError) as error:
         raise FormatError(
-            f"{path} is no complete TensorFlow graph ({error}): it is truncated, damaged or of "
+            f"this is no complete TensorFlow graph ({error}): it is truncated, damaged or of "
             "another kind, get it again."
         ) from error
     if not graph.node or not all(one.name and one.op for one in graph.node):
         raise FormatError(
-            f"{path} holds no TensorFlow graph: it is empty or of another kind, get it again."
+            "this holds no TensorFlow graph: it is empty or of another kind, get it again."
         )
     return [_node(one) for one in graph.node]
 

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from archloom.errors import FormatError
+from archloom.execute.tensors import array_of, tensor_of
 from archloom.graph.definition import TensorType
 from archloom.io.importing.operations import Network, Operation, as_stored
 from archloom.io.importing.tensorflow.messages import Node, dtype_name
@@ -71,7 +73,7 @@ class Translator:
         self.nodes, self.inputs = nodes, dict(inputs)
         self.maps = maps  # inputs that are stored as NCHW
         self.operations: list[Operation] = []
-        self.constants: dict[str, Tensor] = {}
+        self.constants: dict[str, NDArray[Any]] = {}
         self.results: dict[str, Result] = {}
         self.readers: dict[str, list[Node]] = {}
         self.closed: set[str] = set()  # BatchToSpaceND nodes that a convolution has taken in
@@ -152,7 +154,8 @@ class Translator:
                 f"input {position} ({node.inputs[position]!r}) has to be a constant: freeze the "
                 "graph with fixed sizes first."
             )
-        return data.permute(value.order) if data.dim() else data
+        tensor = tensor_of(data)
+        return tensor.permute(value.order) if tensor.dim() else tensor
 
     def numbers(self, node: Node, position: int) -> list[int]:
         """Return an input that is a list of whole numbers (or a single one)."""
@@ -172,7 +175,7 @@ class Translator:
         place = {after: before for before, after in zip(value.order, order, strict=True)}
         axes = tuple(place[position] for position in range(len(order)))
         if stored.is_constant and stored.data is not None:
-            return self.add_constant(stored.data.permute(axes).contiguous())
+            return self.add_constant(tensor_of(stored.data).permute(axes).contiguous())
         long = [axis for axis in axes if stored.shape[axis] > 1 or axis == 0]
         if long == sorted(long):
             target = [0 if not axis else stored.shape[axis] for axis in axes]
@@ -198,8 +201,8 @@ class Translator:
         stored = self._known.of[value.name]
         if order == tuple(range(len(order))) or not value.order:
             return self.plain(value)
-        if stored.is_constant and stored.data is not None and stored.data.numel() == 1:
-            return self.add_constant(stored.data.reshape(()))
+        if stored.is_constant and stored.data is not None and stored.data.size == 1:
+            return self.add_constant(tensor_of(stored.data).reshape(()))
         plain = self.plain(value)
         longer = Value(
             self.emit("Unsqueeze", plain, self.integers(list(range(missing)))),
@@ -230,8 +233,8 @@ class Translator:
     def add_constant(self, tensor: Tensor, name: str = "") -> str:
         """Add a constant and return its name."""
         name = name or f"{self._node.name}{DERIVED}constant{len(self.constants)}"
-        self.constants[name] = tensor
-        self._known.of[name] = constant_value(tensor)
+        self.constants[name] = array_of(tensor)
+        self._known.of[name] = constant_value(self.constants[name])
         return name
 
     def integers(self, values: Sequence[int] | int) -> str:

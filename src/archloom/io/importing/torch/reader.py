@@ -23,6 +23,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
 from archloom.errors import FormatError, GraphError
+from archloom.execute.tensors import arrays_of
 from archloom.graph.definition import TensorType
 from archloom.io.importing.model import Model, to_model, with_origins
 from archloom.io.importing.operations import Network, Operation
@@ -338,7 +339,7 @@ def _translated(program: ExportedProgram, name: str) -> Network:
         operations=tuple(translator.operations),
         inputs=inputs,
         outputs=outputs,
-        constants=translator.constants,
+        constants=arrays_of(translator.constants),
         name=name,
         notes=tuple(dropped),
     )

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from onnx import helper
 
 import archloom as al
+from archloom import io
 from archloom.errors import ArchloomError, DataError, FormatError, GraphError
 from archloom.graph import GraphBuilder, check
 from archloom.io import onnx_export, read_model
-from archloom.io.importing.onnx import file as onnx_file
 from archloom.io.importing.onnx.reader import network_of
 from archloom.io.onnx_export import to_onnx, write_onnx
 from import_suite.handmade import Builder, floats
@@ -87,7 +87,7 @@ def test_external_data_outside_of_the_folder_is_not_opened(external, location, t
 def test_a_file_beyond_two_gibibytes_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "net.onnx"
     write_onnx(network(), path)
-    monkeypatch.setattr(onnx_file, "LARGEST_FILE", 100)
+    monkeypatch.setattr(io, "LARGEST_MODEL", 100)
     with pytest.raises(FormatError, match="2 GiB.*external data"):
         read_model(path)
 

@@ -1,38 +1,23 @@
-"""Commands on runs of the workflow: ``archloom status`` and ``archloom plan``."""
+"""Command on runs of the workflow: ``archloom status``."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Group
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from archloom.cli.app import app, out
-from archloom.errors import DataError
-from archloom.workflow.progress import State
-from archloom.workflow.status import Folders, Stage, last_lines, stages
-from archloom.workflow.words import duration, size
+from archloom.cli.arguments import Root, Run
 
-Run = Annotated[
-    str, typer.Option(help="Name of the run (run.cache or run.name); empty: the one without.")
-]
-Root = Annotated[Path, typer.Option(help="Folder that the workflow runs in.")]
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.text import Text
 
-PLAN_COLUMNS = (
-    "stage", "jobs", "cores", "core h", "GPU h", "longest", "memory", "reads", "writes",
-)  # fmt: skip
-PLAN_NOTES = (
-    "Cores and memory are those of one job, at its first attempt. Hours and bytes to write are "
-    "upper bounds: labels and checkpoints that are there already count as not there. Hours are "
-    "from measurements on one 2.5 GHz core; * rests on an assumed speed of one GPU "
-    "(archloom.workflow.estimates)."
-)
+    from archloom.workflow.progress import State
+    from archloom.workflow.status import Stage
 
 
 @app.command()
@@ -48,6 +33,9 @@ def status(
 
     Example: archloom status --watch
     """
+    from archloom.errors import DataError
+    from archloom.workflow.status import Folders, stages
+
     folders = Folders.of_run(run, root)
     found = stages(folders, root)
     if not found and not watch:
@@ -56,6 +44,8 @@ def status(
             f"{folders.logs}. Start a run, or name another one with --run and --root."
         )
     if watch:
+        from rich.live import Live
+
         with Live(_overview(found), console=out, refresh_per_second=1) as live:
             while True:
                 time.sleep(2)
@@ -72,6 +62,11 @@ def status(
 
 def _overview(found: Sequence[Stage]) -> Group:
     """Return the table of stages, and a line for each job that is running."""
+    from rich.console import Group
+    from rich.table import Table
+
+    from archloom.workflow.words import duration, size
+
     table = Table("stage", "done", "going on", "failed", "time", "memory", "files", box=None)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -93,6 +88,10 @@ def _overview(found: Sequence[Stage]) -> Group:
 
 def _going_on(state: State) -> Text:
     """Return where a running job is and how far."""
+    from rich.text import Text
+
+    from archloom.workflow.words import duration
+
     far = str(state) if state.total else f"for {duration(time.time() - state.started)}"
     return Text(f"{state.rule} {_name(state)}: {far} (on {state.place or state.host})")
 
@@ -103,6 +102,8 @@ def _name(state: State) -> str:
 
 def _tell_problems(stage: Stage, root: Path) -> None:
     """Print why jobs failed, the end of their logs, and where the logs are."""
+    from archloom.workflow.status import last_lines
+
     for state in (*stage.failed, *stage.killed):
         words = state.words or "killed without a word (by the system, a limit, or a lost machine)"
         out.print(f"\n{state.rule} {_name(state)}: {words}", style="red", markup=False)
@@ -112,47 +113,3 @@ def _tell_problems(stage: Stage, root: Path) -> None:
     missing = [path for one in stage.made if not one.is_present for path in one.record.outputs]
     if missing:
         out.print(f"\n{stage.rule}: made once, not there any more: {', '.join(missing)}")
-
-
-@app.command()
-def plan(
-    targets: Annotated[
-        list[str] | None, typer.Argument(help="Such as results/autogo/nb201; none: everything.")
-    ] = None,
-    configfile: Annotated[
-        list[Path] | None, typer.Option(help="Settings, as after snakemake --configfile.")
-    ] = None,
-    root: Root = Path("."),
-) -> None:
-    """Show what a target would take: jobs, cores, GPU hours, memory, bytes. Nothing is started.
-
-    Example: archloom plan all --configfile config/full.yaml
-    """
-    from archloom.workflow.engine import make_plan
-    from archloom.workflow.plan import stages, total
-
-    found = stages(make_plan(targets or (), configfile or (), root=root), root)
-    if not found:
-        out.print("Nothing to be done.")
-        return
-    table = Table(*PLAN_COLUMNS, box=None)
-    for column in table.columns:
-        column.no_wrap, column.justify = True, "right"
-    table.columns[0].justify = "left"
-    for stage in [*found, total(found)]:
-        if stage.rule == "total":
-            table.add_section()
-        mark = " *" if stage.is_assumed else ""
-        table.add_row(
-            stage.rule,
-            f"{stage.jobs:,}",
-            str(stage.threads),
-            f"{stage.core_hours:,.1f}{mark}",
-            f"{stage.gpu_hours:,.1f}{mark}" if stage.gpu_hours else "",
-            duration(60 * stage.longest),
-            size(stage.memory_mb * 1e6),
-            size(stage.read) if stage.read else "",
-            size(stage.written),
-        )
-    out.print(table)
-    out.print(PLAN_NOTES)

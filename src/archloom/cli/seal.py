@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from archloom.cli.app import app, err, out
-from archloom.cli.workflow import Root, Run
-from archloom.workflow import dvc, sharing
-from archloom.workflow.sharing import Verdict
-from archloom.workflow.verify import verify as verify_files
+from archloom.cli.arguments import Root, Run
+from archloom.cli.bars import byte_bar
 
 Paths = Annotated[
     list[Path] | None, typer.Argument(help="Files or folders in the checkout; default: all.")
@@ -36,8 +33,10 @@ def verify(
 
     Example: archloom verify resources/labels
     """
+    from archloom.workflow.verify import verify as verify_files
+
     names = [path.as_posix() for path in paths or ()]
-    with _byte_bar("verify") as progress:
+    with _counting("verify") as progress:
         found = verify_files(root, _resources(run), names, threads, progress)
     for problem in found.problems:
         made_by = f" ({problem.rule})" if problem.rule else ": no job is known to have made it"
@@ -55,8 +54,10 @@ def seal(run: Run = "", root: Root = Path(".")) -> None:
 
     Example: archloom seal
     """
+    from archloom.workflow import sharing
+
     resources = _resources(run)
-    with _byte_bar("seal") as progress:
+    with _counting("seal") as progress:
         _tell_left_out(sharing.seal(root, resources, progress))
     out.print(f"wrote {resources / sharing.PROVENANCE}")
 
@@ -67,7 +68,10 @@ def adopt(run: Run = "", root: Root = Path(".")) -> None:
 
     Example: archloom adopt
     """
-    with _byte_bar("adopt") as progress:
+    from archloom.workflow import sharing
+    from archloom.workflow.sharing import Verdict
+
+    with _counting("adopt") as progress:
         verdicts = sharing.adopt(root, _resources(run), progress)
     for path, verdict in verdicts.items():
         if verdict in (Verdict.UNKNOWN, Verdict.OUTDATED):
@@ -82,6 +86,8 @@ def push(root: Root = Path(".")) -> None:
 
     Example: archloom push
     """
+    from archloom.workflow import dvc
+
     pushed = dvc.push(root)
     _tell_left_out(pushed.left_out)
     out.print(f"{len(pushed.stages)} stages recorded in dvc.lock, {pushed.files:,} files sent")
@@ -93,6 +99,8 @@ def pull(paths: Paths = None, root: Root = Path(".")) -> None:
 
     Example: archloom pull resources/predictors
     """
+    from archloom.workflow import dvc
+
     pulled = dvc.pull(root, [path.as_posix() for path in paths or ()])
     out.print(f"{pulled.files:,} files fetched")
     for run in dvc.runs_with_provenance(root):
@@ -122,9 +130,7 @@ def _resources(run: str) -> Path:
 
 
 @contextmanager
-def _byte_bar(name: str) -> Iterator[Callable[[int], None]]:
+def _counting(name: str) -> Iterator[Callable[[int], None]]:
     """Yield what counts bytes on a terminal."""
-    columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda size: bar.advance(task, size)
+    with byte_bar(name) as update:
+        yield lambda size: update(advance=size)

@@ -1,25 +1,19 @@
-"""Commands on graphs: ``archloom inspect | convert | draw | predict``."""
+"""Commands on files of graphs: ``archloom inspect | convert | draw``."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from archloom.cli.app import app, out
-from archloom.cli.networks import (
-    File,
-    InputShape,
-    Kind,
-    Resources,
-    chosen_kind,
-    read_model_with_notes,
-    warn_of_range,
-)
-from archloom.graph import OPS, Graph, flops, parameters
+from archloom.cli.arguments import File, InputShape, graphs_of, read_file, read_network
+
+if TYPE_CHECKING:
+    from archloom.graph import Graph
 
 
 @app.command()
@@ -28,23 +22,20 @@ def inspect(file: File, input_shape: InputShape = []) -> None:  # noqa: B006  # 
 
     Example: archloom inspect resources/models/nb201.json
     """
-    from archloom.io import read
-    from archloom.io.store import GraphStore
+    from archloom.graph import Graph
 
-    model = read_model_with_notes(file, input_shape)
-    if model is not None:
-        _show_graph(model.graph, inputs=", ".join(model.inputs), outputs=", ".join(model.outputs))
-        return
-    found = read(file)
+    found = read_file(file, input_shape)
     if isinstance(found, Graph):
         _show_graph(found)
-    elif isinstance(found, GraphStore):
+    elif isinstance(found, Iterator):
+        for entry in found:
+            out.print(f"{entry.graph.name}  {entry.graph!r}  accuracy {entry.accuracy:.4f}")
+    elif isinstance(found, Iterable):
         families = Counter(found.families())
         listed = ", ".join(f"{name or 'no family'}: {n:,}" for name, n in sorted(families.items()))
         out.print(f"graph store with {len(found):,} graphs ({listed})")
     else:
-        for entry in found:
-            out.print(f"{entry.graph.name}  {entry.graph!r}  accuracy {entry.accuracy:.4f}")
+        _show_graph(found.graph, inputs=", ".join(found.inputs), outputs=", ".join(found.outputs))
 
 
 @app.command()
@@ -67,21 +58,25 @@ def convert(
 
     Example: archloom convert rank_1.json rank_1.onnx --weights rank_1.weights.safetensors
     """
-    from archloom.io import read, write
-    from archloom.io.weights import read_weights, write_weights
+    from archloom.graph import Graph
+    from archloom.io import write
 
-    model = read_model_with_notes(file, input_shape)
-    found = read(file) if model is None else model.graph
-    graphs = found if isinstance(found, Graph) else _graphs(found)
-    tensors = read_weights(weights)[0] if weights else None
-    ending = to.suffix.lower()
-    if model is not None and tensors is None and ending == ".onnx":
+    found, ending, tensors = read_file(file, input_shape), to.suffix.lower(), None
+    model = None if isinstance(found, Graph | Iterable) else found
+    if weights:
+        from archloom.io.weights import read_weights
+
+        tensors = read_weights(weights)[0]
+    elif model is not None and ending == ".onnx":
         tensors = model.weights
-    write(graphs, to, tensors)
+    single = found if model is None else model.graph
+    write(single if isinstance(single, Graph) else graphs_of(single), to, tensors)
     out.print(f"wrote {to}")
-    if model is not None and model.weights and ending == ".json":
+    if model is not None and model.arrays and ending == ".json":
+        from archloom.io.weights import write_weights
+
         beside = to.with_suffix(".weights.safetensors")
-        write_weights(beside, model.weights, model.graph, {"origins": dict(model.origins)})
+        write_weights(beside, model.arrays, model.graph, {"origins": dict(model.origins)})
         out.print(f"wrote {beside}")
 
 
@@ -105,8 +100,7 @@ def draw(
     from archloom.drawing.graphs import draw_changes
     from archloom.io import read_graph
 
-    model = read_model_with_notes(file, input_shape)
-    graph = read_graph(file) if model is None else model.graph
+    graph, _ = read_network(file, None, input_shape)
     if parent:
         draw_changes(read_graph(parent), graph, to)
     elif vocabulary:
@@ -120,37 +114,12 @@ def draw(
     out.print(f"wrote {to}")
 
 
-@app.command()
-def predict(
-    files: Annotated[list[Path], typer.Argument(help="Graph files or graph stores.")],
-    resources: Resources = Path("resources"),
-    kind: Kind = "psc",
-) -> None:
-    """Rank graphs by predicted score, best first.
-
-    Example: archloom predict resources/graphs/nb201.parquet --kind gnn
-    """
-    import numpy as np
-
-    from archloom.io import read
-    from archloom.search.graphs.optimise import Artefacts
-
-    graphs = [graph for file in files for graph in _graphs(read(file))]
-    families = {graph.family for graph in graphs}
-    family = families.pop() if len(families) == 1 else ""
-    predictor = Artefacts.load(resources, chosen_kind(kind), family).predictor
-    scores, places = predictor.predict(graphs), predictor.places(graphs)
-    table = Table("rank", "score", "MFLOPs", "graph", "in range")
-    for rank, index in enumerate(np.argsort(-scores, kind="stable").tolist(), start=1):
-        graph, place = graphs[index], places[index]
-        row = (f"{scores[index]:.4f}", f"{flops(graph) / 1e6:,.1f}", graph.name or graph.hash)
-        table.add_row(str(rank), *row, "?" if place is None else "yes" if place.inside else "no")
-    out.print(table)
-    warn_of_range(places)
-
-
 def _show_graph(graph: Graph, **more: str) -> None:
     """Print the facts of a graph, with ``more`` of them first."""
+    from rich.table import Table
+
+    from archloom.graph import OPS, flops, parameters
+
     table = Table(show_header=False, box=None)
     histogram = Counter(OPS.name(code) for code in graph.op.tolist())
     facts = {
@@ -169,10 +138,3 @@ def _show_graph(graph: Graph, **more: str) -> None:
     for fact, value in facts.items():
         table.add_row(fact, value)
     out.print(table)
-
-
-def _graphs(found: object) -> list[Graph]:
-    """Return the graphs of whatever ``read`` returned."""
-    if isinstance(found, Graph):
-        return [found]
-    return [getattr(entry, "graph", entry) for entry in found]  # type: ignore[attr-defined]

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 
 from archloom.cli.app import app, err, out
-from archloom.data import registry
-from archloom.data.download import Progress
-from archloom.data.registry import DataFile, Dataset
-from archloom.data.retrieve import own_place, retrieve
+from archloom.cli.bars import byte_bar
 from archloom.errors import DataError
-from archloom.workflow.words import size
+
+if TYPE_CHECKING:
+    from archloom.data.registry import DataFile, Dataset
 
 
 @app.command()
@@ -29,6 +25,9 @@ def datasets(
 
     Example: archloom datasets nasbench201
     """
+    from archloom.data import registry
+    from archloom.workflow.words import size
+
     if name:
         _show(registry.dataset_named(name))
         return
@@ -71,17 +70,28 @@ def fetch(
 
 def _fetch(dataset: str, file: str) -> Path:
     """Return where the file is, checked; download it where no folder has it."""
+    from archloom.data import registry
+    from archloom.data.retrieve import own_place, retrieve
+
     place = own_place(dataset, file)
     found = registry.locate(dataset, file)
     if found is not None and found != place:
         return registry.find(dataset, file)
-    with _bar(f"{dataset}/{file}") as progress:
-        retrieve(dataset, file, place, online=True, progress=progress)
+    with byte_bar(f"{dataset}/{file}") as update:
+        retrieve(
+            dataset,
+            file,
+            place,
+            online=True,
+            progress=lambda done, total: update(completed=done, total=total),
+        )
     return place
 
 
 def _files_of(text: str) -> list[tuple[str, str]]:
     """Return the dataset and file names that an argument means."""
+    from archloom.data import registry
+
     dataset, _, file = text.partition("/")
     if file:
         return [(dataset, registry.file_named(dataset, file).name)]
@@ -90,6 +100,8 @@ def _files_of(text: str) -> list[tuple[str, str]]:
 
 def _show(dataset: Dataset) -> None:
     """Print one dataset with its files."""
+    from archloom.workflow.words import size
+
     facts = Table(show_header=False, box=None)
     for fact in ("what", "licence", "source", "url", "steps"):
         if getattr(dataset, fact):
@@ -104,6 +116,8 @@ def _show(dataset: Dataset) -> None:
 
 def _where(dataset: Dataset, file: DataFile) -> Sequence[str]:
     """Return where a file is, or where it can be had."""
+    from archloom.data import registry
+
     path = registry.locate(dataset.name, file.name)
     if path is not None:
         return [str(path.resolve())]
@@ -118,12 +132,3 @@ def _way(dataset: Dataset) -> str:
         return "by hand"
     words = "download" if all(file.is_pinned for file in with_source) else "download, not pinned"
     return words if len(with_source) == len(files) else f"{words} (in part)"
-
-
-@contextmanager
-def _bar(words: str) -> Iterator[Progress]:
-    """Yield what moves a bar of bytes on a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Bar(*columns, TimeRemainingColumn(), console=err, disable=not err.is_terminal) as bar:
-        task = bar.add_task(words, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

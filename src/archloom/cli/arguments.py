@@ -1,8 +1,8 @@
-"""Arguments that several commands share, and the networks and predictors that they name."""
+"""Arguments that several commands share, and what they name: networks, kinds of predictors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +10,14 @@ import typer
 
 from archloom.cli.app import err
 from archloom.errors import ConfigError
-from archloom.graph import Graph
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from archloom.graph import Graph
+    from archloom.io import LabelledGraph
     from archloom.io.importing.model import Model
+    from archloom.io.store import GraphStore
     from archloom.predict.range import Place
 
 File = Annotated[
@@ -41,41 +43,54 @@ Resources = Annotated[
 Kind = Annotated[str, typer.Option(help="Which predictor of that folder: psc or gnn.")]
 
 
+Run = Annotated[
+    str, typer.Option(help="Name of the run (run.cache or run.name); empty: the one without.")
+]
+Root = Annotated[Path, typer.Option(help="Folder that the workflow runs in.")]
+
+
 def read_network(
     file: Path, weights: Path | None, input_shape: list[str]
 ) -> tuple[Graph, Mapping[str, Tensor] | None]:
-    """Return the network in ``file`` with its weights: those given, or those inside a model."""
-    from archloom.io import read_graph
+    """Return the network in ``file`` with its weights, see ``io.read_network``; tell its notes."""
+    from archloom import io
 
-    model = read_model_with_notes(file, input_shape)
-    graph = read_graph(file) if model is None else model.graph
-    if weights is not None:
-        from archloom.io.weights import read_weights
-
-        return graph, read_weights(weights, graph)[0]
-    return graph, None if model is None else model.weights
+    graph, tensors, notes = io.read_network(file, weights, shapes_of(input_shape))
+    tell(notes)
+    return graph, tensors
 
 
-def read_model_with_notes(file: Path, input_shape: list[str]) -> Model | None:
-    """Return the model in ``file``, with its notes told; None for a file of another kind."""
-    from archloom.io.kinds import is_model
+def read_file(
+    file: Path, input_shape: list[str]
+) -> Model | Graph | GraphStore | Iterator[LabelledGraph]:
+    """Return what ``file`` holds, see ``io.read_file``; tell the notes of a model."""
+    from archloom import io
 
-    if not is_model(file):
-        if input_shape:
-            raise ConfigError(
-                f"--input-shape {input_shape[0]}: {file} is no ONNX model or TensorFlow graph, its "
-                "sizes are known: leave the option out."
-            )
-        return None
-    from archloom.io import read_model
+    found = io.read_file(file, shapes_of(input_shape))
+    tell(getattr(found, "notes", ()))
+    return found
 
-    model = read_model(file, _shapes(input_shape))
-    for note in model.notes:
+
+def graphs_of(found: Model | Graph | GraphStore | Iterable[LabelledGraph]) -> Iterator[Graph]:
+    """Yield the graphs of what ``read_file`` returned."""
+    from archloom.graph import Graph
+
+    if isinstance(found, Graph):
+        yield found
+    elif isinstance(found, Iterable):
+        for entry in found:
+            yield entry if isinstance(entry, Graph) else entry.graph
+    else:
+        yield found.graph
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Print what an import has to tell."""
+    for note in notes:
         err.print(f"note: {note}", markup=False, highlight=False)
-    return model
 
 
-def _shapes(given: list[str]) -> tuple[int, ...] | dict[str, tuple[int, ...]] | None:
+def shapes_of(given: list[str]) -> tuple[int, ...] | dict[str, tuple[int, ...]] | None:
     """Return what --input-shape says: one shape, or shapes by the name of the input."""
     named: dict[str, tuple[int, ...]] = {}
     for text in given:

@@ -1,0 +1,124 @@
+"""Types of operators on the space of (N, C, D1, D2, ...) tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from archloom.execute.geometry import Pads, transposed_window_of, window_of
+from archloom.execute.types.table import Types, axes_of, floats, form, numbers
+from archloom.graph.definition import Definition
+from archloom.graph.definition import TensorType as Type
+
+_LARGEST_SIZE = 1 << 20  # what a Resize may give
+
+
+def _window(
+    d: Definition, x: Type, kernel: Sequence[int], *, dilated: bool = True
+) -> tuple[int, ...] | None:
+    """Return the space that a window gives, None for one that is not ordinary."""
+    size = x.shape[2:]
+    if len(kernel) != len(size) or min(kernel) < 1 or not _is_plain(d, len(size)):
+        return None
+    strides, dilations, pads = window_of(d, size, kernel)
+    if min(*strides, *dilations) < 1 or min(min(pair) for pair in pads) < 0:
+        return None
+    if not dilated and set(dilations) != {1}:
+        return None
+    return _steps(size, kernel, strides, dilations, pads)
+
+
+def _is_plain(d: Definition, rank: int) -> bool:
+    """Return whether a window has 1 to 3 axes and its attributes a number for each."""
+    lengths = {"strides": rank, "dilations": rank, "output_padding": rank, "pads": 2 * rank}
+    fits = all(len(d.attribute(key, (1,) * n)) == n for key, n in lengths.items())
+    return 1 <= rank <= 3 and fits
+
+
+def _steps(
+    size: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    pads: Pads,
+) -> tuple[int, ...] | None:
+    """Return the number of places of a window per axis, None where it does not fit."""
+    found = tuple(
+        (n + sum(pair) - (k - 1) * dilation - 1) // stride + 1
+        for n, k, stride, dilation, pair in zip(size, kernel, strides, dilations, pads, strict=True)
+    )
+    return found if min(found) > 0 else None
+
+
+@form("Conv", least=2, most=3)
+def _conv(d: Definition, x: Type, weight: Type, bias: Type | None = None) -> Types:
+    if not floats(x, weight, bias) or len(x.shape) < 3 or len(weight.shape) != len(x.shape):
+        return None
+    maps, groups = weight.shape[0], d.attribute("group", 1)
+    if groups < 1 or maps % groups or x.shape[1] != weight.shape[1] * groups:
+        return None
+    space = _window(d, x, weight.shape[2:])
+    if space is None or (bias is not None and bias.shape != (maps,)):
+        return None
+    return (Type(x.dtype, (x.shape[0], maps, *space)),)
+
+
+@form("ConvTranspose", least=2, most=3)
+def _conv_transpose(d: Definition, x: Type, weight: Type, bias: Type | None = None) -> Types:
+    if not floats(x, weight, bias) or len(x.shape) < 3 or len(weight.shape) != len(x.shape):
+        return None
+    kernel, groups = weight.shape[2:], d.attribute("group", 1)
+    if not _is_plain(d, len(kernel)) or len(d.attribute("output_shape", kernel)) < len(kernel):
+        return None
+    if groups < 1 or weight.shape[0] % groups or x.shape[1] != weight.shape[0]:
+        return None
+    strides, dilations, extra, pads = transposed_window_of(d, x.shape[2:], kernel)
+    maps = weight.shape[1] * groups
+    if min(*strides, *dilations) < 1 or min(extra) < 0 or (bias and bias.shape != (maps,)):
+        return None
+    whole = zip(x.shape[2:], kernel, strides, dilations, extra, pads, strict=True)
+    space = [(n - 1) * s + (k - 1) * by + 1 + more - sum(cut) for n, k, s, by, more, cut in whole]
+    return (Type(x.dtype, (x.shape[0], maps, *space)),) if min(space) > 0 else None
+
+
+@form("MaxPool", "AveragePool")
+def _pool(d: Definition, x: Type) -> Types:
+    if not floats(x) or len(x.shape) < 3 or d.attribute("storage_order", 0):
+        return None
+    mean = d.op_type == "AveragePool"
+    space = _window(d, x, d.attribute("kernel_shape", ()), dilated=not mean)
+    return None if space is None else (Type(x.dtype, (*x.shape[:2], *space)),)
+
+
+@form("GlobalAveragePool", "GlobalMaxPool")
+def _global_pool(_: Definition, x: Type) -> Types:
+    if not floats(x) or len(x.shape) < 3:
+        return None
+    return (Type(x.dtype, (*x.shape[:2], *[1] * (len(x.shape) - 2))),)
+
+
+@form("Resize", most=4)
+def _resize(
+    d: Definition,
+    x: Type,
+    _region: Type | None = None,
+    _scales: Type | None = None,
+    _sizes: Type | None = None,
+) -> Types:
+    axes = axes_of(d.attribute("axes", tuple(range(len(x.shape)))), len(x.shape))
+    crops = d.attribute("coordinate_transformation_mode") == "tf_crop_and_resize"
+    policy = d.attribute("keep_aspect_ratio_policy", "stretch")
+    scales, sizes = numbers(d, 2), numbers(d, 3)
+    if not floats(x) or axes is None or crops or policy != "stretch":
+        return None
+    if d.attribute("antialias", 0) or scales is None or sizes is None:
+        return None
+    if len(sizes or scales) != len(axes):
+        return None
+    shape = list(x.shape)
+    for position, axis in enumerate(axes):
+        size = sizes[position] if sizes else math.floor(shape[axis] * scales[position])
+        if not 0 < size <= _LARGEST_SIZE:
+            return None
+        shape[axis] = size
+    return (Type(x.dtype, tuple(shape)),)

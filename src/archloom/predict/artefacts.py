@@ -1,0 +1,50 @@
+"""Predictors of whole networks in a folder as ``make artefacts`` leaves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archloom.errors import DataError
+from archloom.predict.gnn.predictor import GNN
+from archloom.predict.kinds import load_predictor
+from archloom.predict.psc.predictor import PSC
+
+
+def predictor_file(folder: str | Path, kind: str = "psc", family: str = "") -> Path:
+    """Return the file of a predictor in ``folder`` (``resources``, for example).
+
+    kind     of the predictor: psc or gnn
+    family   whose own predictor is taken where there is one, else that of all families
+    """
+    own, common = (
+        Path(folder) / "predictors" / group / f"{kind}.safetensors" for group in (family, "all")
+    )
+    return own if family and own.exists() else common
+
+
+def check_there(*paths: Path) -> None:
+    """Raise ``DataError`` naming the first of the artefacts that is missing."""
+    for path in paths:
+        if not path.exists():
+            raise DataError(
+                f"{path} is missing: `make artefacts` makes vocabulary, segments and predictor "
+                "in resources/ (minutes on two cores); or name the folder that has them."
+            )
+
+
+def open_predictor(path: str | Path, folder: str | Path) -> GNN | PSC:
+    """Read the predictor in ``path``; one that reads segments cuts them by the vocabulary in
+    ``folder``, others need nothing of it.
+
+    Raises ``DataError`` naming what is missing, ``FormatError`` for a damaged or foreign file.
+    """
+    check_there(Path(path))
+    predictor = load_predictor(path)
+    if isinstance(predictor, PSC):
+        from archloom.segments.tokeniser import Tokeniser
+        from archloom.segments.vocabulary import Vocabulary
+
+        vocabulary = Path(folder) / "vocabulary.json"
+        check_there(vocabulary)
+        predictor.segment = Tokeniser(Vocabulary.load(vocabulary)).segment
+    return predictor
