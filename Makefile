@@ -78,7 +78,12 @@ format: $(STAMP) ## rewrite the code in the project's layout
 	snakefmt $(SNAKEMAKE_CODE)
 
 bench: $(STAMP) ## speed and quality suites; results go to benchmarks/results/
-	@for script in benchmarks/bench_*.py; do python "$$script"; done
+	@failed=
+	for script in benchmarks/*/bench_*.py; do
+	    module=$${script%.py}
+	    python -m "$${module//\//.}" || failed+=" $$script"
+	done
+	if [ "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
 docs: $(STAMP) ## API reference from the docstrings, into docs/api/
 	@modules=$$(python -c "import pkgutil, archloom as a; \
@@ -88,4 +93,4 @@ docs: $(STAMP) ## API reference from the docstrings, into docs/api/
 	echo "The API reference: $(CURDIR)/docs/api/archloom.html"
 
 schema: $(STAMP) ## regenerate config/default.yaml, config/schema.json and docs/configuration.md
-	python -m archloom.settings .
+	python -m archloom.config.generated .

@@ -7,7 +7,6 @@ import hashlib
 import json
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 
@@ -18,8 +17,9 @@ from archloom.predict.blocks.task import BlockTraining
 from archloom.predict.operators.network import OperatorShape
 from archloom.predict.operators.predictor import OperatorPredictor
 from archloom.workflow.digest import source_digest
+from benchmarks.recording import ROOT
 
-FOLDER = Path(__file__).parents[1] / "resources" / "bench_autobuild"
+FOLDER = ROOT / "resources" / "bench_autobuild"
 
 
 def block_predictor(labels, settings, shape=None):

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,8 @@ from archloom.io import read_graph
 if TYPE_CHECKING:
     from archloom.search.graphs.optimise import Artefacts
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 PACKAGES = ("numpy", "torch", "highspy", "onnxruntime", "pyarrow", "scikit-learn")
 
 
@@ -28,6 +30,11 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def with_tests() -> None:
+    """Make the helpers of the tests importable."""
+    sys.path.append(str(ROOT / "tests"))
 
 
 def published(name: str) -> Graph:

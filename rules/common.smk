@@ -12,7 +12,9 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-from archloom.config import Family
+from archloom.config.graphs import Family
+from archloom.config.models import DATA_PREFIX, model_named, read_models
+from archloom.config.reading import check_config
 from archloom.data.registry import (
     DOWNLOAD_VARIABLE,
     ENVIRONMENT_VARIABLE,
@@ -20,7 +22,6 @@ from archloom.data.registry import (
     search_folders,
 )
 from archloom.errors import ArchloomError
-from archloom.settings import DATA_PREFIX, check_config, model_named, read_models
 from archloom.shards import PATTERN, shard_names
 from archloom.workflow import source_digest
 from archloom.workflow.estimates import need

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from archloom.io import read, read_graph, read_model, write
     from archloom.io.importing.torch.reader import from_torch
     from archloom.predict import load_predictor
-    from archloom.report.front import write_front
+    from archloom.report.autogo.front import write_front
     from archloom.search.graphs.optimise import Artefacts, optimise
     from archloom.search.graphs.settings import SearchSettings
     from archloom.search.graphs.transfer import transfer
@@ -69,7 +69,7 @@ _HOMES = {
     "to_torch": "execute.module",
     "transfer": "search.graphs.transfer",
     "write": "io",
-    "write_front": "report.front",
+    "write_front": "report.autogo.front",
 }
 
 __all__ = [

@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from archloom.config.models import read_models
+from archloom.config.reading import load_config
 from archloom.data import registry
 from archloom.data.block_table import BlockTable, read_block_table
 from archloom.data.labels import Label, read_labels, write_labels
@@ -52,7 +54,6 @@ from archloom.segments.tables import (
     write_database,
 )
 from archloom.segments.vocabulary import Vocabulary
-from archloom.settings import load_config, read_models
 from archloom.spaces import FAMILIES
 from archloom.train.checkpoint import load_checkpoint, save_checkpoint
 from archloom.train.latency_table import LatencyTable

@@ -1,7 +1,6 @@
 """Runs that are killed, two in one folder, folders that cannot be written or have odd names."""
 
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -9,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from benchmarks.workflow import bench_faults
 
 TARGET = "resources/splits/nb201.json"
 WAITING = """
@@ -80,11 +81,10 @@ def test_a_terminated_run_cleans_up_behind_itself(checkout, running):
     checkout.run(TARGET)
 
 
-def test_random_kills_lose_no_finished_step(project, checkout):
+def test_random_kills_lose_no_finished_step(checkout):
     """The benchmark's procedure with stub scripts, killed at random numbers of finished outputs."""
-    tools = runpy.run_path(str(project / "benchmarks" / "bench_faults.py"))
 
-    class Counted(tools["Checkout"]):
+    class Counted(bench_faults.Checkout):
         def run_until(self, count):
             process = self.start(self.target)
             while process.poll() is None and len(self.finished()) < count:
@@ -96,7 +96,7 @@ def test_random_kills_lose_no_finished_step(project, checkout):
             return self.start("--unlock").wait() == 0
 
     run = Counted(checkout.root, "resources/segments")
-    found, last = tools["kill_again_and_again"]([run], 3, (1, 5))
+    found, last = bench_faults.kill_again_and_again([run], 3, (1, 5))
     assert last is run and found.runs == 1
     assert sorted(found.finished) == found.finished and found.finished[0] >= 1
     assert found.lost == []

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from archloom.config.models import read_models
 from archloom.data.registry import dataset_named
-from archloom.settings import read_models
 
 TARGET = "results/autogo/nb201"
 DIRECTIVES = "input output log benchmark threads resources params message shell".split()

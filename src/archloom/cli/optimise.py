@@ -94,7 +94,7 @@ def optimise(
     Example: archloom optimise my.onnx better/ --objective score --objective latency
     --constraint "latency<=-15%" --minutes 10
     """
-    from archloom.report.front import write_front
+    from archloom.report.autogo.front import write_front
     from archloom.search.graphs.optimise import Artefacts
     from archloom.search.graphs.optimise import optimise as search
     from archloom.search.graphs.settings import SearchSettings

@@ -96,7 +96,7 @@ def search_units(
     Example: archloom search-units ranked/space.json --to front/ --objective max:acc=acc.safetensors
     --objective latency=gpu.safetensors
     """
-    from archloom.report.found_networks import write_unit_front
+    from archloom.report.autobuild.front import write_unit_front
     from archloom.search.constraints import Constraint
     from archloom.search.units.search import UnitSearchSettings
     from archloom.search.units.search import search_units as search

@@ -43,13 +43,13 @@ class TrainingSettings:
     seed              : of initial weights and of everything that is drawn
     """
 
-    epochs: int = 40
+    epochs: int = 150
     batch_size: int = 256
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     schedule: Literal["cosine", "constant"] = "cosine"
     betas: tuple[float, float] = (0.9, 0.999)
     clip_norm: float = 5.0
-    instance_fraction: float = 1.0
+    instance_fraction: float = 0.25
     instances_per_graph: int = 8
     seed: int = 0
 

@@ -1,4 +1,5 @@
-"""HTML pages of results: one self-contained file each, rendered from a template.
+"""HTML pages of results: one self-contained file each, rendered from a template, with copies of the
+files beside it as far as there is room, so that the page alone is enough.
 
 A page states in its content security policy that it loads nothing and runs only the scripts of
 ``report/templates``, so that no text from outside can ever become a script.
@@ -6,17 +7,22 @@ A page states in its content security policy that it loads nothing and runs only
 
 from __future__ import annotations
 
+import gzip
+import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from archloom.report.autogo.tables import display, sort_keys
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+LARGEST_COPY = 128 * 1024
+"""A file that is larger than this many bytes when compressed is linked, not copied."""
+LARGEST_TOTAL = 3 * 1024 * 1024
+"""Bytes of all copies of a page together."""
 _FOLDER = files("archloom.report") / "templates"
 
 
@@ -36,9 +42,29 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"cells": display, "keys": sort_keys}
     environment.globals |= {"asset": _asset, "policy": _policy()}
     return environment.get_template(template).render(**values)
+
+
+def pack(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return base64 of the gzipped content of files in ``folder``, by name.
+
+    Names are taken in order; what is too large, alone or together with those before it, is left
+    out, and so are empty names. The same files give the same text.
+    """
+    packed: dict[str, str] = {}
+    room = LARGEST_TOTAL
+    for name in filter(None, names):
+        content = b64encode(gzip.compress((folder / name).read_bytes(), mtime=0)).decode()
+        if len(content) <= min(LARGEST_COPY * 4 // 3, room):
+            packed[name] = content
+            room -= len(content)
+    return packed
+
+
+def as_json(value: object) -> str:
+    """Return ``value`` as the text of a JSON file that people read."""
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
 def _asset(name: str) -> Markup:

@@ -1,8 +1,8 @@
 """Measuring the accuracy of many graphs: worker processes, shards that survive a kill.
 
 Small networks are trained one per process and thread. On two cores that is about as fast as one
-process of two threads (``benchmarks/bench_training_parallel.py``), it does not stall when the
-machine is busy, and sums are added in the same order everywhere.
+process of two threads (``benchmarks/training/bench_training_parallel.py``), it does not stall when
+the machine is busy, and sums are added in the same order everywhere.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from archloom.config import Config
+from archloom.config.reading import check_config
 from archloom.errors import ConfigError
-from archloom.settings import check_config
 
 CORES = 1_000_000
 """Cores and, with them, threads of a job are not limited by this machine."""

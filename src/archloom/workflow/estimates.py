@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from archloom.config import Config, Recipe
+from archloom.config import Config
+from archloom.config.labels import Recipe
 from archloom.train.recipe import Recipe as TrainingRecipe
 
 SECONDS_PER_EPOCH = {"digits": 0.6, "cifar10": 10.0}

@@ -40,7 +40,7 @@ def predictor_of(kind):
     return GNN() if kind == "gnn" else PSC(segment=in_threes)
 
 
-SHORT = TrainingSettings(epochs=4, batch_size=16, learning_rate=5e-3, seed=3)
+SHORT = TrainingSettings(epochs=4, batch_size=16, learning_rate=5e-3, instance_fraction=1.0, seed=3)
 
 
 def weights(predictor):

@@ -1,6 +1,6 @@
 import pytest
 
-from archloom.settings import check_config
+from archloom.config.reading import check_config
 from archloom.workflow.estimates import SHORTEST_LIMIT, Need, need, trainings
 
 NB201 = {"family": "nb201", "shard": "1of1"}

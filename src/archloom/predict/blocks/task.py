@@ -50,7 +50,7 @@ class BlockTraining:
     soft_ranks    : own, or torchsort for those of that package, which are the same
     """
 
-    epochs: int = 60
+    epochs: int = 200
     batch_size: int = 128
     learning_rate: float = 1e-3
     weight_decay: float = 1e-5

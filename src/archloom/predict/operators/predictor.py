@@ -64,7 +64,7 @@ class OperatorPredictor:
 
         Raises ``DataError`` for too few networks.
         """
-        settings, shape = settings or BlockTraining(), shape or OperatorShape()
+        settings, shape = settings or BlockTraining(epochs=60), shape or OperatorShape()
         values = np.asarray(data.labels)
         train, test = settings.split(twins or [graph.hash for graph in data.graphs])
         graphs = OperatorGraphs.of(data.graphs, shape.hops)

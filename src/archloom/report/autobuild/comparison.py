@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from archloom.files import write_csv
 from archloom.parquet import write_parquet
-from archloom.report.autobuild.figures import hypervolume_figure
+from archloom.report.autobuild.figures import FrontPanel, hypervolume_figure, unit_fronts_figure
 from archloom.report.autobuild.folder import MethodRow, method_rows
-from archloom.report.autobuild.fronts import FrontPanel, unit_fronts_figure
 from archloom.report.autobuild.record import Searches, searches_of
-from archloom.report.autogo.figures import save_png
+from archloom.report.style import save_png
 
 if TYPE_CHECKING:
     import pyarrow as pa

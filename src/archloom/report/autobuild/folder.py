@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -21,17 +20,17 @@ from archloom.report.autobuild.figures import (
     importance_figure,
     norms_figure,
     spaces_figure,
+    unit_fronts_figure,
 )
-from archloom.report.autobuild.fronts import unit_fronts_figure
+from archloom.report.autobuild.front import spread
 from archloom.report.autobuild.record import (
     AutobuildFiles,
     AutobuildRecord,
     Searches,
     read_autobuild,
 )
-from archloom.report.autogo.figures import embedded, save_png, to_svg
-from archloom.report.found_networks import spread
-from archloom.report.page import render
+from archloom.report.page import as_json, render
+from archloom.report.style import save_png, write_figure
 from archloom.search.front import pareto_front
 from archloom.search.units.comparison import AUTOBUILD
 from archloom.spaces import FAMILIES
@@ -90,8 +89,8 @@ def write_autobuild_report(
     figures = _write_figures(record, target)
     write_csv(target / "front.csv", _front_rows(members))
     write_csv(target / "units.csv", _unit_rows(record))
-    write_text(target / "config.json", _json(config))
-    write_text(target / "summary.json", _json(_summary(record, members, rows)))
+    write_text(target / "config.json", as_json(config))
+    write_text(target / "summary.json", as_json(_summary(record, members, rows)))
     values = {
         "family": family,
         "record": record,
@@ -101,7 +100,7 @@ def write_autobuild_report(
         "figures": figures,
         "headline": headline(rows),
         "config": config,
-        "settings": _json(config["autobuild"]),
+        "settings": as_json(config["autobuild"]),
         "version": version("archloom"),
     }
     write_text(target / "report.html", render("autobuild.html", values))
@@ -192,10 +191,8 @@ def _write_figures(record: AutobuildRecord, folder: Path) -> dict[str, Any]:
     }
     found = {}
     for name, figure in drawn.items():
-        svg = to_svg(figure)
-        write_text(folder / "figures" / f"{name}.svg", svg)
+        found[name] = Markup(write_figure(figure, folder, name, name.replace("_", " ")))
         save_png(figure, folder / "figures" / f"{name}.png")
-        found[name] = Markup(embedded(svg, name, name.replace("_", " ")))
     return found
 
 
@@ -230,7 +227,3 @@ def _summary(
         "front": [[one.architecture, one.accuracy, one.latency] for one in members],
         "version": version("archloom"),
     }
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"

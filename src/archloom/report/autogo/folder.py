@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -20,18 +19,18 @@ from archloom.files import read_json, write_text
 from archloom.graph import Graph, flops, parameters
 from archloom.io import read_graph
 from archloom.io.store import GraphStore
-from archloom.report.artefacts import Artefact, Weights, write_artefacts
+from archloom.report.autogo.artefacts import Artefact, Weights, write_artefacts
 from archloom.report.autogo.explorer import front_data, range_warnings, search_axes
-from archloom.report.autogo.figures import (
-    embedded,
-    pareto_figure,
-    rejection_figure,
-    save_png,
-    search_figure,
-    to_svg,
-)
+from archloom.report.autogo.figures import pareto_figure, rejection_figure, search_figure
 from archloom.report.autogo.measurements import read_measurements
-from archloom.report.autogo.tables import Row, front_rows, to_csv, to_markdown
+from archloom.report.autogo.tables import (
+    Row,
+    display,
+    front_rows,
+    sort_keys,
+    to_csv,
+    to_markdown,
+)
 from archloom.report.autogo.verdict import Comparison, Measured, compare_with_input, pooled_noise
 from archloom.report.autogo.words import (
     front_sentence,
@@ -42,9 +41,9 @@ from archloom.report.autogo.words import (
     predictor_sentences,
     range_sentence,
 )
-from archloom.report.packing import pack
-from archloom.report.page import render
+from archloom.report.page import as_json, pack, render
 from archloom.report.record import SearchRecord, Winner, read_search
+from archloom.report.style import save_png, write_figure
 
 SUMMARY_FORMAT = "archloom-autogo-summary/1"
 _PACKAGES = ("archloom", "numpy", "torch", "highspy", "onnx", "snakemake")
@@ -139,8 +138,8 @@ def write_report(
     rows = run.rows
     write_text(target / "front.csv", to_csv(rows))
     write_text(target / "front.md", to_markdown(rows))
-    write_text(target / "config.json", _json(config))
-    write_text(target / "summary.json", _json(_summary(run, networks)))
+    write_text(target / "config.json", as_json(config))
+    write_text(target / "summary.json", as_json(_summary(run, networks)))
     values = _page(run, networks, figures) | {"packed": pack(target, _copied(networks))}
     write_text(target / "report.html", render("autogo.html", values))
 
@@ -239,11 +238,7 @@ def _write_figures(run: _Run, target: Path) -> dict[str, str]:
         "search": (search_figure(run.record), "Course of the search"),
         "rejections": (rejection_figure(run.record), "Rejected candidates by reason"),
     }
-    inline = {}
-    for name, (figure, label) in made.items():
-        svg = to_svg(figure)
-        write_text(target / "figures" / f"{name}.svg", svg)
-        inline[name] = embedded(svg, name, label)
+    inline = {name: write_figure(one, target, name, label) for name, (one, label) in made.items()}
     save_png(made["pareto"][0], target / "figures" / "pareto.png")
     return inline
 
@@ -304,10 +299,6 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-
-
 def _page(run: _Run, networks: Sequence[_Network], figures: Mapping[str, str]) -> dict[str, Any]:
     """Return the values of the page's template."""
     from markupsafe import Markup
@@ -324,6 +315,8 @@ def _page(run: _Run, networks: Sequence[_Network], figures: Mapping[str, str]) -
         "cards": _cards(run),
         "sources": _source_sentences(run),
         "rows": rows[: _ROWS_ON_PAGE + 1],
+        "cells": display,
+        "sort_keys": sort_keys,
         "hidden_rows": max(len(rows) - _ROWS_ON_PAGE - 1, 0),
         "winners": run.record.winners,
         "measured": run.measured,
@@ -333,7 +326,7 @@ def _page(run: _Run, networks: Sequence[_Network], figures: Mapping[str, str]) -
         "front": front_data(axes, run.record.visited.accepted, changes, range_warnings(run.record)),
         "figures": {name: Markup(svg) for name, svg in figures.items()},
         "record": run.record,
-        "config": _json(run.config),
+        "config": as_json(run.config),
         "versions": _versions(),
     }
 

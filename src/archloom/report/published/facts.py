@@ -40,6 +40,7 @@ class Table:
 
     missing : why entries without ``ours`` were not run; command : what runs them, "" for nothing
     points  : accuracy in percent and MFLOPs of each row, deficit : parents wanted (rank sums only)
+    system  : name of the file, and of the folder of benchmarks that measure ours
     """
 
     name: str
@@ -50,6 +51,7 @@ class Table:
     notes: tuple[str, ...] = ()
     points: tuple[tuple[float, float], ...] = ()
     deficit: int = 0
+    system: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def read_published(path: str | Path) -> Published:
         found = document["format"], document["version"]
         if found != (FORMAT, VERSION):
             raise FormatError(f"{path} has format {found}, expected {(FORMAT, VERSION)}.")
-        tables = tuple(_table(one) for one in document["tables"])
+        tables = tuple(_table(one, Path(path).stem) for one in document["tables"])
         return Published(document["system"], document["paper"], tables)
     except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise FormatError(
@@ -76,10 +78,10 @@ def read_published(path: str | Path) -> Published:
         ) from error
 
 
-def _table(values: Mapping[str, Any]) -> Table:
+def _table(values: Mapping[str, Any], system: str) -> Table:
     lists = {
         "entries": tuple(Entry(**entry) for entry in values["entries"]),
         "notes": tuple(values.get("notes", ())),
         "points": tuple((first, second) for first, second in values.get("points", ())),
     }
-    return Table(**{**values, **lists})
+    return Table(**{**values, **lists, "system": system})

@@ -131,17 +131,18 @@ def _rank_sums(table: Table) -> NDArray[np.int64]:
     return rank_sum(points, np.array([True, False]))
 
 
-def _recorded(ours: Mapping[str, Any], _: Table, sources: Sources) -> Ours:
-    """Return a figure of a result file."""
+def _recorded(ours: Mapping[str, Any], table: Table, sources: Sources) -> Ours:
+    """Return a figure of a result file, which a script among the system's benchmarks writes."""
     told = ours["recorded"]
-    name, script = told["file"], f"python benchmarks/bench_{told['file']}.py"
+    name, script = told["file"], f"benchmarks/{table.system}/bench_{told['file']}.py"
+    command = f"python -m {script.removesuffix('.py').replace('/', '.')}"
     if name not in sources.records:
-        raise _Missing("not recorded yet", script)
+        raise _Missing("not recorded yet", command)
     document = read_json(sources.records[name])
     value = _at(document["figures"], told["path"])
     if value is None:
-        raise _Missing("not recorded yet", script)
-    how = f"{document['date']}, benchmarks/bench_{name}.py"
+        raise _Missing("not recorded yet", command)
+    how = f"{document['date']}, {script}"
     spread = _at(document["figures"], told.get("std_path", ()))
     scaled = value * told["scale"] if "scale" in told else value
     spread = spread if isinstance(spread, float) else None

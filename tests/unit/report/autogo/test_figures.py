@@ -1,21 +1,18 @@
 """Figures: deterministic, embeddable, and never in need of a display."""
 
-import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
 
 from archloom.report.autogo.figures import (
-    embedded,
     pareto_figure,
     rejection_figure,
-    save_png,
     search_figure,
-    to_svg,
 )
 from archloom.report.autogo.verdict import Measured
 from archloom.report.record import read_search
+from archloom.report.style import to_svg
 from report_world import make_run
 
 MEASURED = {0: Measured((0.95, 0.96)), 1: Measured((0.97,))}
@@ -71,20 +68,3 @@ def test_a_search_without_rejections_and_winners_can_be_drawn(record):
     bare = replace(record, rejected={}, winners=())
     for figure in (pareto_figure(bare, {}), rejection_figure(bare), search_figure(bare)):
         ET.fromstring(to_svg(figure))
-
-
-def test_embedded_figures_have_ids_of_their_own_and_page_colours(record):
-    svg = embedded(to_svg(pareto_figure(record, {})), "pareto", "label")
-    ET.fromstring(svg)
-    assert svg.startswith("<svg") and 'aria-label="label"' in svg and "metadata" not in svg
-    ids = set(re.findall(r'\bid="([^"]+)"', svg))
-    assert ids and all(name.startswith("pareto-") for name in ids)
-    used = re.findall(r'(?:href="#|url\(#)([^")]+)', svg)
-    assert used and set(used) <= ids
-    assert "var(--ink)" in svg and "#1b2733" not in svg
-
-
-def test_png_files_are_written(record, tmp_path):
-    path = tmp_path / "deep" / "figure.png"
-    save_png(rejection_figure(record), path)
-    assert path.read_bytes().startswith(b"\x89PNG")

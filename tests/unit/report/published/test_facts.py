@@ -32,6 +32,16 @@ def test_every_entry_says_how_ours_is_made_or_why_not(autogo):
             assert entry.value is not None or entry.ours
 
 
+@pytest.mark.parametrize("system", ["autogo", "autobuild"])
+def test_every_recorded_figure_is_of_a_script_that_exists(project, system):
+    published = read_published(project / "config" / "published" / f"{system}.yaml")
+    entries = [entry for table in published.tables for entry in table.entries]
+    files = {entry.ours["recorded"]["file"] for entry in entries if "recorded" in entry.ours}
+    assert files
+    for file in files:
+        assert (project / "benchmarks" / system / f"bench_{file}.py").is_file()
+
+
 def test_changes_follow_from_the_printed_figures_but_where_a_note_says_so(autogo):
     (table2,) = (table for table in autogo.tables if table.name == "table2")
     accuracy = {

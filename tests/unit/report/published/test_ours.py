@@ -11,6 +11,7 @@ from archloom.report.published.ours import MEASURED, NOT_RUN, RECORDED, Sources,
 
 def table(*entries, **changes):
     values = {"name": "t", "title": "T", "missing": "needs a GPU", "command": "snakemake x"}
+    values["system"] = "autogo"
     return Table(entries=entries, **{**values, **changes})
 
 
@@ -77,7 +78,8 @@ def test_recorded_figures_come_from_the_result_file(sources):
     recorded = {"file": "speed", "path": ["srcc", "mean"], "std_path": ["srcc", "std"]}
     found = ours({"recorded": recorded}, sources)
     assert (found.value, found.spread, found.state) == (0.5, 0.1, RECORDED)
-    assert (found.how, found.machine) == ("2026-01-02, benchmarks/bench_speed.py", "a machine")
+    assert found.how == "2026-01-02, benchmarks/autogo/bench_speed.py"
+    assert found.machine == "a machine"
     scaled = {"file": "speed", "path": ["runs", 0, "seconds"], "scale": 1 / 60}
     assert ours({"recorded": scaled}, sources).value == pytest.approx(1.5)
 
@@ -104,7 +106,7 @@ def test_the_example_of_rank_sums():
         (
             {"recorded": {"file": "speed", "path": ["x"]}},
             "not recorded yet",
-            "python benchmarks/bench_speed.py",
+            "python -m benchmarks.autogo.bench_speed",
         ),
     ],
 )

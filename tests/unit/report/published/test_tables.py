@@ -56,7 +56,7 @@ def test_the_page_links_to_files_of_its_folder_and_is_well_formed(without_data):
     files = [link for link in page.links if not link.startswith(("#", "data:"))]
     assert {"table1.csv", "costs.md", "summary.json"} <= set(files)
     assert all((without_data / link).is_file() for link in files)
-    assert "python benchmarks/bench_predictor_table1.py" in page.text
+    assert "python -m benchmarks.autogo.bench_predictor_table1" in page.text
     assert "snakemake results/autogo/" in page.text
 
 

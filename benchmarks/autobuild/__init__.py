@@ -1,0 +1,1 @@
+"""AutoBuild: predictors, rankings of units, search, workflow."""

@@ -1,0 +1,1 @@
+"""AutoGO: segments, predictors, search, report."""

@@ -1,0 +1,139 @@
+"""Speed and memory of the search on published graphs with the published PSC predictor, one core.
+
+    python -m benchmarks.autogo.bench_search
+
+3 iterations, top_k 3, 10 regions x 100 replacements per parent, a database of the 22 released
+graphs and 120 NB-201 graphs: the work on which the reference reaches 14.1 (nb201_best) and 30.8
+(hiaml_best) unique children per second, with 4.0 GB of memory at its peak. Also runs with two
+processes and compares the fronts, and measures shape propagation and scoring inside the search.
+"""
+
+import resource
+import subprocess
+import sys
+import time
+
+from benchmarks.recording import one_thread, published, record, shipped_graphs
+
+one_thread()
+
+import json  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from archloom.data import registry  # noqa: E402
+from archloom.graph import Graph  # noqa: E402
+from archloom.predict import load_predictor  # noqa: E402
+from archloom.search.graphs.evolution import evolve  # noqa: E402
+from archloom.search.graphs.mutation import Mutator  # noqa: E402
+from archloom.search.graphs.scoring import scoring_of  # noqa: E402
+from archloom.search.graphs.settings import SearchSettings  # noqa: E402
+from archloom.segments.database import build_database  # noqa: E402
+from archloom.segments.tokeniser import Tokeniser  # noqa: E402
+from archloom.segments.vocabulary import Vocabulary  # noqa: E402
+from archloom.spaces import nb201  # noqa: E402
+
+REFERENCE = {"nb201_best": 14.1, "hiaml_best": 30.8}
+SETTINGS = {
+    "iterations": 3,
+    "top_k": 3,
+    "max_sources": 10,
+    "max_targets": 100,
+}
+
+
+def prepare(name: str, iterations: int) -> tuple[Graph, Mutator]:
+    """Return a published graph and a mutator over the database that the figures are stated for."""
+    graph = published(name)
+    folder = registry.find("autogo_vocab", "encoder.json").parent
+    tokeniser = Tokeniser(Vocabulary.from_published(folder))
+    families = nb201.sample(120, 0, nb201.FULL, "upstream")
+    database = build_database([*shipped_graphs(), *families], tokeniser)
+    predictor = load_predictor(registry.find("autogo_models", "psc.safetensors"))
+    settings = SearchSettings(family=graph.family, **{**SETTINGS, "iterations": iterations})
+    return graph, Mutator(database, tokeniser, scoring_of(predictor, database), settings)
+
+
+def run(name: str, n_jobs: int) -> dict:
+    """Search from one published graph and return its figures."""
+    graph, mutator = prepare(name, SETTINGS["iterations"])
+    begun = time.perf_counter()
+    result = evolve(graph, mutator, n_jobs=n_jobs)
+    seconds = time.perf_counter() - begun
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unique = sum(entry["unique"] for entry in result.statistics)
+    parents = sum(entry["parents"] for entry in result.statistics)
+    activity: dict[str, float] = {}
+    for entry in result.statistics:
+        for what, value in entry["activity_seconds"].items():
+            activity[what] = round(activity.get(what, 0) + value, 3)
+    scored = sum(entry["children"] for entry in result.statistics)
+    return {
+        "unique_children": unique,
+        "seconds": round(seconds, 3),
+        "unique_per_second": round(unique / seconds, 1),
+        "seconds_per_parent": round(seconds / parents, 3),
+        "scoring_ms_per_triple": round(1e3 * activity["score"] / scored, 4),
+        "propagation": {
+            "calls": result.propagation.calls,
+            "ms_per_solve": round(result.propagation.ms_per_solve, 4),
+            "success_rate": round(result.propagation.success_rate, 4),
+        },
+        "peak_memory_mb": round(peak / 1024),
+        "activity_seconds": activity,
+        "rejected": dict(result.rejected),
+        "front": [[member.graph.hash, member.score, member.flops] for member in result.members],
+    }
+
+
+def memory(name: str, iterations: int) -> dict:
+    """Return the resident memory after every iteration of a long search, and what was visited."""
+    graph, mutator = prepare(name, iterations)
+    resident: list[int] = []
+
+    def look(iteration: int, _iterations: int, done: int, parents: int) -> None:
+        if done == parents:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            resident.append(round(pages * resource.getpagesize() / 2**20))
+
+    result = evolve(graph, mutator, progress=look)
+    return {"resident_mb_by_iteration": resident, "visited": len(result.visited)}
+
+
+def main() -> None:
+    """Measure each graph in a process of its own."""
+    figures = {}
+    for name, reference in REFERENCE.items():
+        runs = []
+        for n_jobs in (1, 1, 1, 1, 1, 2):
+            command = [sys.executable, "-m", __spec__.name, name, str(n_jobs)]
+            found = subprocess.run(command, capture_output=True, text=True, check=True)
+            runs.append(json.loads(found.stdout.splitlines()[-1]))
+        alone = sorted(runs[:5], key=lambda one: one["unique_per_second"])[2]
+        fronts = [one.pop("front") for one in runs]
+        figures[name] = {
+            **alone,
+            "runs_unique_per_second": [one["unique_per_second"] for one in runs[:5]],
+            "reference_unique_per_second": reference,
+            "times_faster": round(alone["unique_per_second"] / reference, 1),
+            "same_front_with_two_processes": fronts[0] == fronts[5],
+            "front_members": len(fronts[0]),
+        }
+    found = subprocess.run(
+        [sys.executable, "-m", __spec__.name, "memory"], capture_output=True, text=True, check=True
+    )
+    figures["nb201_best"]["long_run"] = json.loads(found.stdout.splitlines()[-1])
+    record(
+        "search",
+        figures,
+        seeds=[0],
+        note="median of five runs on one core; reference from the AutoGO spec",
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["memory"]:
+        print(json.dumps(memory("nb201_best", 15)))
+    elif len(sys.argv) == 3:
+        print(json.dumps(run(sys.argv[1], int(sys.argv[2]))))
+    else:
+        main()

@@ -1,0 +1,1 @@
+"""Graphs, families, files and importers."""

@@ -1,0 +1,1 @@
+"""Training of networks on images, and the labels that come of it."""

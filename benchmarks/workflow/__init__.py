@@ -1,0 +1,1 @@
+"""The workflow: planning, killed runs, sharing, Slurm."""
