@@ -48,9 +48,9 @@ def unwritable(target: Path, error: OSError) -> DataError:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write ``text`` (UTF-8) to ``path`` atomically."""
+    """Write ``text`` (UTF-8, half characters escaped) to ``path`` atomically."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_csv(path: str | Path, rows: Iterable[Iterable[Any]]) -> None:

@@ -11,7 +11,7 @@ import archloom
 
 SOURCE = Path(archloom.__file__).parent
 LAYERS = [
-    {"errors", "config"},
+    {"errors", "config", "visible"},
     {"files", "parquet", "shards"},
     {"graph"},
     {"execute", "drawing", "spaces"},
@@ -126,7 +126,7 @@ def test_packages_of_one_layer_do_not_import_each_other_in_a_circle():
 def test_settings_errors_and_shards_are_leaves():
     leaves = [module for module in MODULES if part_of(module) in ("config", "errors", "shards")]
     used = {part_of(name) for one in leaves for name in imports(one) if name.startswith("archloom")}
-    assert used <= {"config", "errors"}
+    assert used <= {"config", "errors", "visible"}
 
 
 @pytest.mark.parametrize("module", MODULES)

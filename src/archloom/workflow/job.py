@@ -24,6 +24,7 @@ from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 from archloom.errors import ArchloomError
+from archloom.visible import visible
 from archloom.workflow.content import content_digest, content_size
 from archloom.workflow.progress import Meter
 from archloom.workflow.records import Content, Record
@@ -238,16 +239,24 @@ def _publish(temporary: Mapping[str, Path], targets: Mapping[str, Path]) -> None
         os.replace(path, targets[name])
 
 
+class _VisibleFormatter(logging.Formatter):
+    """Shows names of files and networks instead of doing what is in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 def _start_logging(path: Path) -> list[logging.Handler]:
     """Send everything to the log file and, on a terminal, progress and warnings to standard
     error.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = logging.FileHandler(path, mode="w", encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    file.setFormatter(_VisibleFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handlers: list[logging.Handler] = [file]
     if sys.stderr.isatty():
         terminal = logging.StreamHandler()
+        terminal.setFormatter(_VisibleFormatter())
         terminal.addFilter(_concerns_a_person)
         handlers.append(terminal)
     root = logging.getLogger()
