@@ -18,6 +18,7 @@ from archloom.visible import visible, whole
 from archloom.workflow.job import job
 from command_line import run
 from search_world import make_network
+from tests.faults.test_files import network
 
 NAMES = {
     "markup": "[/b]",
@@ -81,7 +82,7 @@ def test_a_name_survives_in_own_files(graph, ending, tmp_path):
 
 @pytest.mark.parametrize("ending", ["onnx", "cg.json", "state.json"])
 def test_every_name_can_be_written(graph, ending, tmp_path):
-    write(graph, tmp_path / f"g.{ending}")
+    write(network().replace(name=graph.name, family=graph.family), tmp_path / f"g.{ending}")
     assert (tmp_path / f"g.{ending}").stat().st_size
 
 

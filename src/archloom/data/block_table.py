@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from archloom.data.expression import parse
 from archloom.errors import DataError, FormatError
-from archloom.files import naming
+from archloom.files import naming, reader
 from archloom.parquet import read_parquet
 from archloom.spaces import Space
 from archloom.spaces.ofa_mobile import MobileSpace
@@ -88,6 +88,7 @@ class BlockLabels:
         return BlockLabels(self.family, chosen, values, self.target, resolution)
 
 
+@reader("table of networks")
 def read_block_table(path: str | Path, space: Space) -> BlockTable:
     """Read a table of networks of ``space``, a family of blocks.
 

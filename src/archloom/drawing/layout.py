@@ -111,7 +111,7 @@ def _ordered_graph() -> type:
     """
     from grandalf.graphs import Graph, graph_core
 
-    class Component(graph_core):
+    class Component(graph_core):  # type: ignore[misc]
         def __init__(self, V: Any = (), E: Any = (), directed: bool = True) -> None:
             super().__init__(V, sorted(E, key=lambda e: (e.v[0].data, e.v[1].data)), directed)
 

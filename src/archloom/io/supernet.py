@@ -20,7 +20,7 @@ from torch import Tensor
 from archloom.errors import ConfigError, FormatError
 from archloom.execute import NORM_EPSILON
 from archloom.execute.module import GraphModule, to_torch
-from archloom.files import reading
+from archloom.files import reader, reading
 from archloom.graph import Graph
 from archloom.spaces import FAMILIES, ofa_resnet
 from archloom.spaces.common import Skeleton
@@ -56,6 +56,7 @@ class Supernet:
     source: str
 
     @classmethod
+    @reader("supernet", "get it again")
     def read(cls, path: str | Path, family: str, skeleton: Skeleton | None = None) -> Supernet:
         """Read a checkpoint of a family; ``skeleton`` is the published one where none is given.
 

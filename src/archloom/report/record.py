@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import FormatError
-from archloom.files import read_json
+from archloom.files import read_json, reader
 from archloom.parquet import read_parquet
 from archloom.search.shapes.propagation import PropagationStats
 
@@ -115,6 +115,7 @@ class SearchRecord:
     stopped: str = "iterations"
 
 
+@reader("record of a search", "run the search again", "stats")
 def read_search(stats: str | Path, visited: str | Path) -> SearchRecord:
     """Read the statistics (with the front's figures) and the visited graphs of a search.
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
-from archloom.files import replacing
+from archloom.files import reader, replacing
 from archloom.graph import Graph, autogo_order, distinct
 from archloom.segments.batch import BatchSegmentation, BatchTokeniser, batches
 from archloom.segments.tables import (
@@ -175,9 +175,10 @@ def merge_psc_indexes(parts: Sequence[str | Path], graphs: Sequence[str], path: 
     return len(unlisted(ordered, "start")[0])
 
 
+@reader("P/S/C index")
 def read_psc_index(path: str | Path) -> PscIndex:
     """Return the index in ``path``; raises ``DataError`` or ``FormatError``."""
-    table = read_table(Path(path), FORMAT)
+    table = read_table(Path(path), FORMAT, _schema(""))
     start, first = unlisted(table, "start")
     end, end_first = unlisted(table, "end")
     n_nodes = table.column("n_nodes").to_numpy()

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from archloom.errors import FormatError
+from archloom.files import reader
 
 FORMAT, VERSION = "archloom-published", 1
 Value = float | str | None
@@ -63,6 +64,7 @@ class Published:
     tables: tuple[Table, ...]
 
 
+@reader("file of published figures", "restore it")
 def read_published(path: str | Path) -> Published:
     """Return the tables in ``path``; raises ``FormatError`` for anything else."""
     try:

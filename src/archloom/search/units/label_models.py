@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from archloom.data.block_table import BlockTable, read_block_table
 from archloom.errors import DataError, FormatError
-from archloom.files import reading
+from archloom.files import reader, reading
 from archloom.graph import Graph, flops
 from archloom.parquet import write_parquet
 from archloom.predict.blocks.predictor import BlockPredictor
@@ -223,6 +223,7 @@ def write_labelled(table: BlockTable, sources: Mapping[str, str], path: str | Pa
     write_parquet(rows.replace_schema_metadata({_SOURCES: json.dumps(dict(sources))}), path)
 
 
+@reader("table of labelled networks")
 def read_sources(path: str | Path) -> dict[str, str]:
     """Return what the metrics of a table come from; empty where it does not say.
 
