@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from tests.faults.test_files import network
+from tests.faults.test_readers import KINDS, Kind, whole_file, written
+
 from archloom.graph import Graph
 from archloom.io import read, read_model, write
 from archloom.io.reference.cg_json import to_state_dict
 from reference_pickles import compute_graph, dump
-from tests.faults.test_files import network
-from tests.faults.test_readers import KINDS, Kind, written
 
 
 def read_graphs(path: Path) -> None:
@@ -30,15 +31,13 @@ def pickle_file() -> Kind:
 
 
 def old_onnx(path: Path) -> None:
-    """Write a model of operator set 9 with attributes that became inputs, a branch and a function."""
+    """Write a model of operator set 9 with attributes that became inputs, and a function."""
     import numpy as np
-    import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     weight = numpy_helper.from_array(np.ones((4, 3, 3, 3), np.float32), "w")
-    f = helper.make_function(
-        "f", "F", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])], [helper.make_opsetid("", 9)]
-    )  # fmt: skip
+    relu = helper.make_node("Relu", ["a"], ["b"])
+    f = helper.make_function("f", "F", ["a"], ["b"], [relu], [helper.make_opsetid("", 9)])
     nodes = [
         helper.make_node("Pad", ["x"], ["p"], pads=[0, 0, 1, 1, 0, 0, 1, 1], mode="constant"),
         helper.make_node("Conv", ["p", "w"], ["c"], kernel_shape=[3, 3]),

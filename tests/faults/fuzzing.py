@@ -42,17 +42,12 @@ def bytewise(content: bytes, draw: random.Random) -> bytes:
         place = draw.randrange(len(content) or 1)
         length = draw.choice([1, 1, 2, 4, 8, 64])
         before, part, after = content[:place], content[place : place + length], content[place:]
+        flipped = bytes([(part or b"\0")[0] ^ (1 << draw.randrange(8))])
+        instead = (flipped + part[1:], draw.randbytes(length), b"\xff" * length, bytes(length))
         content = draw.choice(
-            [
-                lambda: before + bytes([(part or b"\0")[0] ^ (1 << draw.randrange(8))]) + after[1:],
-                lambda: before + draw.randbytes(length) + after[length:],
-                lambda: before + b"\xff" * length + after[length:],
-                lambda: before + bytes(length) + after[length:],
-                lambda: before + after[length:],
-                lambda: before + part + after,
-                lambda: before,
-            ]
-        )()
+            [before, before + after[length:], before + part + after]
+            + [before + other + after[length:] for other in instead]
+        )
     return content
 
 
@@ -228,8 +223,9 @@ class Hang(BaseException):
 
 def read_all(names: list[str], start: int, count: int) -> None:
     """Read mutants ``start`` to ``count`` of the kinds; print what becomes of each, one a line."""
-    from archloom.errors import ArchloomError
     from tests.faults.fuzz_kinds import FUZZED
+
+    from archloom.errors import ArchloomError
 
     def too_long(*_: object) -> None:
         raise Hang
@@ -239,7 +235,7 @@ def read_all(names: list[str], start: int, count: int) -> None:
         if kind.name not in names:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            path = kind.make(Path(folder))
+            path = whole_file(kind, Path(folder))
             kind.read(path)
             whole = path.read_bytes()
             used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
@@ -316,7 +312,7 @@ def run_child(
     """
     command = [sys.executable, "-W", "ignore", "-m", "tests.faults.fuzzing", "child"]
     command += [str(start), str(count), json.dumps(names)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=sys.stderr, text=True)
     assert child.stdout is not None
     open_kind, open_number = names[0], -1
     for line in child.stdout:

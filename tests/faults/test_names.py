@@ -7,6 +7,7 @@ import sys
 import xml.dom.minidom
 
 import pytest
+from tests.faults.test_files import network
 
 from archloom.cli.app import PlainConsole
 from archloom.drawing.graphs import draw
@@ -18,7 +19,6 @@ from archloom.visible import visible, whole
 from archloom.workflow.job import job
 from command_line import run
 from search_world import make_network
-from tests.faults.test_files import network
 
 NAMES = {
     "markup": "[/b]",

@@ -7,7 +7,6 @@ the machine is busy, and sums are added in the same order everywhere.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -23,8 +22,9 @@ from uuid import uuid4
 
 from archloom.data.images import Images
 from archloom.data.labels import Label
-from archloom.errors import ArchloomError, DataError, TrainingError
+from archloom.errors import ArchloomError, TrainingError
 from archloom.graph import Graph
+from archloom.train.kept import append, read_kept
 from archloom.train.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -68,9 +68,9 @@ def measure(
 
     ``seeds`` are those of every graph, or a function of the position of the graph (so that the
     first ones get more). Pairs in ``known`` (labels of this recipe) are not trained again.
-    ``out`` is a folder for results as they come, one JSON line each: a later call with the same
-    recipe takes them from there, and goes on with a long training from its checkpoint in
-    ``out``; calls in several processes may share it. ``weights`` is a folder for the trained
+    ``out`` is a folder for results as they come, see ``archloom.train.kept``: a later call with the
+    same recipe takes from there what is as it was written, and goes on with a long training from
+    its checkpoint in ``out``; calls in several processes may share it. ``weights`` is a folder for the trained
     weights of every pair (``weights_files``); keep it as long as ``out``. ``progress`` gets (done,
     total). ``device`` is cpu, cuda or auto; the ``n_jobs`` processes share one GPU. On a CPU the
     result does not depend on ``n_jobs`` or on interruptions. A graph that cannot be trained becomes
@@ -83,7 +83,7 @@ def measure(
     wanted = _wanted(graphs, seeds)
     found = {
         (label.graph, label.seed): label
-        for label in [*known, *(_read_shards(Path(out), recipe) if out else [])]
+        for label in [*known, *(read_kept(Path(out), recipe.hash) if out else [])]
         if label.recipe == recipe.hash and label.metric == METRIC
     }
     missing = [
@@ -240,30 +240,6 @@ def _train_one(graph: Graph, seed: int) -> Label | Failure:
     if folders.weights is not None:  # before the label, so that a label never lacks its weights
         write_weights(folders.weights / name, outcome.weights, graph, asdict(label))
     if _Worker.shard is not None:
-        _append(_Worker.shard, label)
+        weights = folders.weights
+        append(_Worker.shard, label, weights_files(weights, graph.hash, seed) if weights else ())
     return label
-
-
-def _append(shard: Path, label: Label) -> None:
-    """Add one line to ``shard``; a kill can only cut the last line."""
-    try:
-        shard.parent.mkdir(parents=True, exist_ok=True)
-        with shard.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(label)) + "\n")
-    except OSError as error:
-        raise DataError(
-            f"{shard} cannot be written ({error.strerror}): free space or choose another folder. "
-            "What was measured before is kept."
-        ) from error
-
-
-def _read_shards(folder: Path, recipe: Recipe) -> list[Label]:
-    """Return the labels in the shards of ``recipe``; a cut or damaged line is left out."""
-    labels = []
-    for shard in sorted(folder.glob(f"{recipe.hash}-*.jsonl")):
-        for line in shard.read_bytes().splitlines():
-            try:
-                labels.append(Label(**json.loads(line)))
-            except (ValueError, TypeError):
-                log.warning("%s: a cut or damaged line is left out", shard)
-    return labels
