@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.faults.test_files import network
-from tests.faults.test_readers import KINDS, Kind, whole_file, written
+from tests.faults.test_readers import KINDS, Kind, written
 
 from archloom.graph import Graph
 from archloom.io import read, read_model, write

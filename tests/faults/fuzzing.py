@@ -224,6 +224,7 @@ class Hang(BaseException):
 def read_all(names: list[str], start: int, count: int) -> None:
     """Read mutants ``start`` to ``count`` of the kinds; print what becomes of each, one a line."""
     from tests.faults.fuzz_kinds import FUZZED
+    from tests.faults.test_readers import whole_file
 
     from archloom.errors import ArchloomError
 
@@ -312,7 +313,7 @@ def run_child(
     """
     command = [sys.executable, "-W", "ignore", "-m", "tests.faults.fuzzing", "child"]
     command += [str(start), str(count), json.dumps(names)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=sys.stderr, text=True)
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert child.stdout is not None
     open_kind, open_number = names[0], -1
     for line in child.stdout:

@@ -70,12 +70,12 @@ def measure(
     first ones get more). Pairs in ``known`` (labels of this recipe) are not trained again.
     ``out`` is a folder for results as they come, see ``archloom.train.kept``: a later call with the
     same recipe takes from there what is as it was written, and goes on with a long training from
-    its checkpoint in ``out``; calls in several processes may share it. ``weights`` is a folder for the trained
-    weights of every pair (``weights_files``); keep it as long as ``out``. ``progress`` gets (done,
-    total). ``device`` is cpu, cuda or auto; the ``n_jobs`` processes share one GPU. On a CPU the
-    result does not depend on ``n_jobs`` or on interruptions. A graph that cannot be trained becomes
-    a ``Failure``; it is tried again by the next call. Raises ``ConfigError`` for a device that is
-    not there.
+    its checkpoint in ``out``; calls in several processes may share it. ``weights`` is a folder for
+    the trained weights of every pair (``weights_files``); keep it as long as ``out``. ``progress``
+    gets (done, total). ``device`` is cpu, cuda or auto; the ``n_jobs`` processes share one GPU. On
+    a CPU the result does not depend on ``n_jobs`` or on interruptions. A graph that cannot be
+    trained becomes a ``Failure``; it is tried again by the next call. Raises ``ConfigError`` for a
+    device that is not there.
     """
     from archloom.train.device import choose_device
 
