@@ -67,8 +67,11 @@ def _model_row(raw: Mapping[Any, Any], place: str) -> ModelRow:
     values = {column: (raw[column] or "").strip() for column in MODEL_COLUMNS}
     if raw.get(None):
         raise ConfigError(f"{place}: there are more than {len(MODEL_COLUMNS)} columns.")
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+", values["model"]):
-        raise ConfigError(f"{place}: column model takes letters, digits, '_', '.' and '-' only.")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", values["model"]):
+        raise ConfigError(
+            f"{place}: column model takes letters, digits, '_', '.' and '-' only, and begins with "
+            "a letter, a digit or '_': files and folders are called by it."
+        )
     if values["family"] not in MODEL_FAMILIES:
         close = get_close_matches(values["family"], MODEL_FAMILIES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(MODEL_FAMILIES)}."
@@ -78,10 +81,15 @@ def _model_row(raw: Mapping[Any, Any], place: str) -> ModelRow:
     return ModelRow(
         values["model"],
         values["family"],
-        values["source"],
+        _source(values["source"]),
         _input_shape(values["input"], place),
         values["description"],
     )
+
+
+def _source(text: str) -> str:
+    """Return a source that no command takes for an option."""
+    return f"./{text}" if text.startswith("-") and text.endswith(FILE_SUFFIXES) else text
 
 
 _SOURCE_HELP = (

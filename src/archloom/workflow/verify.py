@@ -14,10 +14,9 @@ from itertools import chain
 from pathlib import Path
 from shlex import quote
 
-import yaml
-
+from archloom.config.document import load_yaml
 from archloom.data.registry import OWN_FOLDER, REGISTRY_PATH, read_registry
-from archloom.errors import DataError
+from archloom.errors import ConfigError, DataError
 from archloom.train.kept import read_lines
 from archloom.workflow.content import UNREADABLE, content_digests, files_in
 from archloom.workflow.records import RECORDS, RETRIEVAL, latest_records
@@ -187,8 +186,8 @@ def _options_of(root: Path, resources: Path) -> list[str]:
     if name == ".":
         return []
     for file in sorted((root / "config").rglob("*.yaml")):
-        with suppress(OSError, yaml.YAMLError, AttributeError):
-            run = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("run") or {}
+        with suppress(ConfigError, AttributeError):
+            run = (load_yaml(file) or {}).get("run") or {}
             if name in (run.get("cache"), run.get("name")):
                 return ["--configfile", quote(file.relative_to(root).as_posix())]
     return ["--configfile", "YOUR_CONFIGURATION"]
