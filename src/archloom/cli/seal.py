@@ -118,7 +118,8 @@ def pull(paths: Paths = None, root: Root = Path(".")) -> None:
 def _tell_left_out(paths: list[str]) -> None:
     for path in paths:
         err.print(
-            f"left out, it is not as its job made it: {path} (see `archloom verify`)",
+            f"left out, it is not as its job made it (see `archloom verify`), or was made of files "
+            f"outside of the checkout: {path}",
             style="yellow",
         )
 
