@@ -15,7 +15,7 @@ from archloom.execute.module import to_torch
 from archloom.io import read_graph, read_model, write
 from archloom.io.store import GraphStore, write_store
 from archloom.io.weights import read_weights, write_weights
-from archloom.predict import GNN
+from archloom.predict import GNN, PSC
 from archloom.predict.blocks.predictor import BlockPredictor
 from archloom.predict.range import TrainingRange
 from archloom.segments.tables import write_database
@@ -120,6 +120,33 @@ def test_draw_shows_segments_and_changes(graph_file, tmp_path, resources):
 def test_predict_ranks_the_graphs(graph_file, resources, capsys):
     assert run("predict", graph_file, "--resources", resources, "--kind", "gnn") == 0
     assert "1" in capsys.readouterr().out
+
+
+def test_predict_loads_what_its_predictor_needs_alone(graph_file, tmp_path, resources, capsys):
+    write(make_network(), tmp_path / "net.onnx")
+    folder = tmp_path / "alone"
+    shutil.copytree(resources / "predictors", folder / "predictors")
+    both = graph_file, tmp_path / "net.onnx"
+    assert run("predict", *both, "--resources", folder, "--kind", "gnn") == 0
+    scores = re.findall(r"-?\d\.\d{4}", capsys.readouterr().out)
+    assert len(scores) == 2
+    gnn = folder / "predictors" / "all" / "gnn.safetensors"
+    assert run("predict", graph_file, "--predictor", gnn, "--resources", tmp_path) == 0
+    assert set(re.findall(r"-?\d\.\d{4}", capsys.readouterr().out)) < set(scores)
+
+
+def test_predict_cuts_by_the_vocabulary_where_segments_are_judged(
+    graph_file, tmp_path, resources, capsys
+):
+    PSC().save(tmp_path / "psc.safetensors")
+    given = ("--predictor", tmp_path / "psc.safetensors")
+    assert run("predict", graph_file, *given, "--resources", tmp_path) == 1
+    assert "vocabulary.json is missing: `make artefacts`" in capsys.readouterr().err
+    shutil.copy(resources / "vocabulary.json", tmp_path)
+    assert run("predict", graph_file, *given, "--resources", tmp_path) == 0
+    assert re.search(r"-?\d\.\d{4}", capsys.readouterr().out)
+    assert run("predict", graph_file, "--resources", tmp_path, "--kind", "gnn") == 1
+    assert "gnn.safetensors is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("unit", ["segment", "op"])

@@ -41,8 +41,6 @@ Resources = Annotated[
     ),
 ]
 Kind = Annotated[str, typer.Option(help="Which predictor of that folder: psc or gnn.")]
-
-
 Run = Annotated[
     str, typer.Option(help="Name of the run (run.cache or run.name); empty: the one without.")
 ]
@@ -58,6 +56,13 @@ def read_network(
     graph, tensors, notes = io.read_network(file, weights, shapes_of(input_shape))
     tell(notes)
     return graph, tensors
+
+
+def read_graph(file: Path, input_shape: list[str]) -> Graph:
+    """Return the one graph in ``file``; tell its notes."""
+    from archloom import io
+
+    return io.one_graph(file, read_file(file, input_shape))
 
 
 def read_file(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archloom.cli.app import app, out
-from archloom.cli.arguments import File, InputShape, graphs_of, read_file, read_network
+from archloom.cli.arguments import File, InputShape, graphs_of, read_file, read_graph
 
 if TYPE_CHECKING:
     from archloom.graph import Graph
@@ -60,9 +60,10 @@ def convert(
     """
     from archloom.graph import Graph
     from archloom.io import write
+    from archloom.io.importing.model import Model
 
     found, ending, tensors = read_file(file, input_shape), to.suffix.lower(), None
-    model = None if isinstance(found, Graph | Iterable) else found
+    model = found if isinstance(found, Model) else None
     if weights:
         from archloom.io.weights import read_weights
 
@@ -98,11 +99,10 @@ def draw(
     """
     from archloom.drawing.graphs import draw as draw_graph
     from archloom.drawing.graphs import draw_changes
-    from archloom.io import read_graph
 
-    graph, _ = read_network(file, None, input_shape)
+    graph = read_graph(file, input_shape)
     if parent:
-        draw_changes(read_graph(parent), graph, to)
+        draw_changes(read_graph(parent, []), graph, to)
     elif vocabulary:
         from archloom.segments.tokeniser import Tokeniser
         from archloom.segments.vocabulary import Vocabulary

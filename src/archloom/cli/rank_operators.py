@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from archloom.cli.app import app, err, out
-from archloom.cli.arguments import File, InputShape, read_network, warn_of_range
+from archloom.cli.arguments import File, InputShape, read_graph, warn_of_range
 from archloom.cli.bars import epoch_bar
 
 Weights = Annotated[
@@ -73,7 +73,7 @@ def rank_operators(
     from archloom.predict.operators.predictor import OperatorPredictor
 
     judge = OperatorPredictor.load(predictor)
-    graph, _ = read_network(file, None, input_shape)
+    graph = read_graph(file, input_shape)
     found = judge.importance(graph)
     found.write(to / "operators.csv")
     found.draw(to / "operators.svg")

@@ -17,6 +17,7 @@ from archloom.execute.types import closed_form
 from archloom.graph.definition import Definition
 
 Arrays = Sequence[NDArray[Any] | None]
+_LARGEST_WIDTH = 1024
 _NUMBERS = ("int32", "int64", "float32", "float64")
 
 
@@ -29,7 +30,8 @@ def computed(definition: Definition, inputs: Arrays, where: str) -> tuple[NDArra
     by_numpy = None if definition.domain else _FUNCTIONS.get(definition.op_type)
     types = closed_form(definition) if by_numpy is not None else None
     if by_numpy is not None and types is not None and len(types) == 1:
-        found = by_numpy(definition, *inputs)
+        with np.errstate(all="ignore"):
+            found = by_numpy(definition, *inputs)
         if found is not None:
             (one,) = types
             return (np.array(found, dtype=one.dtype, order="C").reshape(one.shape),)
@@ -49,20 +51,29 @@ def _executed(definition: Definition, inputs: Arrays, where: str) -> tuple[NDArr
 
 
 def _elementwise(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of one or two arrays of numbers."""
-
-    def run(_: Definition, *inputs: NDArray[Any]) -> Any:
-        with np.errstate(all="ignore"):
-            return function(*inputs)
-
-    return run
+    return lambda _, *inputs: function(*inputs)
 
 
 def _divide(_: Definition, x: NDArray[Any], y: NDArray[Any]) -> Any:
     if x.dtype.kind == "i":
         return None if (x < 0).any() or (y <= 0).any() else x // y
-    with np.errstate(all="ignore"):
-        return x / y
+    return x / y
+
+
+def _power(_: Definition, x: NDArray[Any], y: NDArray[Any]) -> Any:
+    """The root of a size alone, or one over it, such as the scale of attention; PyTorch's power may
+    be off by the last bit.
+    """
+    is_root = x.size == y.size == 1 and x.dtype == np.float32 and abs(y.item()) == 0.5
+    return x.item() ** y.item() if is_root and x.item() in range(1, _LARGEST_WIDTH + 1) else None
+
+
+def _mod(_: Definition, x: NDArray[Any], y: NDArray[Any]) -> Any:
+    return None if (y <= 0).any() else np.mod(x, y)
+
+
+def _range(_: Definition, *bounds: NDArray[Any]) -> Any:
+    return np.arange(*(one.item() for one in bounds))
 
 
 def _cast(d: Definition, x: NDArray[Any]) -> Any:
@@ -120,8 +131,11 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Greater": _elementwise(np.greater),
     "Identity": _as_shaped,
     "Less": _elementwise(np.less),
+    "Mod": _mod,
     "Mul": _elementwise(np.multiply),
     "Not": _elementwise(np.logical_not),
+    "Pow": _power,
+    "Range": _range,
     "Reshape": _as_shaped,
     "Slice": _slice,
     "Sqrt": _elementwise(np.sqrt),

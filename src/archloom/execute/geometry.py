@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from archloom.graph.definition import Definition
 
+LARGEST_SIZE = 1 << 20
+"""Samples along an axis that a Resize may give; more are a damaged model."""
+
 Pads = list[tuple[int, int]]
 """(before, after) per axis of the space."""
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LabelledGraph",
+    "one_graph",
     "read",
     "read_encoder",
     "read_file",
@@ -113,7 +114,21 @@ def read_graph(path: str | Path) -> Graph:
     """Return the one graph at ``path``; raises ``FormatError`` when the file holds many (and see
     ``read``).
     """
-    return _one_graph(path, read(path))
+    return one_graph(path, read(path))
+
+
+def one_graph(
+    path: str | Path, found: Model | Graph | GraphStore | Iterator[LabelledGraph]
+) -> Graph:
+    """Return the graph that ``read_file`` found at ``path``; raises ``FormatError`` for many."""
+    if isinstance(found, Graph):
+        return found
+    if isinstance(found, Iterable):
+        raise FormatError(
+            f"{path} holds many graphs where one is wanted: choose one with read(path), and write "
+            "it to a file."
+        )
+    return found.graph
 
 
 def read_network(
@@ -135,7 +150,7 @@ def read_network(
         graph, notes = model.graph, model.notes
         own = model.weights if weights is None else None
     else:
-        graph, own, notes = _one_graph(path, _graphs(path, kind, content)), None, ()
+        graph, own, notes = one_graph(path, _graphs(path, kind, content)), None, ()
         graph = graph if input_shape is None else _for_input(graph, input_shape)
     if weights is not None:
         from archloom.io.weights import read_weights
@@ -246,15 +261,6 @@ def _graphs(
     if kind is Kind.JSON:
         return _from_document(path, parse_json(path, content))
     return read_pickle(path)
-
-
-def _one_graph(path: str | Path, found: object) -> Graph:
-    if not isinstance(found, Graph):
-        raise FormatError(
-            f"{path} holds many graphs where one is wanted: choose one with read(path), and write "
-            "it to a file."
-        )
-    return found
 
 
 def _for_input(graph: Graph, shape: InputShape) -> Graph:

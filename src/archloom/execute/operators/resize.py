@@ -8,11 +8,9 @@ import torch
 from torch import Tensor
 
 from archloom.errors import GraphError
+from archloom.execute.geometry import LARGEST_SIZE
 from archloom.execute.operators.table import Result, is_given, numbers, operator
 from archloom.graph.definition import Definition
-
-_LARGEST_SIZE = 1 << 20
-"""Samples along an axis; more are a damaged model."""
 
 
 def _is_unusual(d: Definition) -> bool:
@@ -55,7 +53,7 @@ def _targets(
 
 def _sampled(d: Definition, x: Tensor, axis: int, scale: float, size: int, rule: str) -> Tensor:
     """Return ``x`` with ``size`` samples along ``axis``."""
-    if not 0 < size <= _LARGEST_SIZE:
+    if not 0 < size <= LARGEST_SIZE:
         raise GraphError(f"a Resize of {x.shape[axis]} to {size:,}: the model is damaged.")
     length = x.shape[axis]
     places = _places(length, size, scale, rule)

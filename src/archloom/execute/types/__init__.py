@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from archloom.execute.types import elementwise, reducing, shaping, windows  # noqa: F401  they enter
 from archloom.execute.types.table import FORMS
-from archloom.graph.definition import Definition, Literal, TensorType
+from archloom.graph.definition import Definition, Literal, Slot, TensorType
 
 
 @lru_cache(maxsize=1 << 14)
@@ -32,11 +32,15 @@ def output_types(definition: Definition) -> tuple[TensorType, ...] | None:
 def closed_form(definition: Definition) -> tuple[TensorType, ...] | None:
     """Return the types by closed forms, None where the definition is not ordinary."""
     form = None if definition.domain else FORMS.get(definition.op_type)
-    if form is None or any(
-        slot and not isinstance(slot, Literal) and not slot.type.size for slot in definition.inputs
-    ):
+    if form is None or any(_is_empty(slot, at) for at, slot in enumerate(definition.inputs)):
         return None
     found = form(definition, *(slot and slot.type for slot in definition.inputs))
-    if found is None or len(found) != len(definition.outputs):
-        return None
-    return found if all(one.size for one in found) else None
+    return found if found is None or len(found) == len(definition.outputs) else None
+
+
+def _is_empty(slot: Slot, position: int) -> bool:
+    """Return whether an input has no elements; behind the first one that may be an option that is
+    left out.
+    """
+    is_option = position > 0 and isinstance(slot, Literal)
+    return slot is not None and not is_option and slot.type.size == 0

@@ -59,6 +59,12 @@ def _float_pair(_: Definition, x: Type, y: Type) -> Types:
     return joined(x.dtype, x, y) if floats(x, y) else None
 
 
+@form("Mod", least=2, most=2)
+def _mod(d: Definition, x: Type, y: Type) -> Types:
+    fits = x.dtype == y.dtype == "int64" and not d.attribute("fmod", 0)
+    return joined(x.dtype, x, y) if fits else None
+
+
 @form("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", least=2, most=2)
 def _comparison(_: Definition, x: Type, y: Type) -> Types:
     return joined("bool", x, y) if x.dtype == y.dtype and x.dtype in _NUMBERS else None

@@ -138,11 +138,15 @@ def _pad(
         return None
     axes = axes_of(where or range(len(x.shape)), len(x.shape))
     known = d.attribute("mode", "constant") in ("constant", "reflect", "edge", "wrap")
-    if axes is None or len(pads) != 2 * len(axes) or min(pads, default=0) < 0 or not known:
+    if axes is None or len(pads) != 2 * len(axes) or not known:
         return None
     shape = list(x.shape)
     for position, axis in enumerate(axes):
-        shape[axis] += pads[position] + pads[position + len(axes)]
+        pair = pads[position], pads[position + len(axes)]
+        left = shape[axis] + sum(min(one, 0) for one in pair)  # by negative pads
+        if left < 1 or (left < shape[axis] and d.attribute("mode", "constant") != "constant"):
+            return None
+        shape[axis] += sum(pair)
     return (Type(x.dtype, tuple(shape)),)
 
 
@@ -181,3 +185,13 @@ def _blocks(d: Definition, x: Type) -> Types:
     else:
         shape = (batch, channels * block**2, height // block, width // block)
     return (Type(x.dtype, shape),) if math.prod(shape) == x.size else None
+
+
+@form("Range", least=3, most=3)
+def _range(d: Definition, start: Type, limit: Type, delta: Type) -> Types:
+    bounds = [numbers(d, slot) for slot in range(3)]
+    alike = start.dtype == limit.dtype == delta.dtype == "int64"
+    if not alike or any(not one or len(one) != 1 for one in bounds) or 0 in (bounds[2] or ()):
+        return None
+    count = len(range(*(int(one[0]) for one in bounds if one)))
+    return (Type(start.dtype, (count,)),) if count else None

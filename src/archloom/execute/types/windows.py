@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from archloom.execute.geometry import Pads, transposed_window_of, window_of
+from archloom.execute.geometry import LARGEST_SIZE, Pads, transposed_window_of, window_of
 from archloom.execute.types.table import Types, axes_of, floats, form, numbers
 from archloom.graph.definition import Definition
 from archloom.graph.definition import TensorType as Type
-
-_LARGEST_SIZE = 1 << 20  # what a Resize may give
 
 
 def _window(
@@ -21,7 +19,7 @@ def _window(
     if len(kernel) != len(size) or min(kernel) < 1 or not _is_plain(d, len(size)):
         return None
     strides, dilations, pads = window_of(d, size, kernel)
-    if min(*strides, *dilations) < 1 or min(min(pair) for pair in pads) < 0:
+    if min(min(pair) for pair in pads) < 0:
         return None
     if not dilated and set(dilations) != {1}:
         return None
@@ -29,10 +27,11 @@ def _window(
 
 
 def _is_plain(d: Definition, rank: int) -> bool:
-    """Return whether a window has 1 to 3 axes and its attributes a number for each."""
+    """Return whether a window has 1 to 3 axes, its attributes a number for each, and it moves."""
     lengths = {"strides": rank, "dilations": rank, "output_padding": rank, "pads": 2 * rank}
     fits = all(len(d.attribute(key, (1,) * n)) == n for key, n in lengths.items())
-    return 1 <= rank <= 3 and fits
+    moves = min(*d.attribute("strides", (1, 1)), *d.attribute("dilations", (1, 1))) > 0
+    return 1 <= rank <= 3 and fits and moves
 
 
 def _steps(
@@ -74,7 +73,7 @@ def _conv_transpose(d: Definition, x: Type, weight: Type, bias: Type | None = No
         return None
     strides, dilations, extra, pads = transposed_window_of(d, x.shape[2:], kernel)
     maps = weight.shape[1] * groups
-    if min(*strides, *dilations) < 1 or min(extra) < 0 or (bias and bias.shape != (maps,)):
+    if min(extra) < 0 or (bias and bias.shape != (maps,)):
         return None
     whole = zip(x.shape[2:], kernel, strides, dilations, extra, pads, strict=True)
     space = [(n - 1) * s + (k - 1) * by + 1 + more - sum(cut) for n, k, s, by, more, cut in whole]
@@ -118,7 +117,7 @@ def _resize(
     shape = list(x.shape)
     for position, axis in enumerate(axes):
         size = sizes[position] if sizes else math.floor(shape[axis] * scales[position])
-        if not 0 < size <= _LARGEST_SIZE:
+        if not 0 < size <= LARGEST_SIZE:
             return None
         shape[axis] = size
     return (Type(x.dtype, tuple(shape)),)

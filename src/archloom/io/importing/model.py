@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import FormatError
@@ -51,6 +52,7 @@ def with_origins(model: Model, names: Container[str]) -> Model:
     return replace(model, origins=kept)
 
 
+@np.errstate(all="ignore")  # numbers that are not finite are refused where they are kept
 def to_model(network: Network) -> Model:
     """Return ``network`` as a graph with weights.
 
