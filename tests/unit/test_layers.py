@@ -12,7 +12,7 @@ import archloom
 SOURCE = Path(archloom.__file__).parent
 LAYERS = [
     {"errors", "config", "visible"},
-    {"files", "parquet", "shards"},
+    {"files", "parquet", "processes", "shards"},
     {"graph"},
     {"execute", "drawing", "spaces"},
     {"io"},

@@ -12,10 +12,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context, parent_process
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -24,6 +24,7 @@ from archloom.data.images import Images
 from archloom.data.labels import Label
 from archloom.errors import ArchloomError, TrainingError
 from archloom.graph import Graph
+from archloom.processes import process_pool
 from archloom.train.kept import append, read_kept
 from archloom.train.recipe import Recipe
 
@@ -154,18 +155,18 @@ def _train_all(
     if workers == 1:
         yield from _train_here(pairs, task)
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (task,))
     try:
-        futures: list[Future[Label | Failure]] = [pool.submit(_train_one, *pair) for pair in pairs]
-        for future in as_completed(futures):
-            yield future.result()
+        with process_pool(workers, _start_worker, (task,)) as pool:
+            futures: list[Future[Label | Failure]] = [
+                pool.submit(_train_one, *pair) for pair in pairs
+            ]
+            for future in as_completed(futures):
+                yield future.result()
     except BrokenProcessPool as error:
         raise TrainingError(
             "a training process was killed, perhaps for lack of memory: lower n_jobs and run "
             "again, what was measured before is kept if `out` was given."
         ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _train_here(pairs: Collection[tuple[Graph, int]], task: _Task) -> Iterator[Label | Failure]:

@@ -28,8 +28,11 @@ from archloom.visible import visible
 from archloom.workflow.content import content_digest, content_size
 from archloom.workflow.progress import Meter
 from archloom.workflow.records import Content, Record
+from archloom.workflow.words import duration
 
 LOG_LINES = 8
+CLOCKS_DIFFER = 60.0
+"""Seconds that the clocks of two machines may differ by."""
 UNWRITABLE = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -103,6 +106,7 @@ def job(arguments: Sequence[str] | None = None) -> Iterator[Job]:
         begun = time.time()
         inputs = {name: [Path(path) for path in paths] for name, *paths in options.input}
         contents = {str(path): _content(path) for paths in inputs.values() for path in paths}
+        _tell_of_future(contents, begun)
         run = _job(options, inputs, contents, temporary, meter)
         _seed_everything(run.seed, run.threads)
         logger.info("start %s with settings %s", " ".join(run.wildcards.values()), options.settings)
@@ -175,6 +179,21 @@ def _fingerprint(options: argparse.Namespace, contents: Mapping[str, Content]) -
     facts = [options.code, options.settings, options.seed, options.wildcard]
     facts += [found.digest for found in contents.values()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _tell_of_future(paths: Iterable[str], now: float) -> None:
+    """Warn of inputs that are dated later than now: Snakemake takes them for newer than whatever is
+    made of them.
+    """
+    for path in paths:
+        ahead = Path(path).stat().st_mtime - now
+        if ahead > CLOCKS_DIFFER:
+            logger.warning(
+                "%s is dated %s in the future: what is made of it counts as outdated until then, "
+                "set its time with `touch`",
+                path,
+                duration(ahead),
+            )
 
 
 def _content(path: Path) -> Content:

@@ -6,10 +6,8 @@ the number of processes nor on a restart.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +15,7 @@ import numpy as np
 
 from archloom.errors import SearchError
 from archloom.graph import Graph
+from archloom.processes import process_pool
 from archloom.search.constraints import Limits
 from archloom.search.graphs.mutation import Brood, Mutator
 from archloom.search.loop import Candidate
@@ -105,9 +104,5 @@ def workers(
     if n_jobs == 1:
         yield lambda tasks: (_mutate(mutator, task) for task in tasks)
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(n_jobs, context, _prepare_worker, (mutator,))
-    try:
+    with process_pool(n_jobs, _prepare_worker, (mutator,)) as pool:
         yield lambda tasks: pool.map(_mutate_in_worker, tasks)
-    finally:
-        pool.shutdown(cancel_futures=True)
