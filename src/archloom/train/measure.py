@@ -8,14 +8,10 @@ the machine is busy, and sums are added in the same order everywhere.
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import parent_process
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -157,9 +153,7 @@ def _train_all(
         return
     try:
         with process_pool(workers, _start_worker, (task,)) as pool:
-            futures: list[Future[Label | Failure]] = [
-                pool.submit(_train_one, *pair) for pair in pairs
-            ]
+            futures = [pool.submit(_train_one, *pair) for pair in pairs]
             for future in as_completed(futures):
                 yield future.result()
     except BrokenProcessPool as error:
@@ -193,8 +187,6 @@ class _Worker:
 def _start_worker(task: _Task) -> None:
     import torch
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
-    threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(1)
     _prepare(task)
 
@@ -204,14 +196,6 @@ def _prepare(task: _Task) -> None:
     _Worker.task = task
     shard = f"{task.recipe.hash}-{uuid4().hex[:12]}.jsonl"
     _Worker.shard = task.folders.labels / shard if task.folders.labels else None
-
-
-def _follow_parent() -> None:
-    """End this worker when its parent is gone, killed without a chance to stop it."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _train_one(graph: Graph, seed: int) -> Label | Failure:
