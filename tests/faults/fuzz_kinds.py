@@ -66,3 +66,14 @@ FUZZED = [
     pickle_file(),
     Kind("old onnx", written("old.onnx", old_onnx), read_model),
 ]
+
+SEEDS = {
+    "split": [35],
+    "labels": [1],
+    "instances": [3],
+    "topologies": [15],
+    "psc index": [3, 7, 18, 29, 50, 59],
+    "ranking": [11],
+    "net.state.json": [5],
+}
+"""Mutants that a reader once took badly."""
