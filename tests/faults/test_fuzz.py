@@ -1,5 +1,5 @@
-"""Mutants of every file that archloom reads: read or refused, never a crash, a raw exception, a hang
-or more than 1 GiB. ``python -m tests.faults.fuzzing COUNT [KIND ...]`` tries more.
+"""Mutants of every file that archloom reads: read or refused, never a crash, a raw exception, a
+hang or more than 1 GiB. ``python -m tests.faults.fuzzing COUNT [KIND ...]`` tries more.
 """
 
 import json
