@@ -33,6 +33,10 @@ rule everything:
         "All models, AutoBuild's families, tables of the papers, predictors of both kinds"
 
 
+onstart:
+    hold_folder()
+
+
 onsuccess:
     write_page_of_run()
 

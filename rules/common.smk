@@ -343,6 +343,16 @@ def autogo_targets():
     return [result(f"autogo/{model}") for model in read_models(SETTINGS.models)]
 
 
+def hold_folder():
+    """Stop where another Snakemake runs in this folder."""
+    from archloom.workflow.hold import hold
+
+    try:
+        hold(Path("."))
+    except ArchloomError as error:
+        raise WorkflowError(f"\n{error}")
+
+
 def write_page_of_run():
     """Write results/run.html: what ran, how long it took, what failed."""
     from archloom.workflow.run_page import write_run_page

@@ -11,7 +11,8 @@ import archloom
 SOURCE = Path(archloom.__file__).parent
 LAYERS = (
     "cli, workflow -> report -> search, hypernet, tasks -> predict, segments -> train, data, views "
-    "-> io -> execute, drawing, spaces -> graph -> files, parquet, shards -> errors, config, names"
+    "-> io -> execute, drawing, spaces -> graph -> files, parquet, processes, shards "
+    "-> errors, visible, config, names"
 )
 """An arrow is "may import"."""
 ROWS = [row.split(", ") for row in LAYERS.split(" -> ")]

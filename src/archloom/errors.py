@@ -1,8 +1,16 @@
 """Exceptions of archloom: every message says what was found, why it is wrong and what to do."""
 
+from archloom.visible import visible
+
 
 class ArchloomError(ValueError):
-    """Base class of all errors that archloom raises on bad input."""
+    """Base class of all errors that archloom raises on bad input.
+
+    A message may hold names from a file: what cannot be seen in them is escaped.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(visible(message))
 
 
 class GraphError(ArchloomError):

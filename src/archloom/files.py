@@ -5,17 +5,22 @@ advice.
 from __future__ import annotations
 
 import csv
+import inspect
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from archloom.errors import ArchloomError, DataError, FormatError
+from archloom.visible import visible
+
+Read = TypeVar("Read", bound=Callable[..., Any])
 
 
 @contextmanager
@@ -48,9 +53,9 @@ def unwritable(target: Path, error: OSError) -> DataError:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write ``text`` (UTF-8) to ``path`` atomically."""
+    """Write ``text`` (UTF-8, half characters escaped) to ``path`` atomically."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_csv(path: str | Path, rows: Iterable[Iterable[Any]]) -> None:
@@ -88,29 +93,59 @@ def reading(path: str | Path) -> Iterator[None]:
 @contextmanager
 def naming(where: str | Path) -> Iterator[None]:
     """Put ``where`` (a file, or an entry of one) in front of the message of an
-    ``ArchloomError``.
+    ``ArchloomError`` that does not name it already.
     """
     try:
         yield
     except ArchloomError as error:
+        if visible(str(where)) in str(error):
+            raise
         raise type(error)(f"{where}: {error}") from error
 
 
 @contextmanager
-def understanding(path: str | Path) -> Iterator[None]:
-    """Name ``path`` in errors of the block, and take whatever else goes wrong in it for damage of a
-    model; only an ``ArchloomError`` comes out.
+def understanding(
+    path: str | Path, what: str = "model", advice: str = "check it with the tool it comes from"
+) -> Iterator[None]:
+    """Name ``path`` in errors of the block, and take whatever else goes wrong in it for damage of
+    ``what`` the file holds; only an ``ArchloomError`` comes out.
     """
     with naming(path):
         try:
             yield
         except ArchloomError:
             raise
-        except Exception as error:  # a damaged model may break any assumption
+        except MemoryError as error:
             raise FormatError(
-                f"the model cannot be understood ({type(error).__name__}: {error}): it is damaged, "
-                "or holds a form that archloom does not know, check it with the tool it comes from."
+                f"the {what} takes more memory than there is: check its sizes, or use a machine "
+                "with more."
             ) from error
+        except Exception as error:  # a damaged file may break any assumption
+            raise FormatError(
+                f"the {what} cannot be understood ({type(error).__name__}: {error}): it is "
+                f"damaged, or holds a form that archloom does not know, {advice}."
+            ) from error
+
+
+def reader(
+    what: str, advice: str = "make it again", argument: str = "path"
+) -> Callable[[Read], Read]:
+    """Make a function that reads ``what`` from the file named by an ``argument`` raise nothing but
+    an ``ArchloomError`` that names the file, see ``understanding``.
+    """
+
+    def decorate(function: Read) -> Read:
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def read(*args: Any, **options: Any) -> Any:
+            path = signature.bind(*args, **options).arguments[argument]
+            with understanding(path, what, advice):
+                return function(*args, **options)
+
+        return cast(Read, read)
+
+    return decorate
 
 
 def read_json(path: str | Path) -> Any:

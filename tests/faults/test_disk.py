@@ -12,7 +12,7 @@ from archloom.data.download import Patience, download
 from archloom.data.labels import Label
 from archloom.errors import DataError
 from archloom.files import write_text
-from archloom.train.measure import _append, _read_shards
+from archloom.train.kept import append, read_kept
 from archloom.train.recipe import Recipe
 from data_server import plain, running
 
@@ -72,10 +72,10 @@ def test_results_noted_before_the_disk_was_full_are_read_again(disk):
     shard, noted = disk / f"{recipe.hash}-1.jsonl", 0
     with pytest.raises(DataError, match="What was measured before is kept"):
         while noted < 10_000:
-            _append(shard, replace(label, seed=noted))
+            append(shard, replace(label, seed=noted))
             noted += 1
     assert 0 < noted < 10_000
-    found = _read_shards(disk, recipe)
+    found = read_kept(disk, recipe.hash)
     assert [one.seed for one in found] == list(range(noted))  # what a full disk cut is left out
 
 

@@ -287,15 +287,21 @@ KINDS = [
 ]
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name.replace(" ", "-"))
-def file(request, tmp_path_factory) -> tuple[Kind, Path, bytes]:
-    """A whole file of each kind, its kind, and its bytes."""
-    kind = request.param
-    path = kind.make(tmp_path_factory.mktemp("whole"))
+def whole_file(kind: Kind, folder: Path) -> Path:
+    """Make a file of a kind; of a search, the settings to open it with lie beside it."""
+    path = kind.make(folder)
     if path.parent.joinpath("settings.json").exists():
         settings = json.loads((path.parent / "settings.json").read_text())
         settings.pop("format")
         (path.parent / "settings.copy").write_text(json.dumps(settings))
+    return path
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name.replace(" ", "-"))
+def file(request, tmp_path_factory) -> tuple[Kind, Path, bytes]:
+    """A whole file of each kind, its kind, and its bytes."""
+    kind = request.param
+    path = whole_file(kind, tmp_path_factory.mktemp("whole"))
     kind.read(path)
     return kind, path, path.read_bytes()
 

@@ -47,5 +47,5 @@ def main() -> None:
     try:
         app()
     except ArchloomError as error:
-        err.print(f"error: {error}", style="bold red", markup=False, highlight=False)
+        err.print(f"error: {error}", style="bold red", highlight=False)
         sys.exit(1)

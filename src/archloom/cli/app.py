@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 from rich.console import Console
+from rich.text import Text
+
+from archloom.visible import visible
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -11,4 +16,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Rank, improve, shrink and initialise neural networks through their compute graphs.",
 )
-out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
+
+
+class PlainConsole(Console):
+    """Prints names as they are: no markup, no emoji, nothing that a terminal would obey."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, soft_wrap=True, markup=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return ``text`` styled, with characters that cannot be seen escaped."""
+        return super().render_str(visible(text), **options)
+
+
+out, err = PlainConsole(), PlainConsole(stderr=True)

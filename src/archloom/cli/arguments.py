@@ -92,7 +92,7 @@ def graphs_of(found: Model | Graph | GraphStore | Iterable[LabelledGraph]) -> It
 def tell(notes: Iterable[str]) -> None:
     """Print what an import has to tell."""
     for note in notes:
-        err.print(f"note: {note}", markup=False, highlight=False)
+        err.print(f"note: {note}", highlight=False)
 
 
 def shapes_of(given: list[str]) -> tuple[int, ...] | dict[str, tuple[int, ...]] | None:
@@ -131,6 +131,5 @@ def warn_of_range(places: Sequence[Place | None]) -> None:
             f"{len(outside)} of {len(known)} networks, {farthest.words}. Most different: "
             f"{'; '.join(farthest.why)}.",
             style="yellow",
-            markup=False,
             highlight=False,
         )

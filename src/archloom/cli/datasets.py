@@ -61,9 +61,9 @@ def fetch(
             place = _fetch(dataset, file)
         except DataError as error:
             problems.append(str(error))
-            err.print(f"error: {error}", style="red", markup=False, highlight=False)
+            err.print(f"error: {error}", style="red", highlight=False)
         else:
-            out.print(f"{dataset}/{file} is in {place}", markup=False, highlight=False)
+            out.print(f"{dataset}/{file} is in {place}", highlight=False)
     if problems:
         raise DataError(f"{len(problems)} files are not here, see above.")
 
@@ -109,9 +109,9 @@ def _show(dataset: Dataset) -> None:
     out.print(facts)
     for file in dataset.files.values():
         known = f"{size(file.size)}, SHA-256 {file.sha256}" if file.size else "size not known"
-        out.print(f"\n{file.name} ({known})", markup=False, highlight=False)
+        out.print(f"\n{file.name} ({known})", highlight=False)
         for line in _where(dataset, file):
-            out.print(f"  {line}", markup=False, highlight=False)
+            out.print(f"  {line}", highlight=False)
 
 
 def _where(dataset: Dataset, file: DataFile) -> Sequence[str]:

@@ -40,9 +40,9 @@ def verify(
         found = verify_files(root, _resources(run), names, threads, progress)
     for problem in found.problems:
         made_by = f" ({problem.rule})" if problem.rule else ": no job is known to have made it"
-        out.print(f"{problem.fault.value}: {problem.path}{made_by}", style="red", markup=False)
+        out.print(f"{problem.fault.value}: {problem.path}{made_by}", style="red")
         if problem.command:
-            out.print(f"    {problem.command}", markup=False, highlight=False)
+            out.print(f"    {problem.command}", highlight=False)
     out.print(f"{found.intact:,} intact, {len(found.problems):,} not")
     if found.problems:
         raise typer.Exit(1)
@@ -75,7 +75,7 @@ def adopt(run: Run = "", root: Root = Path(".")) -> None:
         verdicts = sharing.adopt(root, _resources(run), progress)
     for path, verdict in verdicts.items():
         if verdict in (Verdict.UNKNOWN, Verdict.OUTDATED):
-            out.print(f"{verdict.value}, will be made again: {path}", style="red", markup=False)
+            out.print(f"{verdict.value}, will be made again: {path}", style="red")
     counts = Counter(verdict.value for verdict in verdicts.values())
     out.print(", ".join(f"{counts[verdict.value]:,} {verdict.value}" for verdict in Verdict))
 
@@ -110,7 +110,6 @@ def pull(paths: Paths = None, root: Root = Path(".")) -> None:
             f"the remote has no intact copy of {path}: push it again where it was made, or let "
             "Snakemake make it here",
             style="red",
-            markup=False,
         )
     if pulled.missing:
         raise typer.Exit(1)
@@ -119,9 +118,9 @@ def pull(paths: Paths = None, root: Root = Path(".")) -> None:
 def _tell_left_out(paths: list[str]) -> None:
     for path in paths:
         err.print(
-            f"left out, it is not as its job made it: {path} (see `archloom verify`)",
+            f"left out, it is not as its job made it (see `archloom verify`), or was made of files "
+            f"outside of the checkout: {path}",
             style="yellow",
-            markup=False,
         )
 
 

@@ -11,6 +11,7 @@ import typer
 
 from archloom.cli.app import app, out
 from archloom.cli.arguments import Root, Run
+from archloom.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -93,7 +94,7 @@ def _going_on(state: State) -> Text:
     from archloom.workflow.words import duration
 
     far = str(state) if state.total else f"for {duration(time.time() - state.started)}"
-    return Text(f"{state.rule} {_name(state)}: {far} (on {state.place or state.host})")
+    return Text(visible(f"{state.rule} {_name(state)}: {far} (on {state.place or state.host})"))
 
 
 def _name(state: State) -> str:
@@ -106,10 +107,10 @@ def _tell_problems(stage: Stage, root: Path) -> None:
 
     for state in (*stage.failed, *stage.killed):
         words = state.words or "killed without a word (by the system, a limit, or a lost machine)"
-        out.print(f"\n{state.rule} {_name(state)}: {words}", style="red", markup=False)
+        out.print(f"\n{state.rule} {_name(state)}: {words}", style="red")
         for line in last_lines(root / state.log, 5):
-            out.print(f"    {line}", markup=False, highlight=False)
-        out.print(f"  log: {state.log}", markup=False, highlight=False)
+            out.print(f"    {line}", highlight=False)
+        out.print(f"  log: {state.log}", highlight=False)
     missing = [path for one in stage.made if not one.is_present for path in one.record.outputs]
     if missing:
         out.print(f"\n{stage.rule}: made once, not there any more: {', '.join(missing)}")

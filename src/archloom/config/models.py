@@ -55,11 +55,14 @@ def read_models(path: str | Path) -> dict[str, ModelRow]:
             f"{', '.join(MODEL_COLUMNS)}, separated by tabs."
         )
     rows: dict[str, ModelRow] = {}
-    for raw in reader:
-        row = _model_row(raw, f"{path}, row {raw['model']!r}")
-        if row.model in rows:
-            raise ConfigError(f"{path}: model {row.model!r} stands there twice; rename one.")
-        rows[row.model] = row
+    try:
+        for raw in reader:
+            row = _model_row(raw, f"{path}, row {raw['model']!r}")
+            if row.model in rows:
+                raise ConfigError(f"{path}: model {row.model!r} stands there twice; rename one.")
+            rows[row.model] = row
+    except csv.Error as error:
+        raise ConfigError(f"{path}, after row {list(rows)[-1:]}: {error}; correct it.") from error
     return rows
 
 
@@ -67,8 +70,11 @@ def _model_row(raw: Mapping[Any, Any], place: str) -> ModelRow:
     values = {column: (raw[column] or "").strip() for column in MODEL_COLUMNS}
     if raw.get(None):
         raise ConfigError(f"{place}: there are more than {len(MODEL_COLUMNS)} columns.")
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+", values["model"]):
-        raise ConfigError(f"{place}: column model takes letters, digits, '_', '.' and '-' only.")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", values["model"]):
+        raise ConfigError(
+            f"{place}: column model takes letters, digits, '_', '.' and '-' only, 100 at "
+            "most, and begins with a letter, a digit or '_': files and folders are called by it."
+        )
     if values["family"] not in MODEL_FAMILIES:
         close = get_close_matches(values["family"], MODEL_FAMILIES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(MODEL_FAMILIES)}."
@@ -78,10 +84,15 @@ def _model_row(raw: Mapping[Any, Any], place: str) -> ModelRow:
     return ModelRow(
         values["model"],
         values["family"],
-        values["source"],
+        _source(values["source"]),
         _input_shape(values["input"], place),
         values["description"],
     )
+
+
+def _source(text: str) -> str:
+    """Return a source that no command takes for an option."""
+    return f"./{text}" if text.startswith("-") and text.endswith(FILE_SUFFIXES) else text
 
 
 _SOURCE_HELP = (

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from archloom.data.expression import parse
 from archloom.errors import DataError, FormatError
-from archloom.files import naming, reading
+from archloom.files import naming, reader, reading
 from archloom.parquet import read_parquet, write_parquet
 from archloom.spaces import Space
 from archloom.spaces.ofa_mobile import MobileSpace
@@ -90,6 +90,7 @@ class BlockLabels:
         return BlockLabels(self.family, chosen, values, self.target, resolution)
 
 
+@reader("table of networks")
 def read_block_table(path: str | Path, space: Space) -> BlockTable:
     """Read a table of networks of ``space``, a family of blocks.
 
@@ -149,6 +150,7 @@ def write_labelled(table: BlockTable, sources: Mapping[str, str], path: str | Pa
     write_parquet(rows.replace_schema_metadata({_SOURCES: json.dumps(dict(sources))}), path)
 
 
+@reader("table of labelled networks")
 def read_sources(path: str | Path) -> dict[str, str]:
     """Return what the metrics of a table come from; empty where it does not say.
 

@@ -81,9 +81,17 @@ class _Note:
 
     @classmethod
     def read(cls, partial: Path) -> _Note | None:
-        with suppress(OSError, ValueError, TypeError):
-            return cls(**json.loads(_note_path(partial).read_text(encoding="utf-8")))
+        with suppress(OSError, ValueError, TypeError, RecursionError):
+            found = cls(**json.loads(_note_path(partial).read_text(encoding="utf-8")))
+            if found.is_sound and _length(partial) <= found.total:
+                return found
         return None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the note is of the right types, with a version that a request can carry."""
+        kinds = [type(value) for value in (self.url, self.version, self.total)]
+        return kinds == [str, str, int] and self.version.isascii() and self.version.isprintable()
 
     def write(self, partial: Path) -> None:
         write_text(_note_path(partial), json.dumps(self.__dict__))
@@ -147,14 +155,19 @@ def _go_on(
         return
     if note is not None and size is None and not note.version:
         note, offset = None, 0  # neither version nor checksum would tell two versions apart
-    request = urllib.request.Request(url, headers=_headers(note, offset))  # noqa: S310 - checked
+    headers = _headers(note, offset)
     try:
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - checked
         with _opener().open(request, timeout=patience.timeout_s) as answer:
             start, note = _understand(answer, url, offset, size)
             _check_space(partial, note.total - start)
             _receive(answer, partial, start, note, patience, progress)
     except HTTPError as error:
         raise _refusal(error, partial) from error
+    except DataError:
+        raise
+    except (ValueError, http.client.InvalidURL) as error:
+        raise SourceError(f"it is no address, or redirects to none ({error})") from error
     except URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             raise SourceError(f"its certificate is not valid ({error.reason})") from error

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from archloom.errors import DataError, FormatError
+from archloom.files import reader
 from archloom.parquet import read_parquet, write_parquet
 
 FORMAT = "archloom-labels/1"
@@ -64,6 +65,7 @@ def write_labels(labels: Iterable[Label], path: str | Path) -> None:
     write_parquet(arrow.Table.from_pylist(rows, schema=schema), path)
 
 
+@reader("label table")
 def read_labels(path: str | Path) -> list[Label]:
     """Return the labels of the table at ``path``, in its order.
 
@@ -71,14 +73,11 @@ def read_labels(path: str | Path) -> list[Label]:
     """
     if not Path(path).is_file():
         raise DataError(f"There is no label table {path}: measure it, or name the right file.")
-    table = read_parquet(path)
+    table = read_parquet(path, schema=_schema())
     found = (table.schema.metadata or {}).get(b"format", b"none").decode()
     if found != FORMAT:
         raise FormatError(f"{path} has the format {found}, {FORMAT} is wanted: use another file.")
-    names = [field.name for field in fields(Label)]
-    if sorted(table.column_names) != sorted(names):
-        raise FormatError(f"{path} has the columns {table.column_names}, {names} are wanted.")
-    return [Label(**row) for row in table.to_pylist()]
+    return [Label(**row) for row in table.select(_schema().names).to_pylist()]
 
 
 def merge_labels(tables: Sequence[Iterable[Label]]) -> list[Label]:

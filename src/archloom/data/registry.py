@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 
+from archloom.config.document import load_yaml
 from archloom.errors import DataError
 from archloom.files import reading
 
@@ -106,14 +107,14 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
 @lru_cache(maxsize=8)
 def _read_table(path: Path) -> dict[str, Dataset]:
     try:
-        table = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe one
+        table = load_yaml(path, _Loader)
         found = table["format"], table["version"]
         if found != (FORMAT, VERSION):
             raise DataError(f"{path} has format {found}, expected {(FORMAT, VERSION)}.")
         return {name: _dataset(name, row) for name, row in table["datasets"].items()}
     except DataError:
         raise
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise DataError(f"{path} is not a table of datasets ({error}): restore it.") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archloom.errors import DataError, FormatError, GraphError
-from archloom.files import read_json, write_text
+from archloom.files import read_json, reader, write_text
 from archloom.graph import Graph, graph_hashes
 from archloom.spaces import CELL_CLASSES
 
@@ -43,6 +44,7 @@ class Split:
         write_text(path, json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n")
 
     @classmethod
+    @reader("split")
     def load(cls, path: str | Path) -> Split:
         """Read a split; raises ``FormatError`` when the file is not one."""
         document = read_json(path)
@@ -56,7 +58,7 @@ class Split:
         parts = {part: _hashes(document.get(part), part, path) for part in PARTS}
         if len(set().union(*parts.values())) != sum(map(len, parts.values())):
             raise FormatError(f"{path} has a graph in two parts or twice: make it again.")
-        return cls(**parts, seed=int(document.get("seed", 0)))
+        return cls(**parts, seed=operator.index(document.get("seed", 0)))
 
 
 def split_graphs(graphs: Sequence[Graph], *, dev: float, test: float, seed: int) -> Split:

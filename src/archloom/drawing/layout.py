@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf, log
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,7 @@ def layered_layout(
 
 def _layered(sizes: NDArray[np.floating], pairs: Sequence[tuple[int, int]]) -> _Layers:
     """Run grandalf on every connected component and put the components side by side."""
-    from grandalf.graphs import Edge, Graph, Vertex
+    from grandalf.graphs import Edge, Vertex
     from grandalf.layouts import SugiyamaLayout, VertexViewer
 
     vertices = [Vertex(node) for node in range(len(sizes))]
@@ -93,7 +94,7 @@ def _layered(sizes: NDArray[np.floating], pairs: Sequence[tuple[int, int]]) -> _
     result = _Layers([], {})
     left = 0.0
     for component in sorted(
-        Graph(vertices, lines).C, key=lambda part: min(v.data for v in part.sV)
+        _ordered_graph()(vertices, lines).C, key=lambda part: min(v.data for v in part.sV)
     ):
         sugiyama = SugiyamaLayout(component)
         sugiyama.dw, sugiyama.xspace = _DUMMY_WIDTH, NODE_GAP
@@ -102,6 +103,19 @@ def _layered(sizes: NDArray[np.floating], pairs: Sequence[tuple[int, int]]) -> _
         sugiyama.draw()
         left = _add_component(result, sugiyama, left)
     return result
+
+
+def _ordered_graph() -> type:
+    """Return grandalf's class of graphs with edges in a fixed order: it keeps them as a set of
+    objects, ordered by where in memory they lie.
+    """
+    from grandalf.graphs import Graph, graph_core
+
+    class Component(graph_core):  # type: ignore[misc]
+        def __init__(self, V: Any = (), E: Any = (), directed: bool = True) -> None:
+            super().__init__(V, sorted(E, key=lambda e: (e.v[0].data, e.v[1].data)), directed)
+
+    return type("OrderedGraph", (Graph,), {"component_class": Component})
 
 
 def _add_component(result: _Layers, sugiyama: object, left: float) -> float:

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
+from html import escape as escape_markup
 from math import hypot
 
 import numpy as np
 
 from archloom.drawing.layout import Layout, Piece, layered_layout
 from archloom.drawing.palette import INK, LINE, MUTED, PAPER
+from archloom.visible import visible
 
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
 _TITLE_SIZE, _DETAIL_SIZE = 11.0, 9.5
 _TITLE_ADVANCE, _DETAIL_ADVANCE = 7.6, 6.0
 _PADDING = 9.0
 _MARGIN = 24.0
+
+
+def escape(text: str) -> str:
+    """Return ``text`` as XML can hold it."""
+    return escape_markup(visible(text))
 
 
 @dataclass(frozen=True)

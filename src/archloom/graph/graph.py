@@ -18,6 +18,7 @@ from archloom.graph.definition import Definition
 from archloom.graph.hashing import graph_hash
 from archloom.graph.ops import OPS, Merge
 from archloom.graph.order import depth_levels, generation_order
+from archloom.visible import whole
 
 ARRAY_FIELDS: dict[str, tuple[type, int]] = {
     "op": (np.int16, 0),
@@ -80,6 +81,12 @@ class Graph:
     name: str = ""
     family: str = ""
     definitions: tuple[Definition, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field in _NAMES:
+            name = getattr(self, field)
+            if not name.isascii():  # a file that holds half a character could not be written
+                object.__setattr__(self, field, whole(name))
 
     @classmethod
     def from_arrays(

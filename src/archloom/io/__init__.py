@@ -280,8 +280,8 @@ def _from_document(
     path: str | Path, document: Mapping[str, Any]
 ) -> Graph | Iterator[LabelledGraph]:
     """Return what a JSON document of any known schema holds."""
-    kind = document.get("format", document.get("schema"))
-    with naming(path):
+    with understanding(path, "graph", "get the file again"):
+        kind = document.get("format", document.get("schema"))
         if isinstance(kind, str) and kind.startswith("archloom-graph/"):
             graph = from_native(document)
             check(graph, network=False)  # segments are written too

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from archloom.errors import DataError, FormatError
+from archloom.errors import ArchloomError, DataError, FormatError
 from archloom.files import reading, replacing, unwritable
 from archloom.graph import OPS, Definition, Graph, graph_hashes
 from archloom.graph.graph import ARRAY_FIELDS
@@ -238,7 +238,12 @@ class GraphStore:
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except ArchloomError:
+            raise
+        except (
+            *(pa.ArrowException, OSError, ValueError, TypeError, LookupError, AttributeError),
+            *(ArithmeticError, RecursionError, MemoryError),
+        ) as error:
             raise FormatError(
                 f"{self.path} cannot be read as a graph store ({error}): it is truncated, damaged "
                 "or of another kind, get or write it again."

@@ -20,8 +20,9 @@ from torch import Tensor
 from archloom.errors import ConfigError, FormatError
 from archloom.execute import NORM_EPSILON
 from archloom.execute.module import GraphModule, to_torch
-from archloom.files import reading
+from archloom.files import reader, reading
 from archloom.graph import Graph
+from archloom.io.unpacking import check_unpacked
 from archloom.spaces import FAMILIES, ofa_resnet
 from archloom.spaces.common import Skeleton
 from archloom.spaces.ofa_mobile import EXPANSIONS, KERNELS, MobileSpace
@@ -56,6 +57,7 @@ class Supernet:
     source: str
 
     @classmethod
+    @reader("supernet", "get it again")
     def read(cls, path: str | Path, family: str, skeleton: Skeleton | None = None) -> Supernet:
         """Read a checkpoint of a family; ``skeleton`` is the published one where none is given.
 
@@ -63,11 +65,11 @@ class Supernet:
         ``FormatError`` for one that is no complete checkpoint of this family.
         """
         skeleton = skeleton or published_skeleton(family)
-        found = {
-            _spelling(name): tensor
-            for name, tensor in _state_dict(Path(path)).items()
-            if not name.endswith("num_batches_tracked")
-        }
+        found: dict[str, Tensor] = {}
+        for name, tensor in _state_dict(Path(path)).items():
+            if not name.endswith("num_batches_tracked"):
+                if found.setdefault(_spelling(name), tensor) is not tensor:
+                    raise _unusable(path, name, "is there twice, under two spellings of its name")
         wanted = _shapes(family, skeleton)
         for name in sorted(wanted.keys() | found.keys()):
             shape = tuple(found[name].shape) if name in found else None
@@ -77,6 +79,8 @@ class Supernet:
                     f"{shape or 'missing'}, {wanted.get(name) or 'nothing'} is wanted. Give the "
                     "checkpoint of this family, or name the family that it belongs to."
                 )
+        for name, tensor in found.items():
+            _check_tensor(path, name, tensor)
         return cls(family, found, skeleton, f"supernet {Path(path).name}")
 
     @classmethod
@@ -161,8 +165,9 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
             if path.suffix == ".safetensors":
                 content: Any = load_file(path)
             else:
+                check_unpacked(path)
                 content = torch.load(path, map_location="cpu", weights_only=True)
-        except OSError:
+        except (OSError, FormatError):
             raise
         except (SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
             raise _foreign(path, str(error)) from error
@@ -175,6 +180,26 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
     ):
         raise _foreign(path, "it holds more than named tensors")
     return content
+
+
+def _check_tensor(path: str | Path, name: str, tensor: Tensor) -> None:
+    """Raise ``FormatError`` unless a tensor holds finite real floats, and variances no negative
+    ones.
+    """
+    plain = tensor.layout == torch.strided and tensor.device.type == "cpu"
+    if not plain or tensor.is_quantized or not tensor.is_floating_point():
+        kind = f"{tensor.dtype}, {tensor.layout}, on {tensor.device}".replace("torch.", "")
+        raise _unusable(path, name, f"is {kind}: dense floats with values are wanted")
+    if not torch.isfinite(tensor).all():
+        raise _unusable(path, name, "holds values that are not finite")
+    if name.endswith("running_var") and (tensor < 0).any():
+        raise _unusable(path, name, "holds a negative variance")
+
+
+def _unusable(path: str | Path, name: str, wrong: str) -> FormatError:
+    return FormatError(
+        f"{path} is no usable supernet: tensor {name} {wrong}; get the checkpoint again."
+    )
 
 
 def _foreign(path: Path, reason: str) -> FormatError:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import FormatError
-from archloom.files import replacing, write_text
+from archloom.files import reader, replacing, write_text
 from archloom.graph import Graph
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def save_tensors(
     path.write_bytes(library.save(dict(tensors), dict(metadata)))
 
 
+@reader("weights", "get them again")
 def read_weights(
     path: str | Path, graph: Graph | None = None
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -99,6 +100,7 @@ def read_weights(
     return tensors, card
 
 
+@reader("card of weights", "get it again")
 def read_card(path: str | Path) -> dict[str, Any]:
     """Return the card of the weights in ``path``; raises ``FormatError`` as ``read_weights``."""
     source = card_path(Path(path))

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from archloom.errors import FormatError, SearchError
-from archloom.files import read_json, unwritable, write_text
+from archloom.files import read_json, understanding, unwritable, write_text
 from archloom.graph import Graph
 from archloom.io.store import GraphStore, StoreWriter
 from archloom.parquet import number_column, numbers, read_parquet, text_column, write_parquet
@@ -74,13 +74,19 @@ class SearchFolder(ABC, Generic[Network]):
         self.iteration: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
         self.hashes: list[str] = []
         self._lineage: dict[str, tuple[str, str, int]] = {}
+        advice = "delete the folder to search from the start"
         try:
-            self._check_settings({"format": ARCHIVE_FORMAT, **settings})
-            while (self.folder / f"iteration-{len(self.statistics):04d}.json").exists():
-                self._load(len(self.statistics))
+            with understanding(self.folder, "folder of a search", advice):
+                self._take_up({"format": ARCHIVE_FORMAT, **settings})
         except BaseException:
             self.close()
             raise
+
+    def _take_up(self, settings: dict[str, Any]) -> None:
+        """Take the finished iterations of the folder into memory."""
+        self._check_settings(settings)
+        while (self.folder / f"iteration-{len(self.statistics):04d}.json").exists():
+            self._load(len(self.statistics))
 
     def close(self) -> None:
         """Let go of the folder."""

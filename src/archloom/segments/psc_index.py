@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
-from archloom.files import replacing
+from archloom.files import reader, replacing
 from archloom.graph import Graph, autogo_order, distinct
 from archloom.parquet import list_column, lists, numbers
 from archloom.segments.batch import BatchSegmentation, BatchTokeniser, batches
@@ -176,9 +176,10 @@ def merge_psc_indexes(parts: Sequence[str | Path], graphs: Sequence[str], path: 
     return len(lists(ordered["start"])[0])
 
 
+@reader("P/S/C index")
 def read_psc_index(path: str | Path) -> PscIndex:
     """Return the index in ``path``; raises ``DataError`` or ``FormatError``."""
-    table = read_table(Path(path), FORMAT)
+    table = read_table(Path(path), FORMAT, _schema(""))
     start, first = lists(table["start"])
     end, end_first = lists(table["end"])
     n_nodes = numbers(table["n_nodes"])

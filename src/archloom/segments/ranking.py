@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
+from archloom.files import reader
 from archloom.parquet import numbers
 from archloom.segments.database import SegmentDatabase
 from archloom.segments.tables import metadata, read_table, write_table
@@ -66,9 +67,10 @@ def write_ranking(ranking: SegmentRanking, path: str | Path) -> None:
     write_table(Path(path), pa.table({"score": ranking.scores}), FORMAT, facts)
 
 
+@reader("ranking")
 def read_ranking(path: str | Path) -> SegmentRanking:
     """Read what ``write_ranking`` wrote; raises ``DataError`` or ``FormatError``."""
-    table = read_table(Path(path), FORMAT)
+    table = read_table(Path(path), FORMAT, pa.schema([("score", pa.float64())]))
     scores = numbers(table["score"]).astype(np.float64)
     if not np.isfinite(scores).all():
         raise FormatError(f"{path} holds scores that are not finite: make the ranking again.")

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
+from archloom.files import reader
 from archloom.graph import OPS
 from archloom.parquet import list_column, lists, read_parquet, write_parquet
 from archloom.segments.database import SegmentDatabase
@@ -44,6 +45,7 @@ def write_database(database: SegmentDatabase, folder: str | Path) -> None:
         write_table(Path(folder) / name, table, fmt, facts)
 
 
+@reader("segment database", argument="folder")
 def read_database(folder: str | Path) -> SegmentDatabase:
     """Return the database in ``folder``.
 
@@ -53,10 +55,7 @@ def read_database(folder: str | Path) -> SegmentDatabase:
     paths = Path(folder) / TOPOLOGY_FILE, Path(folder) / INSTANCE_FILE
     topologies = read_table(paths[0], TOPOLOGY_FORMAT)
     instances = read_table(paths[1], INSTANCE_FORMAT)
-    try:
-        entries = _entries(topologies, instances)
-    except (KeyError, ValueError, IndexError, TypeError) as error:
-        raise _damaged(paths[0].parent, str(error)) from error
+    entries = _entries(topologies, instances)
     database = SegmentDatabase(tuple(entries), metadata(topologies, VOCABULARY_KEY))
     digest = database.digest
     if any(metadata(table, _DATABASE_KEY) != digest for table in (topologies, instances)):
@@ -69,11 +68,13 @@ def write_table(path: Path, table: pa.Table, fmt: str, facts: dict[bytes, str]) 
     write_parquet(table.replace_schema_metadata({FORMAT_KEY: fmt, **facts}), path)
 
 
-def read_table(path: Path, fmt: str) -> pa.Table:
-    """Return the Parquet table in ``path``; raises ``DataError`` or ``FormatError``."""
+def read_table(path: Path, fmt: str, schema: pa.Schema | None = None) -> pa.Table:
+    """Return the Parquet table in ``path``, see ``read_parquet`` for ``schema``; raises
+    ``DataError`` or ``FormatError``.
+    """
     if not path.is_file():
         raise DataError(f"{path} is missing: run the rule that makes it, or check the path.")
-    table = read_parquet(path, "make it again")
+    table = read_parquet(path, "make it again", schema=schema)
     if metadata(table, FORMAT_KEY) != fmt:
         raise FormatError(
             f"{path} has the format {metadata(table, FORMAT_KEY)!r}, this version of archloom "

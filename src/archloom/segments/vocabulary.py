@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import FormatError
-from archloom.files import read_json, write_text
+from archloom.files import read_json, reader, write_text
 from archloom.graph import Graph, autogo_order
 from archloom.segments.bpe import MergeTable
 from archloom.views.labels import Encoding, label_keys, label_text
@@ -131,6 +132,7 @@ class Vocabulary:
         write_text(path, json.dumps(self.to_json(), ensure_ascii=False))
 
     @classmethod
+    @reader("vocabulary", "train or fetch it again")
     def load(cls, path: str | Path) -> Vocabulary:
         """Read what ``save`` wrote; raises ``FormatError`` for anything else."""
         document = _read_document(Path(path), "format", FORMAT)
@@ -138,10 +140,10 @@ class Vocabulary:
             vocabulary = cls(
                 encoding=Encoding(document["encoding"], bool(document["sorted_neighbours"])),
                 labels=tuple(str(label) for label in document["labels"]),
-                merges=tuple(tuple(int(i) for i in merge) for merge in document["merges"]),
+                merges=tuple(tuple(map(index, merge)) for merge in document["merges"]),
                 families=tuple(str(family) for family in document["families"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
             raise _damaged(path, error) from error
         return vocabulary.checked()
 
@@ -162,7 +164,7 @@ class Vocabulary:
                 merges=tuple(tuple(int(i) for i in entry["symbols"]) for entry in ranked),
                 families=tuple(str(family) for family in encoder["families"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
             raise _damaged(folder, error) from error
         return vocabulary.checked()
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import DataError, FormatError
-from archloom.files import read_json, write_csv, write_text
+from archloom.files import read_json, reader, write_csv, write_text
 from archloom.graph import (
     OPS,
     Graph,
@@ -98,6 +98,7 @@ class LatencyTable:
         write_text(path, json.dumps(document, indent=1) + "\n")
 
 
+@reader("latency table")
 def read_table(path: str | Path) -> LatencyTable:
     """Read a table; raises ``DataError`` for a missing file and ``FormatError`` naming the line or
     entry for a damaged one.

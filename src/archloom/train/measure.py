@@ -7,24 +7,21 @@ the machine is busy, and sums are added in the same order everywhere.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import signal
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
 from archloom.data.images import Images
 from archloom.data.labels import Label
-from archloom.errors import ArchloomError, DataError, TrainingError
+from archloom.errors import ArchloomError, TrainingError
 from archloom.graph import Graph
+from archloom.processes import process_pool
+from archloom.train.kept import append, read_kept
 from archloom.train.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -68,14 +65,14 @@ def measure(
 
     ``seeds`` are those of every graph, or a function of the position of the graph (so that the
     first ones get more). Pairs in ``known`` (labels of this recipe) are not trained again.
-    ``out`` is a folder for results as they come, one JSON line each: a later call with the same
-    recipe takes them from there, and goes on with a long training from its checkpoint in
-    ``out``; calls in several processes may share it. ``weights`` is a folder for the trained
-    weights of every pair (``weights_files``); keep it as long as ``out``. ``progress`` gets (done,
-    total). ``device`` is cpu, cuda or auto; the ``n_jobs`` processes share one GPU. On a CPU the
-    result does not depend on ``n_jobs`` or on interruptions. A graph that cannot be trained becomes
-    a ``Failure``; it is tried again by the next call. Raises ``ConfigError`` for a device that is
-    not there.
+    ``out`` is a folder for results as they come, see ``archloom.train.kept``: a later call with the
+    same recipe takes from there what is as it was written, and goes on with a long training from
+    its checkpoint in ``out``; calls in several processes may share it. ``weights`` is a folder for
+    the trained weights of every pair (``weights_files``); keep it as long as ``out``. ``progress``
+    gets (done, total). ``device`` is cpu, cuda or auto; the ``n_jobs`` processes share one GPU. On
+    a CPU the result does not depend on ``n_jobs`` or on interruptions. A graph that cannot be
+    trained becomes a ``Failure``; it is tried again by the next call. Raises ``ConfigError`` for a
+    device that is not there.
     """
     from archloom.train.device import choose_device
 
@@ -83,7 +80,7 @@ def measure(
     wanted = _wanted(graphs, seeds)
     found = {
         (label.graph, label.seed): label
-        for label in [*known, *(_read_shards(Path(out), recipe) if out else [])]
+        for label in [*known, *(read_kept(Path(out), recipe.hash) if out else [])]
         if label.recipe == recipe.hash and label.metric == METRIC
     }
     missing = [
@@ -154,18 +151,16 @@ def _train_all(
     if workers == 1:
         yield from _train_here(pairs, task)
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (task,))
     try:
-        futures: list[Future[Label | Failure]] = [pool.submit(_train_one, *pair) for pair in pairs]
-        for future in as_completed(futures):
-            yield future.result()
+        with process_pool(workers, _start_worker, (task,)) as pool:
+            futures = [pool.submit(_train_one, *pair) for pair in pairs]
+            for future in as_completed(futures):
+                yield future.result()
     except BrokenProcessPool as error:
         raise TrainingError(
             "a training process was killed, perhaps for lack of memory: lower n_jobs and run "
             "again, what was measured before is kept if `out` was given."
         ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _train_here(pairs: Collection[tuple[Graph, int]], task: _Task) -> Iterator[Label | Failure]:
@@ -192,8 +187,6 @@ class _Worker:
 def _start_worker(task: _Task) -> None:
     import torch
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
-    threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(1)
     _prepare(task)
 
@@ -203,14 +196,6 @@ def _prepare(task: _Task) -> None:
     _Worker.task = task
     shard = f"{task.recipe.hash}-{uuid4().hex[:12]}.jsonl"
     _Worker.shard = task.folders.labels / shard if task.folders.labels else None
-
-
-def _follow_parent() -> None:
-    """End this worker when its parent is gone, killed without a chance to stop it."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _train_one(graph: Graph, seed: int) -> Label | Failure:
@@ -240,30 +225,6 @@ def _train_one(graph: Graph, seed: int) -> Label | Failure:
     if folders.weights is not None:  # before the label, so that a label never lacks its weights
         write_weights(folders.weights / name, outcome.weights, graph, asdict(label))
     if _Worker.shard is not None:
-        _append(_Worker.shard, label)
+        weights = folders.weights
+        append(_Worker.shard, label, weights_files(weights, graph.hash, seed) if weights else ())
     return label
-
-
-def _append(shard: Path, label: Label) -> None:
-    """Add one line to ``shard``; a kill can only cut the last line."""
-    try:
-        shard.parent.mkdir(parents=True, exist_ok=True)
-        with shard.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(label)) + "\n")
-    except OSError as error:
-        raise DataError(
-            f"{shard} cannot be written ({error.strerror}): free space or choose another folder. "
-            "What was measured before is kept."
-        ) from error
-
-
-def _read_shards(folder: Path, recipe: Recipe) -> list[Label]:
-    """Return the labels in the shards of ``recipe``; a cut or damaged line is left out."""
-    labels = []
-    for shard in sorted(folder.glob(f"{recipe.hash}-*.jsonl")):
-        for line in shard.read_bytes().splitlines():
-            try:
-                labels.append(Label(**json.loads(line)))
-            except (ValueError, TypeError):
-                log.warning("%s: a cut or damaged line is left out", shard)
-    return labels

@@ -15,7 +15,7 @@ from typing import Any
 
 from archloom.data.labels import merge_labels, read_labels, write_labels
 from archloom.errors import FormatError, TrainingError
-from archloom.files import read_json, write_text
+from archloom.files import read_json, reader, write_text
 from archloom.train.measure import Failure, Measurement
 
 FORMAT = "archloom-measurement/1"
@@ -38,6 +38,7 @@ def write_measurement(
     write_text(summary, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
+@reader("summary of a measurement", "delete it and make it again", "summary")
 def read_failures(summary: str | Path) -> list[Failure]:
     """Return the failures of a summary; raises ``FormatError`` for another file."""
     document: Any = read_json(summary)

@@ -24,11 +24,15 @@ from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 from archloom.errors import ArchloomError
+from archloom.visible import visible
 from archloom.workflow.content import content_digest, content_size
 from archloom.workflow.progress import Meter
 from archloom.workflow.records import Content, Record
+from archloom.workflow.words import duration
 
 LOG_LINES = 8
+CLOCKS_DIFFER = 60.0
+"""Seconds that the clocks of two machines may differ by."""
 UNWRITABLE = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -102,6 +106,7 @@ def job(arguments: Sequence[str] | None = None) -> Iterator[Job]:
         begun = time.time()
         inputs = {name: [Path(path) for path in paths] for name, *paths in options.input}
         contents = {str(path): _content(path) for paths in inputs.values() for path in paths}
+        _tell_of_future(contents, begun)
         run = _job(options, inputs, contents, temporary, meter)
         _seed_everything(run.seed, run.threads)
         logger.info("start %s with settings %s", " ".join(run.wildcards.values()), options.settings)
@@ -176,6 +181,21 @@ def _fingerprint(options: argparse.Namespace, contents: Mapping[str, Content]) -
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
+def _tell_of_future(paths: Iterable[str], now: float) -> None:
+    """Warn of inputs that are dated later than now: Snakemake takes them for newer than whatever is
+    made of them.
+    """
+    for path in paths:
+        ahead = Path(path).stat().st_mtime - now
+        if ahead > CLOCKS_DIFFER:
+            logger.warning(
+                "%s is dated %s in the future: what is made of it counts as outdated until then, "
+                "set its time with `touch`",
+                path,
+                duration(ahead),
+            )
+
+
 def _content(path: Path) -> Content:
     return Content(content_digest(path), content_size(path))
 
@@ -238,16 +258,24 @@ def _publish(temporary: Mapping[str, Path], targets: Mapping[str, Path]) -> None
         os.replace(path, targets[name])
 
 
+class _VisibleFormatter(logging.Formatter):
+    """Shows names of files and networks instead of doing what is in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 def _start_logging(path: Path) -> list[logging.Handler]:
     """Send everything to the log file and, on a terminal, progress and warnings to standard
     error.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = logging.FileHandler(path, mode="w", encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    file.setFormatter(_VisibleFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handlers: list[logging.Handler] = [file]
     if sys.stderr.isatty():
         terminal = logging.StreamHandler()
+        terminal.setFormatter(_VisibleFormatter())
         terminal.addFilter(_concerns_a_person)
         handlers.append(terminal)
     root = logging.getLogger()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from archloom.errors import ArchloomError, FormatError
-from archloom.files import read_json, write_text
+from archloom.files import read_json, reader, write_text
 from archloom.workflow.words import duration, job_name, pace
 
 STATE_FORMAT = "archloom-state/1"
@@ -63,6 +63,7 @@ class State:
         write_text(path, json.dumps({"format": STATE_FORMAT, **asdict(self)}, indent=1) + "\n")
 
     @classmethod
+    @reader("state of a job", "delete it")
     def read(cls, path: Path) -> State:
         """Read a state file; raises ``FormatError`` for damage or another format."""
         values = read_json(path)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from archloom.errors import FormatError
-from archloom.files import read_json, write_text
+from archloom.files import read_json, reader, write_text
 
 RECORD_FORMAT = "archloom-record/1"
 RECORDS = "records"
@@ -61,6 +61,7 @@ class Record:
         return f"{self.rule}/{Path(self.log).stem}.json"
 
     @classmethod
+    @reader("record", "delete it and run the rule again")
     def read(cls, path: Path) -> Record:
         """Read a record; raises ``FormatError`` for a damaged file or another format."""
         return cls.from_dict(read_json(path), str(path))

@@ -44,6 +44,12 @@ class Sealed:
         """Tell whether the job made ``path`` with these bytes."""
         return self.record.outputs[path].digest == digest
 
+    @property
+    def paths(self) -> list[str]:
+        """All paths that the record names."""
+        record = self.record
+        return [*record.outputs, *record.inputs, record.file, record.log]
+
 
 class Verdict(Enum):
     """What ``adopt`` found of an output.
@@ -64,7 +70,8 @@ def seal(root: Path, resources: Path, progress: Progress = lambda size: None) ->
     """Write ``provenance.json`` of a run and return the outputs that had to be left out.
 
     ``root`` is the checkout, ``resources`` the run's folder of intermediate files, relative to it.
-    Left out is what no longer holds the bytes of a record. Entries of an older file are kept for
+    Left out is what no longer holds the bytes of a record, and what was made of files outside of
+    the checkout. Entries of an older file are kept for
     outputs that are not here, so that a checkout with a part of the outputs loses none.
     """
     folder = SnakemakeFolder(root)
@@ -82,7 +89,11 @@ def seal(root: Path, resources: Path, progress: Progress = lambda size: None) ->
     for path, digest in digests.items():
         metadata = folder.metadata(path)
         own = Sealed(records[path], metadata) if metadata else None
-        fitting = [one for one in (own, older.get(path)) if one and one.made(path, digest)]
+        fitting = [
+            one
+            for one in (own, older.get(path))
+            if one and one.made(path, digest) and all(map(_is_inside, one.paths))
+        ]
         if fitting:
             sealed[path] = fitting[0]
         else:
@@ -270,7 +281,7 @@ def _read_if_there(path: Path) -> dict[str, Sealed]:
             "`archloom seal` where the outputs were made."
         ) from error
     for name, one in found.items():
-        _check_inside(path, name, *one.record.outputs, one.record.file)
+        _check_inside(path, name, *one.paths)
         if name not in one.record.outputs:
             raise FormatError(f"{path}: the record of {name} does not name it: pull it again.")
     return found
@@ -279,8 +290,12 @@ def _read_if_there(path: Path) -> dict[str, Sealed]:
 def _check_inside(where: Path, *paths: str) -> None:
     """Refuse paths that lead out of the checkout: the file comes from elsewhere."""
     for path in paths:
-        parts = PurePosixPath(path)
-        if parts.is_absolute() or ".." in parts.parts:
+        if not _is_inside(path):
             raise FormatError(
                 f"{where} names {path}, which lies outside the checkout: do not use this file."
             )
+
+
+def _is_inside(path: str) -> bool:
+    parts = PurePosixPath(path)
+    return not parts.is_absolute() and ".." not in parts.parts and path.isprintable()

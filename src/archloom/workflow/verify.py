@@ -1,7 +1,7 @@
 """``verify``: are the files of a run still what its rules made, and which rule makes them again?
 
 Everything is decided by bytes: outputs are compared with the records of their jobs, external data
-with the registered checksums.
+with the registered checksums, single results that are kept with the checksums of their lines.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from itertools import chain
 from pathlib import Path
 from shlex import quote
 
-import yaml
-
+from archloom.config.document import load_yaml
 from archloom.data.registry import OWN_FOLDER, REGISTRY_PATH, read_registry
-from archloom.errors import DataError
+from archloom.errors import ConfigError, DataError
+from archloom.train.kept import read_lines
 from archloom.workflow.content import UNREADABLE, content_digests, files_in
 from archloom.workflow.records import RECORDS, RETRIEVAL, latest_records
 from archloom.workflow.sharing import PROVENANCE
 
-NOT_OUTPUTS = (RECORDS, "resume", "kept", "data")
+KEPT = "kept"
+"""Folder of single results; every line of its files has a checksum."""
+NOT_OUTPUTS = (RECORDS, "resume", KEPT, "data")
 """Folders beside the outputs of a run: what is known of them, checkpoints, external data."""
 
 
@@ -40,7 +42,8 @@ class Problem:
     """One file or folder that is not as it was made.
 
     rule      the rule that makes it; empty where none is known
-    command   what makes it again; empty where no rule is known
+    command   what makes it again, or removes what no rule should take up; empty where no rule is
+              known
     """
 
     path: str
@@ -81,12 +84,14 @@ def verify(
     """
     expected = {**_registered(root), **_made(root / resources)}
     unrecorded = [path for path in _files(root, resources) if not _belongs(path, expected)]
+    kept = [file.relative_to(root) for file in sorted((root / resources / KEPT).rglob("*.jsonl"))]
     for path in paths:
-        if not any(_touches(path, one) for one in (*expected, *unrecorded)):
+        if not any(_touches(path, one) for one in (*expected, *unrecorded, *map(str, kept))):
             raise DataError(f"{path}: no rule of this run made it, and it is not there: check it.")
     if paths:
         expected = {p: one for p, one in expected.items() if any(_touches(q, p) for q in paths)}
         unrecorded = [p for p in unrecorded if any(_touches(q, p) for q in paths)]
+        kept = [p for p in kept if any(_touches(q, str(p)) for q in paths)]
     digests = content_digests(root, expected, threads, progress)
     options = _options_of(root, resources)
     problems = [
@@ -95,8 +100,28 @@ def verify(
         if (fault := _fault(digests.get(path), one.digest))
     ]
     problems += [Problem(path, Fault.UNRECORDED, "", "") for path in unrecorded]
+    damaged = list(filter(None, (_kept_problem(root, file) for file in kept)))
+    problems += damaged
     intact = sum(digests.get(path) == one.digest for path, one in expected.items())
+    intact += len(kept) - len(damaged)
     return Verification(intact, sorted(problems, key=lambda problem: problem.path))
+
+
+def _kept_problem(root: Path, file: Path) -> Problem | None:
+    """Return what is wrong with a file of kept results: lines that are not as they were written, or
+    whose files are not. The command removes these lines; their trainings run again when needed.
+    """
+    try:
+        lines = list(read_lines(root / file))
+    except OSError:
+        return Problem(file.as_posix(), Fault.UNREADABLE, file.parts[-4], f"rm {quote(str(file))}")
+    folder = (root / file).parent
+    wrong = [one.number for one in lines if one.label is None or one.damaged_files(folder)]
+    if not wrong:
+        return None
+    edit = ";".join(f"{number}d" for number in wrong)
+    command = f"sed -i {quote(edit)} {quote(file.as_posix())}"
+    return Problem(file.as_posix(), Fault.CORRUPT, file.parts[-4], command)
 
 
 def _made(resources: Path) -> dict[str, _Expected]:
@@ -161,8 +186,8 @@ def _options_of(root: Path, resources: Path) -> list[str]:
     if name == ".":
         return []
     for file in sorted((root / "config").rglob("*.yaml")):
-        with suppress(OSError, yaml.YAMLError, AttributeError):
-            run = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("run") or {}
+        with suppress(ConfigError, AttributeError):
+            run = (load_yaml(file) or {}).get("run") or {}
             if name in (run.get("cache"), run.get("name")):
                 return ["--configfile", quote(file.relative_to(root).as_posix())]
     return ["--configfile", "YOUR_CONFIGURATION"]

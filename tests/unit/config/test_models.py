@@ -11,6 +11,9 @@ from archloom.spaces import FAMILIES
 HEADER = "model\tfamily\tsource\tinput\tdescription\n"
 
 
+BAD_NAMES = ("-x", "--help", "..", ".", ".hidden", "a/b", "ä", "x" * 101, "a\x1b")
+
+
 @pytest.fixture
 def table(tmp_path):
     """A function that writes a table of models and returns its path."""
@@ -45,11 +48,19 @@ def test_an_architecture_string_is_no_file(table):
         ("a\tnb201\tx.json\t\t\tmore\n", "more than 5 columns"),
         ("a\tnb201\tx.json\t\t\na\tnb201\ty.json\t\t\n", "'a' stands there twice"),
         ("a\n", "row 'a'.*family"),
+        *[(f"{name}\tnb201\tx.json\t\t\n", "begins with") for name in BAD_NAMES],
+        (f"a\tnb201\t{'x' * 200_000}\t\t\n", "after row.*field larger"),
     ],
 )
 def test_a_wrong_row_is_explained(table, row, says):
     with pytest.raises(ConfigError, match=says):
         read_models(table(row))
+
+
+@pytest.mark.parametrize("ending", ["json", "onnx"])
+def test_no_command_takes_a_source_for_an_option(table, ending):
+    row = read_models(table(f"_a\tgeneric\t-net.{ending}\t\t\n"))["_a"]
+    assert row.source == f"./-net.{ending}"
 
 
 def test_a_wrong_header_is_explained(table):

@@ -267,7 +267,30 @@ def test_a_folder_in_the_way_is_named(server, partial):
         download(f"{server.url}/file", partial, SIZE, HASTY)
 
 
-@pytest.mark.parametrize("note", ["", "{}", "[1]", '{"url": 1, "version": 2, "total": "x"}'])
+@pytest.mark.parametrize("target", ["http://[", "//[::1", "http://a:b/", "http://a\tb:99999/"])
+def test_a_redirect_to_no_address_is_an_error_of_the_source(server, partial, target):
+    server.answers = [status(302, Location=target)]
+    with pytest.raises(SourceError):
+        download(f"{server.url}/a", partial, 5, Patience(tries=1, timeout_s=2))
+
+
+@pytest.mark.parametrize("url", ["http://[/a", "http://a:b/", "nonsense", "http://" + "a" * 99])
+def test_no_address_is_an_error_of_the_source(partial, url):
+    with pytest.raises(SourceError):
+        download(url, partial, 5, Patience(tries=1, timeout_s=2))
+
+
+NOTES = ["", "{}", "[1]", '{"url": 1, "version": 2, "total": "x"}', "[" * 9999, '"x"', "null"]
+NOTES += ['{"url": "URL", "version": "a\\r\\nX: 1", "total": 9}']
+NOTES += ['{"url": "URL", "version": "\\ud800", "total": 9}']
+NOTES += ['{"url": "URL", "version": "v", "total": Infinity}']
+NOTES += [
+    '{"url": "URL", "version": "v", "total": -1}',
+    '{"url": "URL", "version": "v", "total": 1}',
+]
+
+
+@pytest.mark.parametrize("note", NOTES)
 def test_a_damaged_note_means_to_begin_anew(server, partial, note):
     partial.parent.mkdir()
     partial.write_bytes(bytes(6000))

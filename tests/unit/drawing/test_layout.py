@@ -58,3 +58,17 @@ def test_columns_are_cut_where_few_edges_cross():
     crossing = [pair for pair, pieces in layout.edges.items() if any(len(p) > 2 for p in pieces)]
     assert layout.columns > 1
     assert len({source for source, _ in crossing}) == layout.columns - 1
+
+
+@given(dags())
+def test_the_order_of_edges_comes_from_the_nodes_and_not_from_memory(dag):
+    n, edges = dag
+    sizes = np.tile([60.0, 20.0], (n, 1))
+    layouts = []
+    for junk in range(4):
+        pad = [object() for _ in range(junk * 37)]  # other addresses for the same objects
+        layouts.append(layered_layout(sizes, edges[::-1] if junk % 2 else edges))
+        del pad
+    for other in layouts[1:]:
+        assert np.array_equal(other.centres, layouts[0].centres)
+        assert other.edges == layouts[0].edges

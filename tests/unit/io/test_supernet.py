@@ -1,6 +1,8 @@
 """Subnets of supernets compute what an independent supernet computes; files are read strictly."""
 
 import pickle
+import struct
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -187,3 +189,55 @@ def test_missing_files_and_wrong_families_are_named(tmp_path):
         Supernet.random("nb201")
     with pytest.raises(GraphError, match="is not a network of"):
         Supernet.random("ofa_pn", skeleton=SMALL["ofa_pn"]).subnet("e3k3", 32)
+
+
+def spoilt(tensor, how):
+    """A tensor with something wrong in it."""
+    if how == "meta":
+        return tensor.to("meta")
+    if how == "sparse":
+        return tensor.to_sparse()
+    if how == "quantised":
+        return torch.quantize_per_tensor(tensor, 0.1, 0, torch.qint8)
+    if how in ("integer", "complex", "bool"):
+        return tensor.to({"integer": torch.int32, "complex": torch.complex64}.get(how, torch.bool))
+    tensor = tensor.clone()
+    tensor.view(-1)[-1] = {"nan": torch.nan, "inf": torch.inf, "variance": -0.5}[how]
+    return tensor
+
+
+HOWS = ["meta", "sparse", "quantised", "integer", "complex", "bool", "nan", "inf", "variance"]
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_a_tensor_that_no_network_can_have_is_named(how, tmp_path):
+    tensors = dict(Supernet.random("ofa_pn", skeleton=SMALL["ofa_pn"]).tensors)
+    name = "first_conv.bn.running_var" if how == "variance" else "classifier.linear.weight"
+    torch.save(tensors | {name: spoilt(tensors[name], how)}, tmp_path / "s.pt")
+    with pytest.raises(FormatError, match=rf"s\.pt.*tensor {name}"):
+        Supernet.read(tmp_path / "s.pt", "ofa_pn", SMALL["ofa_pn"])
+
+
+def test_a_small_storage_under_a_huge_shape_takes_no_memory(tmp_path):
+    tensors = dict(Supernet.random("ofa_pn", skeleton=SMALL["ofa_pn"]).tensors)
+    tensors["classifier.linear.bias"] = torch.zeros(1).expand(1 << 50)
+    torch.save(tensors, tmp_path / "s.pt")
+    with pytest.raises(FormatError, match=r"classifier\.linear\.bias"):
+        Supernet.read(tmp_path / "s.pt", "ofa_pn", SMALL["ofa_pn"])
+
+
+def test_two_spellings_of_one_tensor_are_refused(tmp_path):
+    tensors = dict(Supernet.random("ofa_pn", skeleton=SMALL["ofa_pn"]).tensors)
+    torch.save(tensors | {"module.first_conv.conv.conv.weight": torch.zeros(1)}, tmp_path / "s.pt")
+    with pytest.raises(FormatError, match="first_conv.* twice"):
+        Supernet.read(tmp_path / "s.pt", "ofa_pn", SMALL["ofa_pn"])
+
+
+def test_a_checkpoint_that_would_unpack_to_much_more_is_refused(tmp_path):
+    path = tmp_path / "bomb.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/data/0", bytes(1 << 20))
+    size = struct.pack("<I", 1 << 20)
+    path.write_bytes(path.read_bytes().replace(size, struct.pack("<I", (1 << 30) + 1)))
+    with pytest.raises(FormatError, match=r"bomb\.pt would unpack to 1,073,741,825 bytes"):
+        Supernet.read(path, "ofa_pn", SMALL["ofa_pn"])

@@ -1,11 +1,10 @@
-import json
 from dataclasses import replace
 
 import pytest
 
-from archloom.errors import ConfigError, DataError
+from archloom.errors import ConfigError
 from archloom.io.weights import read_weights
-from archloom.train.measure import Failure, _append, _read_shards, measure
+from archloom.train.measure import Failure, measure
 from archloom.train.trainer import train
 
 
@@ -67,22 +66,19 @@ def test_trained_weights_are_kept(graphs, images, recipe, tmp_path):
     assert card["facts"]["value"] == wanted.accuracy
 
 
-def test_a_cut_line_of_a_shard_is_left_out(graphs, images, recipe, tmp_path, caplog):
-    label = measure(graphs[:1], images, recipe, n_jobs=1).labels[0]
-    shard = tmp_path / f"{recipe.hash}-x.jsonl"
-    _append(shard, label)
-    _append(shard, replace(label, seed=1))
-    shard.write_text(shard.read_text()[:-30])
-    assert _read_shards(tmp_path, recipe) == [label]
-    assert "a cut or damaged line is left out" in caplog.text
-    assert json.loads(shard.read_text().splitlines()[0])["seed"] == 0
+def test_a_changed_result_or_file_is_left_out_and_trained_again(graphs, images, recipe, tmp_path):
+    def run():
+        return measure(graphs[:1], images, recipe, (0, 1), (), tmp_path, tmp_path / "w", n_jobs=1)
 
-
-def test_an_unwritable_folder_is_explained(graphs, images, recipe, tmp_path):
-    label = measure(graphs[:1], images, recipe, n_jobs=1).labels[0]
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot be written"):
-        _append(tmp_path / "file" / "shard.jsonl", label)
+    first = run().labels
+    (kept,) = tmp_path.glob("*.jsonl")
+    value = f'"value": {first[0].value}'
+    kept.write_text(kept.read_text().replace(value, '"value": 0.125', 1))
+    (card,) = (tmp_path / "w").glob("*-seed1.json")
+    card.write_text(card.read_text().replace('"value": ', '"value": 1', 1))
+    assert [one.value for one in run().labels] == [one.value for one in first]
+    assert len(list(tmp_path.glob("*.jsonl"))) == 2
+    assert '"value": 1' not in card.read_text() or first[1].value == 1
 
 
 def test_nothing_to_do_starts_no_process(images, recipe):

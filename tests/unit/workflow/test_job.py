@@ -237,3 +237,10 @@ def test_a_failed_job_has_no_record(arguments, tmp_path):
 
 def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_an_input_dated_in_the_future_is_told(arguments, tmp_path):
+    os.utime(tmp_path / "in.txt", (4e9, 4e9))
+    with job(arguments()) as run:
+        write_both(run)
+    assert "in.txt is dated" in (tmp_path / "logs/job.log").read_text()

@@ -159,6 +159,17 @@ def test_a_seal_that_leads_out_of_the_checkout_is_refused(world, path):
         adopted(world)
 
 
+@pytest.mark.parametrize("path", ["/etc/hostname", "../outside", "a\0b"])
+def test_an_input_outside_of_the_checkout_is_refused(world, path):
+    seal(world.root, RESOURCES)
+    document = json.loads((world.root / SEAL).read_text())
+    for one in document["outputs"].values():
+        one["record"]["inputs"][path] = {"digest": "0", "size": 1}
+    (world.root / SEAL).write_text(json.dumps(document))
+    with pytest.raises(FormatError, match="outside"):
+        adopted(world)
+
+
 def test_another_format_is_refused(world):
     (world.root / SEAL).write_text('{"format": "archloom-provenance/9", "outputs": {}}')
     with pytest.raises(FormatError, match="archloom-provenance/9"):

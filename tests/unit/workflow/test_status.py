@@ -62,6 +62,12 @@ def test_a_running_job_elsewhere_is_known_by_its_sign_of_life(run):
     assert phases(run) == {"train": (0, 1, 0, 1)}
 
 
+def test_a_sign_of_life_from_the_future_is_none(run):
+    run.says("train", "a", host="node1")
+    os.utime(run.folders.logs / "train/a.state.json", (4e9, 4e9))
+    assert phases(run) == {"train": (0, 0, 0, 1)}
+
+
 def test_a_job_that_was_done_again_is_not_counted_as_failed(run):
     run.did("train", "a")
     run.says("train", "a", phase="done")

@@ -1,13 +1,16 @@
 """What `verify` finds, and the commands that it names."""
 
 import hashlib
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
+from archloom.data.labels import Label
 from archloom.data.registry import FORMAT, REGISTRY_PATH, VERSION
 from archloom.errors import DataError
+from archloom.train.kept import append, read_lines
 from archloom.workflow.content import UNREADABLE
 from archloom.workflow.verify import Fault, Problem, verify
 
@@ -119,3 +122,39 @@ def test_the_command_names_the_configuration_of_a_run(world):
     found = verify(world.root, Path("resources/big")).problems
     missing = [problem for problem in found if problem.fault is Fault.MISSING]
     assert missing[0].command.startswith(f"{PREFIX} --configfile config/big.yaml -- ")
+
+
+@pytest.fixture
+def kept(world) -> Path:
+    """Two results that a stage keeps, each with a file."""
+    folder = world.root / "resources/kept/measure_labels/nb201/abc"
+    for seed in range(2):
+        world.write(f"resources/kept/measure_labels/nb201/abc/weights/{seed}.bin", f"w{seed}")
+        label = Label("0" * 32, "accuracy", "measured", "r", seed, 0.5, "fraction", "n", "f")
+        append(folder / "r-1.jsonl", label, [folder / f"weights/{seed}.bin"])
+    return folder / "r-1.jsonl"
+
+
+def test_intact_kept_results_are_counted_and_cut_ones_are_no_fault(world, kept):
+    assert verify(world.root, RESOURCES).intact == 4
+    kept.write_bytes(kept.read_bytes()[:-9])
+    assert problems(world) == []
+
+
+@pytest.mark.parametrize("change", ["figure", "file", "missing"])
+def test_a_changed_kept_result_is_named_with_what_removes_it(world, kept, change):
+    if change == "figure":
+        head, tail = kept.read_text().split("\n", 1)
+        kept.write_text(head + "\n" + tail.replace("0.5", "0.9"))
+    elif change == "file":
+        (kept.parent / "weights/1.bin").write_text("other")
+    else:
+        (kept.parent / "weights/1.bin").unlink()
+    path = kept.relative_to(world.root).as_posix()
+    (problem,) = problems(world)
+    assert problem == Problem(path, Fault.CORRUPT, "measure_labels", f"sed -i 2d {path}")
+    assert problems(world, "resources/kept") == [problem]
+    assert problems(world, LABELS) == []
+    subprocess.run(problem.command, shell=True, cwd=world.root, check=True)
+    assert problems(world) == []
+    assert [line.label.seed for line in read_lines(kept)] == [0]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from archloom.errors import FormatError
+from archloom.config.document import load_yaml
+from archloom.errors import ConfigError, FormatError
+from archloom.files import reader
 
 FORMAT, VERSION = "archloom-published", 1
 Value = float | str | None
@@ -63,16 +63,17 @@ class Published:
     tables: tuple[Table, ...]
 
 
+@reader("file of published figures", "restore it")
 def read_published(path: str | Path) -> Published:
     """Return the tables in ``path``; raises ``FormatError`` for anything else."""
     try:
-        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        document = load_yaml(Path(path))
         found = document["format"], document["version"]
         if found != (FORMAT, VERSION):
             raise FormatError(f"{path} has format {found}, expected {(FORMAT, VERSION)}.")
         tables = tuple(_table(one, Path(path).stem) for one in document["tables"])
         return Published(document["system"], document["paper"], tables)
-    except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except (KeyError, TypeError, ConfigError) as error:
         raise FormatError(
             f"{path} is no file of published figures ({error}): restore it."
         ) from error

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from archloom.errors import FormatError
-from archloom.files import read_json, write_text
+from archloom.files import read_json, reader, write_text
 from archloom.graph import Graph
 from archloom.io.store import GraphStore, write_store
 from archloom.parquet import read_parquet, write_parquet
@@ -48,6 +48,7 @@ def write_outcomes(outcomes: Sequence[Outcome], folder: str | Path) -> None:
     write_text(home / "outcomes.json", json.dumps(document, indent=1) + "\n")
 
 
+@reader("outcomes of a search", "run the search again", "folder")
 def read_outcomes(folder: str | Path) -> list[Outcome]:
     """Return what ``write_outcomes`` wrote; raises ``FormatError`` for damaged files."""
     home = Path(folder)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import FormatError
-from archloom.files import read_json, write_text
+from archloom.files import read_json, reader, write_text
 from archloom.io.store import write_store
 from archloom.parquet import numbers, read_parquet, write_parquet
 from archloom.predict.range import Place
@@ -214,6 +214,7 @@ def _range_entry(place: Place | None) -> dict[str, Any] | None:
     return None if place is None else {**asdict(place), "inside": place.inside}
 
 
+@reader("record of a search", "run the search again", "stats")
 def read_search(stats: str | Path, visited: str | Path) -> SearchRecord:
     """Read the statistics (with the front's figures) and the visited graphs of a search.
 

@@ -6,17 +6,15 @@ the number of processes nor on a restart.
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.context import BaseContext
 
 from archloom.errors import SearchError
 from archloom.graph import Graph
+from archloom.processes import process_pool
 from archloom.search.constraints import Limits
 from archloom.search.figures import Count
 from archloom.search.graphs.mutation import Brood, Mutator
@@ -24,6 +22,7 @@ from archloom.search.loop import Candidate, stream
 from archloom.search.shapes.propagation import PropagationStats
 
 _SLOW_IMPORTS = ("torch", "pyarrow.parquet", "highspy")
+"""What workers need and take longest to import."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +74,6 @@ def _mutate(mutator: Mutator, task: Task) -> Outcome:
     return Outcome(brood, candidates, mutator.propagator.stats)
 
 
-def _context() -> BaseContext:
-    """Return how processes are started: where the system can, they are forks of one process that
-    has only imported what takes longest, so that it is imported once for all of them.
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([name for name in _SLOW_IMPORTS if name in sys.modules])
-    return context
-
-
 _worker_mutator: Mutator | None = None
 
 
@@ -113,8 +101,6 @@ def workers(
     if n_jobs == 1:
         yield lambda tasks: (_mutate(mutator, task) for task in tasks)
         return
-    pool = ProcessPoolExecutor(n_jobs, _context(), _prepare_worker, (mutator,))
-    try:
+    loaded = [name for name in _SLOW_IMPORTS if name in sys.modules]
+    with process_pool(n_jobs, _prepare_worker, (mutator,), preload=loaded) as pool:
         yield lambda tasks: pool.map(_mutate_in_worker, tasks)
-    finally:
-        pool.shutdown(cancel_futures=True)

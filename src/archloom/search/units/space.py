@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import ConfigError, FormatError
-from archloom.files import naming, read_json
+from archloom.files import naming, read_json, reader
 from archloom.predict.blocks.scores import FORMAT
 from archloom.views.block_space import block_space
 from archloom.views.sequence import block_family
@@ -36,6 +36,7 @@ class UnitSpace:
     scores: tuple[tuple[float, ...], ...]
 
     @classmethod
+    @reader("space of units")
     def read(cls, path: str | Path) -> UnitSpace:
         """Read ``space.json`` of ``archloom rank-units``.
 

@@ -15,6 +15,7 @@ import numpy as np
 from archloom.errors import DataError, FormatError
 from archloom.files import reading
 from archloom.graph.definition import OPSET
+from archloom.io.importing.onnx.functions import check_functions
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
@@ -56,6 +57,7 @@ def _complete(content: bytes, folder: Path) -> ModelProto:
             _take_external(tensor, folder)
     model.ir_version = max(model.ir_version, 10)
     if model.functions:
+        check_functions(model)
         model = inline_local_functions(model)
     for domain in model.opset_import:
         if domain.domain == "ai.onnx":
