@@ -114,8 +114,8 @@ def norms_figure(target: Target) -> Figure:
 
 
 def spaces_figure(labelled: Matrix, targets: Sequence[Target]) -> Figure:
-    """Return accuracy against latency in ms, of labelled networks (N, 2) and of all networks that the
-    best units of each target make.
+    """Return accuracy against latency in ms, of labelled networks (N, 2) and of all networks that
+    the best units of each target make.
     """
     with styled(9.0, 4.6) as figure:
         axes = figure.subplots()
