@@ -114,7 +114,9 @@ def number_column(values: NDArray[Any], known: NDArray[np.bool_] | None = None) 
 def list_column(
     values: NDArray[Any], bounds: NDArray[np.integer], kind: pa.DataType | None = None
 ) -> pa.ListArray:
-    """Return flat numbers as a column of lists; row k is ``values[bounds[k] : bounds[k + 1]]``."""
+    """Return flat numbers (E,) as a column of n lists, bounds (n + 1,); row k is
+    ``values[bounds[k] : bounds[k + 1]]``.
+    """
     import pyarrow as pa
 
     starts = number_column(bounds.astype(np.int32))
@@ -137,7 +139,7 @@ def numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
 
 
 def lists(column: pa.ChunkedArray) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the flat numbers of a column of lists and the start of each row, see
+    """Return the flat numbers (E,) of a column of n lists and their bounds (n + 1,), see
     ``list_column``.
     """
     whole: Any = column.combine_chunks()

@@ -186,8 +186,8 @@ def evaluate_units(
 
 
 def joined_space(paths: list[Path], resolution: int) -> UnitSpace:
-    """Return the space of all units; raises ``ConfigError`` for an input size that its family does
-    not have.
+    """Return the space of all units; raises ``ConfigError`` for an input size, in pixels, that its
+    family does not have.
     """
     from archloom.search.units.space import UnitSpace, joined
     from archloom.views.sequence import skeleton_at
@@ -200,7 +200,7 @@ def joined_space(paths: list[Path], resolution: int) -> UnitSpace:
 def subnets_of(
     checkpoint: Path | None, images: Path | None, family: str, resolution: int
 ) -> TrainedSubnets | None:
-    """Return the networks of a supernet, None without one."""
+    """Return the networks of a supernet at an input size in pixels, None without one."""
     from archloom.search.units.supernet_accuracy import TrainedSubnets
 
     if checkpoint is None:
@@ -213,7 +213,7 @@ def subnets_of(
 def figures_of(
     texts: list[str], family: str, resolution: int, trained: TrainedSubnets | None
 ) -> list[Costly[str]]:
-    """Return what networks are judged by."""
+    """Return what networks are judged by, at an input size in pixels."""
     from archloom.search.units.figures import figure_of
 
     supernet = trained.figure if trained else None

@@ -71,7 +71,7 @@ class BenchmarkTable:
         return class_codes(self.classes)
 
     def take(self, rows: NDArray[np.integer]) -> BenchmarkTable:
-        """Return the table of these rows, in this order."""
+        """Return the table of these rows (R,), in this order."""
         chosen = rows.tolist()
         return replace(
             self,
@@ -132,7 +132,8 @@ def class_means(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArra
 
 
 def twin_noise(values: NDArray[np.float64], classes: Sequence[str]) -> float | None:
-    """Return the pooled standard deviation of ``values`` within classes; None without twins.
+    """Return the pooled standard deviation of ``values`` (N,) within classes, in their unit; None
+    without twins.
 
     Networks that ignore the image do not count: their values do not come from what they compute.
     """

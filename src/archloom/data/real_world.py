@@ -72,7 +72,7 @@ class RealWorldTable:
         return np.array([trained_alone(recipe) for recipe in self.recipes], dtype=np.bool_)
 
     def take(self, rows: NDArray[np.integer]) -> RealWorldTable:
-        """Return the table of these rows, in this order."""
+        """Return the table of these rows (R,), in this order."""
         chosen = rows.tolist()
         return replace(
             self,

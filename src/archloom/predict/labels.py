@@ -60,7 +60,7 @@ class LabelScale:
         return cls(table)
 
     def scaled(self, labels: NDArray[np.float64], groups: NDArray[np.str_]) -> NDArray[np.float32]:
-        """Return z-scored labels."""
+        """Return z-scored labels (G,)."""
         mean, std = (np.array([self.table[g][key] for g in groups]) for key in ("mean", "std"))
         return ((labels - mean) / std).astype(np.float32)
 
@@ -74,7 +74,9 @@ def standardised(values: NDArray[np.float64]) -> tuple[Tensor, NDArray[np.float3
 
 
 def mean_over_families(predicted: NDArray[np.floating], data: LabelledGraphs) -> float:
-    """Return Spearman's rank correlation within each family, averaged; NaN where none has one."""
+    """Return Spearman's rank correlation of predictions (G,) within each family, averaged; NaN
+    where none has one.
+    """
     labels, families = np.asarray(data.labels), data.families
     scores = [
         spearman(predicted[families == family], labels[families == family])

@@ -57,7 +57,7 @@ def evaluate(predicted: ArrayLike, measured: ArrayLike) -> dict[str, float]:
 
 
 def n_folds(counts: NDArray[np.integer]) -> int:
-    """Return the number of test folds for graphs with these instance counts (AutoGO spec 4.5)."""
+    """Return the number of test folds for graphs of instance counts (G,) (AutoGO spec 4.5)."""
     return int(max(min(10, counts.max()), counts.min()))
 
 

@@ -15,7 +15,7 @@ Flags = NDArray[np.bool_]
 
 
 def pareto_front(values: Matrix, maximise: Flags) -> NDArray[np.int64]:
-    """Return the indices that no other point beats, best in the first objective first.
+    """Return the indices (f,) that no other point beats, best in the first objective first.
 
     A point is beaten by one that is at least as good in every objective and better in one; of equal
     points the first stays.
@@ -31,7 +31,7 @@ def pareto_front(values: Matrix, maximise: Flags) -> NDArray[np.int64]:
 
 
 def successive_fronts(values: Matrix, maximise: Flags, count: int) -> NDArray[np.int64]:
-    """Return the indices of the front, then of the front of the rest, and so on, ``count`` times.
+    """Return the indices (f,) of the front, then of that of the rest, and so on, ``count`` times.
 
     Of equal points all but the first are left out.
     """
@@ -70,7 +70,7 @@ def rank_sum(values: Matrix, maximise: Flags) -> NDArray[np.int64]:
 def choose_parents(
     values: Matrix, maximise: Flags, top_k: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return at most ``top_k`` distinct indices of the scored graphs to mutate next.
+    """Return the distinct indices (p,), p <= ``top_k``, of the scored graphs to mutate next.
 
     Front members come first: all of them if they are at most m ** k, the largest such power not
     above top_k; else one per cell of a grid with m intervals over the range of each objective

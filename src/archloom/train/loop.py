@@ -185,8 +185,8 @@ def train(
     epoch on the dev set or, without one, of the last.
 
     checkpoint         : file that keeps the state; where it exists, training goes on from there
-    checkpoint_seconds : the state is written after an epoch when so much time has passed since the
-                         last time
+    checkpoint_seconds : the state is written after an epoch when so many seconds have passed since
+                         the last time
 
     Raises ``TrainingError`` when loss or weights are not finite any more (the network then has the
     best weights so far, or those before that epoch, and the checkpoint the state before it), and
@@ -204,8 +204,8 @@ def train(
 
 
 def backward(loss: Tensor, network: nn.Module, clip_norm: float) -> Tensor:
-    """Leave the gradient of ``loss`` in the parameters of ``network``, with at most this norm over
-    all of them; return the loss without its tape.
+    """Leave the gradient of ``loss``, a scalar, in the parameters of ``network``, with at most this
+    norm over all of them; return the loss without its tape.
     """
     parameters = list(network.parameters())
     for one in parameters:

@@ -40,7 +40,7 @@ from archloom.predict.blocks.network import (
 
 
 def arrays(parameter: Tensor) -> tuple[Array, Array]:
-    """Return the value and the gradient of a parameter, neither a copy."""
+    """Return the value and the gradient of a parameter of any shape, neither a copy."""
     assert parameter.grad is not None
     return parameter.detach().numpy(), parameter.grad.numpy()
 

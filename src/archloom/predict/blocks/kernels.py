@@ -21,7 +21,7 @@ Rows = NDArray[np.int64]
 
 @compiled
 def pool(ptr: Rows, rows: Array, pooled: Array) -> None:
-    """Write the sum of each graph's rows (N, .) to ``pooled``, (G, .)."""
+    """Write the sum of each graph's rows (N, D) to ``pooled``, (G, D)."""
     pooled[:] = 0
     for g in range(len(ptr) - 1):
         for i in range(ptr[g], ptr[g + 1]):
@@ -119,7 +119,7 @@ def add_before(ptr: Rows, messages: Array, rows: Array) -> None:
 
 @compiled
 def add_before_back(ptr: Rows, gradient: Array, to_messages: Array) -> None:
-    """Write the gradient by the messages of ``add_before``, given that by its result."""
+    """Write the gradient (N, D) by the messages of ``add_before``, given that by its result."""
     for g in range(len(ptr) - 1):
         to_messages[ptr[g + 1] - 1] = 0
         for i in range(ptr[g] + 1, ptr[g + 1]):

@@ -111,7 +111,7 @@ class FeatureScalars(nn.Module):
         self.register_buffer("moment_tsr", moments)
 
     def table(self) -> Tensor:
-        """Return the scalar of every value of the coded features, one feature after the other."""
+        """Return the (18,) scalars of all values of the coded features, feature by feature."""
         scalars = []
         for name in FEATURES:
             embedding, linear = self.get_submodule(f"{name}_embed"), f"{name}_mlp"

@@ -86,7 +86,7 @@ class BlockPredictor(NetworkPredictor):
         importance of the features of the test networks' blocks.
 
         checkpoint         : file that keeps the state; training goes on from it
-        checkpoint_seconds : least time between two states that are written
+        checkpoint_seconds : least seconds between two states that are written
         device             : cpu or auto, which is the CPU: the steps are compiled for it
 
         Raises ``DataError`` for too few networks or units without any, ``ConfigError`` for a GPU,
@@ -132,7 +132,8 @@ class BlockPredictor(NetworkPredictor):
         return self._run(architectures, resolution)[1]
 
     def score_units(self, resolution: int = RESOLUTION, contexts: int = 0) -> ScoredUnits:
-        """Return every unit of the family with its score, in units of the target.
+        """Return every unit of the family with its score, in units of the target, for an input size
+        in pixels.
 
         The norm of a unit of n blocks is that of its last node at hop n - 1, which has seen exactly
         the unit. It is standardised among all nodes at that hop in the training networks, then

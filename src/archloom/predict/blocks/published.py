@@ -17,8 +17,8 @@ _FAMILIES = {4: "ofa_mbv3", 5: "ofa_pn"}
 
 
 def published_card(kind: str, tensors: Mapping[str, Tensor]) -> Card | None:
-    """Return the card of a published predictor, whose family shows in its units' sizes; None for
-    any other file.
+    """Return the card of a published predictor, whose family shows in S, the most blocks of a
+    unit, of its moments (5, S, 2); None for any other file.
     """
     moments = tensors.get("embed_layer.moment_tsr")
     if moments is None or moments.dim() != 3 or moments.shape[1] not in _FAMILIES:

@@ -44,8 +44,8 @@ class ScoredUnits:
         return len(self.units)
 
     def best(self, k: int | Sequence[int]) -> list[NDArray[np.int64]]:
-        """Return the indices of the k best of each unit, best first, the first of equal scores
-        first; ``k`` may be one number per unit.
+        """Return the indices (k,) of the k best of each unit, or of all where they are fewer: best
+        first, the first of equal scores first; ``k`` may be one number per unit.
 
         Raises ``ConfigError`` for a number below 1 or too many or few of them.
         """

@@ -54,7 +54,7 @@ class ChainSet:
         self._kind[self._inside] = kind.ravel()
 
     def take(self, graphs: Rows) -> Chains:
-        """Return the graphs of these indices, in this order."""
+        """Return the graphs of these indices (G,), in this order."""
         ptr = np.concatenate([[0], np.cumsum(self._sizes[graphs])])
         return Chains(self._kind[graphs][self._inside[graphs]], ptr)
 

@@ -68,11 +68,11 @@ class BlockTask:
         self.digest = digest_of(graphs.codes, graphs.resolution, graphs.ptr, values)
 
     def batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-        """Return the graphs in random order."""
+        """Return the graphs in random order, as batches (B,)."""
         return list(chunks(rng.permutation(len(self._graphs)), self._settings.batch_size))
 
     def gradient(self, batch: NDArray[np.int64]) -> float:
-        """Leave the gradient where the optimiser reads it; return the loss."""
+        """Leave the gradient of a batch (B,) where the optimiser reads it; return the loss."""
         with np.errstate(over="ignore", invalid="ignore"):
             return self._step(batch, self._labels[batch])
 

@@ -243,7 +243,7 @@ class GraphPredictor(NetworkPredictor):
 
     @classmethod
     def published(cls, tensors: Mapping[str, Tensor]) -> Card | None:
-        """Return the card of a checkpoint of the reference, told apart by its head."""
+        """Return the card of a checkpoint of the reference, told apart by its head, (1, D)."""
         head = tensors.get("regressor.weight")
         if "embed_layer.weighted_embed_layer.weight" not in tensors or head is None:
             return None

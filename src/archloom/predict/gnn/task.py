@@ -45,11 +45,13 @@ class WholeGraphs:
         )
 
     def batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-        """Return the graphs in random order."""
+        """Return the graphs in random order, as batches (B,)."""
         return list(chunks(rng.permutation(len(self._labels)), self._settings.batch_size))
 
     def gradient(self, batch: NDArray[np.int64]) -> Tensor:
-        """Leave the gradient of the squared error in the network; return the error."""
+        """Leave the gradient of the squared error of a batch (B,) in the network; return the error,
+        a scalar.
+        """
         classes, parts = self._parts.take(batch).selected(self._classes)
         encoded = self.network.encode(classes, self._normalisers)
         predicted = self.network.head()(part_means(encoded, parts.entries, parts.ptr))

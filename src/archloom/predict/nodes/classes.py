@@ -30,30 +30,31 @@ _ODD, _SALT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED03)
 class Level:
     """Classes of one level as sums over rows of the level below.
 
-    ptr, index : CSR with one row per class. The first entry of a row is 2i + 1, i the node's own
-                 class below; the others are 2j, j a predecessor's class below.
+    ptr, index : (K + 1,) and (E,), CSR with one row per class. The first entry of a row is
+                 2i + 1, i the node's own class below; the others are 2j, j a predecessor's class
+                 below.
     """
 
     ptr: NDArray[np.integer]
     index: Ids
 
     def take(self, rows: NDArray[np.integer]) -> Level:
-        """Return the given rows, in that order."""
+        """Return the given rows (R,), in that order."""
         lengths = self.ptr[rows + 1] - self.ptr[rows]
         return Level(pointers(lengths), self.index[ranges(self.ptr[rows], lengths)])
 
     @property
     def below(self) -> Ids:
-        """Class of the level below that each entry refers to."""
+        """(E,) class of the level below that each entry refers to."""
         return self.index >> 1
 
     @property
     def own(self) -> Ids:
-        """Class of the level below that each class's own nodes have."""
+        """(K,) class of the level below that each class's own nodes have."""
         return self.index[self.ptr[:-1]] >> 1
 
     def renumbered(self, number: Ids) -> Level:
-        """Return the level with class i below called ``number[i]``."""
+        """Return the level with class i of the B below called ``number[i]``, (B,)."""
         return Level(self.ptr, (number[self.below] << 1) | (self.index & 1))
 
 
@@ -136,9 +137,9 @@ class ClassStore:
 
 
 def select(classes: Classes, top: NDArray[np.integer]) -> tuple[Classes, Ids]:
-    """Return what is needed for the last-level classes ``top``, renumbered from 0.
+    """Return what is needed for the last-level classes ``top``, (T,), renumbered from 0.
 
-    Also returns the new number by old id; it is undefined for ids that are not in ``top``.
+    Also returns the new number by old id, (K_L,); it is undefined for ids that are not in ``top``.
     """
     levels: list[Level] = []
     wanted, numbers = _wanted(top, len(classes.levels[-1].ptr) - 1)

@@ -26,7 +26,7 @@ class Parts:
     ptr: IntArray
 
     def take(self, rows: NDArray[np.integer]) -> Parts:
-        """Return the given parts, in that order."""
+        """Return the given parts (R,), in that order."""
         lengths = np.diff(self.ptr)[rows]
         return Parts(self.entries[ranges(self.ptr[rows], lengths)], pointers(lengths))
 

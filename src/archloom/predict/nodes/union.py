@@ -72,13 +72,13 @@ class Union:
 
 
 def ranges(starts: NDArray[np.integer], lengths: NDArray[np.integer]) -> IntArray:
-    """Return start, start + 1, ... of every range, one range after the other."""
+    """Return start, start + 1, ... of every range, one after the other; both are (Q,)."""
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
 
 
 def pointers(lengths: NDArray[np.integer]) -> IntArray:
-    """Return (len + 1,) start of every range when ranges of these lengths follow each other."""
+    """Return (Q + 1,) start of every range when ranges of these lengths (Q,) follow each other."""
     ptr = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=ptr[1:])
     return ptr
@@ -89,8 +89,8 @@ def flatten(
     orders: Sequence[NDArray[np.integer]] | None = None,
     features_of: FeaturesOf = node_features,
 ) -> FlatGraphs:
-    """Lay ``graphs`` out, each in its order (default: by node index), with the feature rows of
-    AutoGO's or another view.
+    """Lay ``graphs`` out, each in its order (n,) (default: by node index), with the feature rows
+    (N, F) of AutoGO's or another view.
     """
     node_ptr = pointers(np.array([len(graph.op) for graph in graphs], dtype=np.int64))
     offset = node_ptr[:-1]

@@ -96,18 +96,18 @@ class OperatorGraphs:
         return cls(store.frozen(), parts)
 
     def take(self, graphs: NDArray[np.integer]) -> OperatorGraphs:
-        """Return the graphs of these indices, in this order, with the classes that they need."""
+        """Return the graphs of these indices (B,), in this order, with the classes they need."""
         return OperatorGraphs(*self.parts.take(graphs).selected(self.classes))
 
     def lineage(self) -> list[Ids]:
-        """Return the class at levels 0 to M of every class of level M."""
+        """Return the class (K,) at levels 0 to M of every class of level M."""
         ids = [np.arange(len(self.classes.levels[-1].ptr) - 1, dtype=np.int32)]
         for level in reversed(self.classes.levels):
             ids.append(level.own[ids[-1]])
         return ids[::-1]
 
     def counts(self) -> NDArray[np.int64]:
-        """Return the number of nodes of every class of level M."""
+        """Return the number of nodes (K,) of every class of level M."""
         return np.bincount(self.parts.entries, minlength=len(self.classes.levels[-1].ptr) - 1)
 
 

@@ -42,11 +42,13 @@ class OperatorTask:
         )
 
     def batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-        """Return the graphs in random order."""
+        """Return the graphs in random order, as batches (B,)."""
         return list(chunks(rng.permutation(len(self._graphs)), self._settings.batch_size))
 
     def gradient(self, batch: NDArray[np.int64]) -> Tensor:
-        """Leave the gradient of squared error and rank loss in the network; return their sum."""
+        """Leave the gradient of squared error and rank loss of a batch (B,) in the network; return
+        their sum, a scalar.
+        """
         wanted = self._labels[torch.from_numpy(batch)].to(self._place)
         predicted, norms = self.network(self._graphs.take(batch))
         loss = nn.functional.mse_loss(predicted, wanted)

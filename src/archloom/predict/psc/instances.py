@@ -46,11 +46,11 @@ class Cut(Protocol):
 
     @property
     def order(self) -> NDArray[np.int32]:
-        """Node index at each position."""
+        """(n,) node index at each position."""
 
     @property
     def starts(self) -> NDArray[np.int32]:
-        """First position of each group, then n."""
+        """(n_groups + 1,) first position of each group, then n."""
 
 
 Segmenter = Callable[[Graph], Cut]
@@ -88,7 +88,7 @@ class Instances:
         return np.bincount(self.graph, minlength=len(self.base_ptr) - 1)
 
     def take(self, rows: NDArray[np.integer]) -> Instances:
-        """Return the given instances (ascending by graph) and their graphs, renumbered from 0."""
+        """Return these instances (R,), ascending by graph, and their graphs, renumbered from 0."""
         graphs, graph = np.unique(self.graph[rows], return_inverse=True)
         lengths = np.diff(self.base_ptr)[graphs]
         base_ptr = pointers(lengths)

@@ -148,7 +148,7 @@ class PSC(GraphPredictor):
         return evaluate(np.concatenate(means), data.labels) | {"folds": folds}
 
     def segment_embeddings(self, segments: Sequence[Graph]) -> NDArray[np.float32]:
-        """Return ``(len(segments), 32)`` embeddings of stand-alone segments.
+        """Return ``(k, 32)`` embeddings of k stand-alone segments.
 
         They depend on the segment alone, so those of a database can be kept and scored anywhere
         with ``PscScorer.score_embeddings``.

@@ -64,7 +64,7 @@ class PscScorer:
     def score_embeddings(
         self, source: int | NDArray[np.integer], embeddings: NDArray[np.float32]
     ) -> NDArray[np.float64]:
-        """Return the scores of segments that ``PSC.segment_embeddings`` embedded."""
+        """Return ``(k,)`` scores of ``(k, 32)`` embeddings from ``PSC.segment_embeddings``."""
         places = torch.as_tensor(np.atleast_1d(source))
         with torch.no_grad():
             own = torch.from_numpy(embeddings) @ self._segment_weight

@@ -57,14 +57,16 @@ class GraphInstances:
         )
 
     def batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-        """Return the instances of an epoch: it goes through the graphs in rounds, each with a few
-        instances of every graph, so that a batch holds many different labels.
+        """Return the instances of an epoch, as batches (B,): it goes through the graphs in rounds,
+        each with a few instances of every graph, so that a batch holds many different labels.
         """
         schedule = chunks(self._schedule(rng), self._settings.batch_size)
         return [np.sort(rows) for rows in schedule]
 
     def gradient(self, batch: NDArray[np.int64]) -> Tensor:
-        """Leave the gradient of the squared error in the network; return the error."""
+        """Leave the gradient of the squared error of a batch (B,) in the network; return the error,
+        a scalar.
+        """
         classes, part = self._instances.take(batch).selected(self._classes)
         encoded = self.network.encode(classes, self._normalisers)
         predicted = self.network.head()(instance_means(encoded, part))

@@ -26,7 +26,7 @@ Names = tuple[str, str]
 
 
 def worst_point(visited: pa.Table, names: Names) -> NDArray[np.float64]:
-    """Return the worst of both figures among all networks that have them."""
+    """Return (2,) the worst of both figures among all networks that have them."""
     gain, cost = (visited[name].to_numpy() for name in names)
     return np.array([np.nanmin(gain), np.nanmax(cost)])
 
@@ -37,7 +37,7 @@ def write_comparison(
     """Write what searches of several methods and seeds evaluated; return one row per method.
 
     visited : table of ``archloom.search.units.comparison.compare_methods``
-    worst   : both figures where hypervolumes begin
+    worst   : (2,) both figures where hypervolumes begin
 
     The folder gets visited.parquet, methods.csv, hypervolume.csv, fronts.png and hypervolume.png.
     """

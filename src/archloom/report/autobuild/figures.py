@@ -114,8 +114,8 @@ def norms_figure(target: Target) -> Figure:
 
 
 def spaces_figure(labelled: Matrix, targets: Sequence[Target]) -> Figure:
-    """Return accuracy against latency of the labelled networks and of all networks that the best
-    units of each target make.
+    """Return accuracy against latency in ms, of labelled networks (N, 2) and of all networks that
+    the best units of each target make.
     """
     with styled(9.0, 4.6) as figure:
         axes = figure.subplots()
@@ -183,7 +183,9 @@ def unit_fronts_figure(panels: Sequence[FrontPanel]) -> Figure:
 
 
 def attained(fronts: Sequence[Front], costs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (seeds, C) the best gain of each front within each cost, NaN where there is none."""
+    """Return (S, C) the best gain of each front (n, 2) within each cost (C,), NaN where there is
+    none.
+    """
     reached = np.full((len(fronts), len(costs)), np.nan)
     for row, front in zip(reached, fronts, strict=True):
         order = np.argsort(front[:, 1])

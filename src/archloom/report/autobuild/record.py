@@ -135,7 +135,7 @@ def searches_of(
 ) -> list[Searches]:
     """Return the searches of every method in a table of ``archloom.search.units.comparison``.
 
-    worst : figures that hypervolumes are measured from
+    worst : (2,) figures that hypervolumes are measured from
     names : columns of the figures; more of the first is better, less of the second
     """
     methods = dict.fromkeys(visited["method"].to_pylist())
@@ -184,6 +184,6 @@ def _searches(
 
 
 def norms_of_blocks(predictor: BlockPredictor, architecture: str) -> NDArray[np.float64]:
-    """Return (hops, blocks) L1 norms of the embeddings of the blocks of a network."""
+    """Return (5, n) L1 norms at hops 0 to 4 of the embeddings of the n blocks of a network."""
     graphs = sequence_graphs(block_family(predictor.family), [architecture])
     return node_norms(predictor.network, Nodes.of(graphs)).astype(np.float64)

@@ -208,7 +208,7 @@ def _steps(parent: Graph, grafts: Sequence[Graft]) -> list[str]:
 
 
 def segment_text(graph: Graph, nodes: NDArray[np.integer]) -> str:
-    """Return the operations of ``nodes`` as people write them, such as ``relu conv3x3
+    """Return the operations of ``nodes``, (k,), as people write them, such as ``relu conv3x3
     batchnorm``.
     """
     words = [

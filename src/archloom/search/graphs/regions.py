@@ -76,7 +76,7 @@ def single_node_regions(
     rng: np.random.Generator,
 ) -> list[Region]:
     """Return regions of one node each (op unit); convolutions that change channels or resolution
-    are left alone.
+    are left alone. ``permitted`` is (len(OPS),) by op code.
     """
     size = graph.resolution
     changes = (size[:, 0] != size[:, 1]) | (size[:, 2] != size[:, 3]) | (size[:, 4] != size[:, 5])

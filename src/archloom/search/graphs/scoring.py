@@ -39,10 +39,10 @@ class ParentScoring(Protocol):
     """A scoring opened for one parent."""
 
     def preference(self, region: int, topologies: NDArray[np.int32]) -> Vector | None:
-        """Return a score per topology of the database as it was mined; None: no preference."""
+        """Return (t,) a score per topology (t,) of the database as mined; None: no preference."""
 
     def scores(self, proposals: Sequence[Proposal]) -> Vector:
-        """Return the score of each proposal."""
+        """Return (k,) the scores of k proposals."""
 
 
 class Scoring(Protocol):
@@ -53,12 +53,12 @@ class Scoring(Protocol):
         """What tells this scoring from another one."""
 
     def baseline(self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]) -> float:
-        """Return the score of the input graph, NaN where it has none."""
+        """Return the score of the input graph in ``order`` (n,), NaN where it has none."""
 
     def open(
         self, parent: Graph, order: NDArray[np.int32], regions: Sequence[Region]
     ) -> ParentScoring:
-        """Prepare to rate replacements of ``regions`` of ``parent``; ``order`` is its node
+        """Prepare to rate replacements of ``regions`` of ``parent``; ``order``, (n,), is its node
         order.
         """
 
@@ -71,8 +71,8 @@ class PscScoring:
         self.identity = predictor.digest
 
     def baseline(self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]) -> float:
-        """Return the mean prediction over ``regions`` as they are (AutoGO spec 5.2), NaN without
-        any.
+        """Return the mean prediction over ``regions`` of ``order``, (n,), as they are (AutoGO spec
+        5.2), NaN without any.
         """
         if not regions:
             return float("nan")
@@ -81,7 +81,7 @@ class PscScoring:
     def open(
         self, parent: Graph, order: NDArray[np.int32], regions: Sequence[Region]
     ) -> ParentScoring:
-        """Encode predecessor and successor of every region once."""
+        """Encode predecessor and successor of every region of ``order``, (n,), once."""
         return _PscParent(self._scorer(parent, order, regions), self._embeddings)
 
     def _scorer(
@@ -120,13 +120,13 @@ class GnnScoring:
         self.identity = predictor.digest
 
     def baseline(self, graph: Graph, order: NDArray[np.int32], regions: Sequence[Region]) -> float:
-        """Return the prediction for the whole graph."""
+        """Return the prediction for the whole graph, whatever its ``order``, (n,)."""
         return float(self.predictor.predict([graph])[0])
 
     def open(
         self, parent: Graph, order: NDArray[np.int32], regions: Sequence[Region]
     ) -> ParentScoring:
-        """Return a rating of whole children."""
+        """Return a rating of whole children, whatever ``order``, (n,), is."""
         return _WholeGraph(self.predictor)
 
 

@@ -216,7 +216,7 @@ def propagate(
     rules: Rules = CORRECTED,
     solver: str = "highs",
 ) -> Propagation:
-    """Solve one problem without memory; see ``Propagator`` for the arguments."""
+    """Solve one problem of shapes (k, 3) without memory; see ``Propagator`` for the arguments."""
     return Propagator(rules, solver=solver, memory=0)(segment, source_shapes, sink_shapes)
 
 

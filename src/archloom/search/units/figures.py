@@ -93,6 +93,8 @@ def figure_of(
     """Return the figure of networks of a family that ``[max:|min:]NAME[=SOURCE]`` names; without a
     direction less is better.
 
+    resolution : height and width of the input in pixels
+
     SOURCE is a predictor's file (.safetensors), a table (.parquet) that has the column NAME,
     ``supernet`` (what is given as that), or one of a figure of graphs, see
     ``archloom.search.objectives``. Raises ``ConfigError`` for anything else, and as the readers of

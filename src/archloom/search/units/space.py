@@ -94,8 +94,8 @@ class UnitSpace:
                 seen.parse(seen.join(words))
 
     def networks(self) -> NDArray[np.int64]:
-        """Return (N, places) the units of all networks, best sum of scores first, those with better
-        first units first among equals.
+        """Return (N, P) the units of all networks at P places, best sum of scores first, those with
+        better first units first among equals.
 
         Raises ``ConfigError`` for more than ``LARGEST`` networks.
         """
@@ -108,12 +108,12 @@ class UnitSpace:
         return np.stack(np.unravel_index(order, [len(pool) for pool in self.pools]), axis=1)
 
     def sums(self, networks: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return (N,) the sums of the scores of networks (N, places)."""
+        """Return (N,) the sums of the scores of networks (N, P)."""
         columns = zip(self.scores, networks.T, strict=True)
         return np.sum([np.array(scores)[column] for scores, column in columns], axis=0)
 
     def architectures(self, networks: NDArray[np.int64]) -> list[str]:
-        """Return the architectures of networks (N, places)."""
+        """Return the architectures of networks (N, P)."""
         join = block_space(self.family).join
         return [
             join([pool[i] for pool, i in zip(self.pools, row, strict=True)])

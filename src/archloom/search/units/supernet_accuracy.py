@@ -54,7 +54,7 @@ class SupernetAccuracy:
         calibration: int = 2000,
     ) -> SupernetAccuracy:
         """Read a supernet, and from ``folder`` the images: ``calibration`` random ones of
-        ``train``, all of ``val``.
+        ``train``, all of ``val``; ``resolution`` is in pixels.
 
         Raises as ``Supernet.read`` and ``ImageFolder.read`` do.
         """
@@ -141,8 +141,8 @@ class TrainedSubnets:
         folder: str | Path | None = None,
         resolution: int = RESOLUTION,
     ) -> TrainedSubnets:
-        """Read a supernet, and images where a folder of them is given; raises as
-        ``SupernetAccuracy.read`` does.
+        """Read a supernet for inputs of ``resolution`` pixels, and images where a folder of them is
+        given; raises as ``SupernetAccuracy.read`` does.
         """
         if folder is None:
             return cls(Supernet.read(checkpoint, family), None, resolution)
