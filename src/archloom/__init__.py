@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archloom.names import announce_moved_modules, at_first_use
+from archloom.names import at_first_use, find_moved_modules
 
 if TYPE_CHECKING:
     from archloom.drawing.graphs import draw, draw_changes
@@ -105,7 +105,7 @@ __all__ = [
 ]
 
 __getattr__ = at_first_use(__name__, _HOMES)
-announce_moved_modules()
+find_moved_modules()
 
 
 def __dir__() -> list[str]:
