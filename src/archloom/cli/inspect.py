@@ -45,7 +45,7 @@ def convert(
         Path,
         typer.Argument(
             help="File to write; its ending chooses the format: .json, .cg.json, .state.json, "
-            ".parquet, .onnx or .svg."
+            ".parquet, .onnx, .svg or .png."
         ),
     ],
     weights: Annotated[
@@ -84,7 +84,7 @@ def convert(
 @app.command()
 def draw(
     file: File,
-    to: Annotated[Path, typer.Argument(help="SVG file to write.")],
+    to: Annotated[Path, typer.Argument(help="File to write, .svg or .png.")],
     parent: Annotated[
         Path | None, typer.Option(help="Draw what changed from this graph instead.")
     ] = None,
@@ -95,7 +95,7 @@ def draw(
 ) -> None:
     """Draw FILE, or with --parent what changed from another graph.
 
-    Example: archloom draw rank_1.json changes.svg --parent input.json
+    Example: archloom draw rank_1.json changes.png --parent input.json
     """
     from archloom.drawing.graphs import draw as draw_graph
     from archloom.drawing.graphs import draw_changes

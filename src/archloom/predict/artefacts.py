@@ -23,13 +23,26 @@ def predictor_file(folder: str | Path, kind: str = "psc", family: str = "") -> P
 
 
 def check_there(*paths: Path) -> None:
-    """Raise ``DataError`` naming the first of the artefacts that is missing."""
+    """Raise ``DataError`` naming the first of the artefacts that is missing, and what makes it."""
     for path in paths:
         if not path.exists():
             raise DataError(
-                f"{path} is missing: `make artefacts` makes vocabulary, segments and predictor "
-                "in resources/ (minutes on two cores); or name the folder that has them."
+                f"{path} is missing: {_remedy(path)}; or name the folder or file that has it."
             )
+
+
+def _remedy(path: Path) -> str:
+    """Return what makes an artefact in ``resources``."""
+    if path.stem == GNN.kind:
+        return (
+            "`make artefacts` makes predictors of kind psc only, "
+            "`snakemake --profile profiles/local resources/predictors/all/gnn.safetensors` makes "
+            "this one (minutes on two cores)"
+        )
+    return (
+        "`make artefacts` makes vocabulary, segments and predictor in resources/ (minutes on two "
+        "cores)"
+    )
 
 
 def open_predictor(path: str | Path, folder: str | Path) -> GNN | PSC:
