@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from importlib.metadata import version
 from itertools import islice, product
 from pathlib import Path
 
@@ -378,3 +379,8 @@ def test_bad_input_ends_with_one_message(graph_file, tmp_path, capsys, arguments
 def test_a_wrong_option_says_how_to_call(capsys):
     assert run("inspect") == 2
     assert "Usage" in capsys.readouterr().err
+
+
+def test_the_version_is_shown(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out.strip() == f"archloom {version('archloom')}"

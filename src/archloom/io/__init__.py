@@ -220,6 +220,8 @@ def _opened(path: str | Path, unknown: Kind | None = None) -> tuple[Kind, bytes]
     """Return the kind of a file (``unknown`` for one that cannot be told) and, of models and JSON
     documents, the content: files are opened once.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigError(f"{type(path).__name__} is no path: give the path of a file as a text.")
     with reading(path), Path(path).open("rb") as file:
         start = file.read(START)
         kind = kind_of(path, start) or unknown

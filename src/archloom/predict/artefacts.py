@@ -2,12 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from archloom.errors import DataError
+from archloom.graph import Graph
 from archloom.predict.gnn.predictor import GNN
 from archloom.predict.kinds import load_predictor
 from archloom.predict.psc.predictor import PSC
+from archloom.predict.range import Place
+
+
+class Predictions(NamedTuple):
+    """What a predictor says of N networks, in input order.
+
+    scores   (N,) larger is better
+    places   where each lies in the predictor's range, None where that is not known: do not trust a
+             score outside
+    """
+
+    scores: NDArray[np.float64]
+    places: list[Place | None]
+
+
+def predict(
+    graphs: Sequence[Graph],
+    resources: str | Path = "resources",
+    *,
+    kind: str = "psc",
+    predictor: str | Path | None = None,
+) -> Predictions:
+    """Return the predicted scores of ``graphs``.
+
+    resources   folder as ``make artefacts`` leaves it
+    kind        of the predictor in that folder: psc or gnn; networks of one family are judged by
+                their family's own where there is one
+    predictor   file of a predictor instead
+
+    Raises ``DataError`` naming what is missing, ``FormatError`` for a damaged or foreign file.
+    """
+    families = {graph.family for graph in graphs}
+    family = families.pop() if len(families) == 1 else ""
+    judge = open_predictor(predictor or predictor_file(resources, kind, family), resources)
+    return Predictions(judge.predict(graphs), judge.places(graphs))
 
 
 def predictor_file(folder: str | Path, kind: str = "psc", family: str = "") -> Path:
