@@ -11,6 +11,7 @@ JOBS ?= 2
 TARGET ?= results/autogo/nb201
 PYTHON_CODE := src tests benchmarks examples workflow/scripts
 SNAKEMAKE_CODE := Snakefile rules
+REACH = echo 'The commands archloom and snakemake: . .venv/bin/activate (once per shell), or .venv/bin/archloom'
 
 export PATH := $(BIN):$(PATH)
 test test-slow test-slurm bench: export OMP_NUM_THREADS = 1
@@ -45,10 +46,12 @@ browser:
 demo: $(STAMP) ## make TARGET (results/autogo/nb201) at default scale and say where the report is
 	@snakemake --profile profiles/local -- $(TARGET)
 	echo "The report: $(CURDIR)/$(TARGET)/report.html"
+	$(REACH)
 
 artefacts: $(STAMP) ## vocabulary, segments and predictor for networks of your own, into resources/
 	@snakemake --profile profiles/local -- resources/predictors/all/psc.safetensors resources/segments
 	echo "archloom optimise my.onnx better/ now finds what it needs in $(CURDIR)/resources."
+	$(REACH)
 
 test: lint browser ## lint, then all tests but the slow ones
 	python -m pytest -n $(JOBS) --dist loadfile -m "not slow"

@@ -11,7 +11,7 @@ import archloom
 SOURCE = Path(archloom.__file__).parent
 LAYERS = (
     "cli, workflow -> report -> search, hypernet, tasks -> predict, segments -> train, data, views "
-    "-> io -> execute, drawing, spaces -> graph -> files, parquet, processes, shards "
+    "-> io -> execute, drawing, spaces -> graph -> compiling, files, parquet, processes, shards "
     "-> errors, visible, config, names"
 )
 """An arrow is "may import"."""

@@ -58,6 +58,12 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` atomically."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_csv(path: str | Path, rows: Iterable[Iterable[Any]]) -> None:
     """Write ``rows``, the head first, as CSV to ``path`` atomically."""
     buffer = StringIO()

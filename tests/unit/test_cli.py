@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from importlib.metadata import version
 from itertools import islice, product
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_inspect_counts_the_graphs_of_a_store(tmp_path, capsys):
     assert "3 graphs (nb201: 3)" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("ending", ["json", "onnx", "svg", "parquet"])
+@pytest.mark.parametrize("ending", ["json", "onnx", "svg", "png", "parquet"])
 def test_convert_writes_the_format_of_the_ending(graph_file, tmp_path, ending):
     assert run("convert", graph_file, tmp_path / f"out.{ending}") == 0
     assert (tmp_path / f"out.{ending}").stat().st_size > 100
@@ -176,6 +177,25 @@ def test_optimise_takes_objectives_limits_and_weights(graph_file, tmp_path, reso
     shown = capsys.readouterr()
     assert "kept" in shown.out
     assert "range is not known" in shown.err
+
+
+def test_a_search_that_finds_nothing_says_why(graph_file, tmp_path, resources, capsys):
+    options = ["--kind", "gnn", "--resources", resources, "--iterations", 1, "--top-k", 1]
+    options += ["--constraint", "flops<=-99%"]
+    assert run("optimise", graph_file, tmp_path / "better", *options) == 0
+    shown = capsys.readouterr()
+    assert "The nearest missed " in shown.err and "flops<=-99% (it has " in shown.err
+    assert "misses a limit when measured" not in shown.out
+
+
+def test_no_footnote_speaks_of_limits_that_nobody_set(graph_file, tmp_path, resources, capsys):
+    options = ["--kind", "gnn", "--resources", resources, "--iterations", 1, "--top-k", 1]
+    options += ["--objective", "flops", "--constraint", "score>=-9"]
+    assert run("optimise", graph_file, tmp_path / "better", *options) == 0
+    assert "rank" in (shown := capsys.readouterr().out) and "misses a limit" not in shown
+    asked = ["--constraint", "flops<10"]
+    assert run("optimise", graph_file, tmp_path / "other", *options[:-4], *asked) == 1
+    assert "write flops<10%" in capsys.readouterr().err
 
 
 def test_a_budget_replaces_the_number_of_rounds(graph_file, tmp_path, resources, capsys):
@@ -341,6 +361,10 @@ def test_search_units_says_what_is_wrong(unit_space, tmp_path, capsys, options, 
         (["predict", "GRAPH", "--resources", "nowhere"], "make artefacts"),
         (["convert", "GRAPH", "out.xyz"], "no known format"),
         (["predict", "GRAPH", "--kind", "lstm"], "psc or gnn"),
+        (["predict", "GRAPH", "--kind", "gnn"], "resources/predictors/all/gnn.safetensors` makes"),
+        (["rank-operators", "GRAPH", "x", "--predictor", "no.safetensors"], "train-operators"),
+        (["draw", "GRAPH", "x.pdf"], ".svg or .png"),
+        (["optimise", "GRAPH", "x", "--family", "nb2O1"], "no such family; write nb201, hiaml"),
         (["optimise", "GRAPH", "x", "--constraint", "flops=<3"], 'at "=<3"'),
     ],
 )
@@ -355,3 +379,8 @@ def test_bad_input_ends_with_one_message(graph_file, tmp_path, capsys, arguments
 def test_a_wrong_option_says_how_to_call(capsys):
     assert run("inspect") == 2
     assert "Usage" in capsys.readouterr().err
+
+
+def test_the_version_is_shown(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out.strip() == f"archloom {version('archloom')}"

@@ -116,6 +116,19 @@ def chosen_kind(kind: str) -> str:
     return kind
 
 
+def chosen_family(family: str) -> str:
+    """Return the family whose operations are permitted, "" for none; ``ConfigError`` where there is
+    no such family.
+    """
+    from archloom.segments.interface import PERMITTED_OPS
+    from archloom.spaces import FAMILIES
+
+    known = list(dict.fromkeys([*FAMILIES, *PERMITTED_OPS]))
+    if family and family not in known:
+        raise ConfigError(f"--family {family}: there is no such family; write {', '.join(known)}.")
+    return family
+
+
 def warn_of_range(places: Sequence[Place | None]) -> None:
     """Say so when networks are not such as the predictor was trained on; the first is the input,
     or one of many.

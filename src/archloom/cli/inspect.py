@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archloom.cli.app import app, out
-from archloom.cli.arguments import File, InputShape, graphs_of, read_file, read_graph
+from archloom.cli.arguments import File, InputShape, read_file, read_graph
 
 if TYPE_CHECKING:
     from archloom.graph import Graph
@@ -45,7 +45,7 @@ def convert(
         Path,
         typer.Argument(
             help="File to write; its ending chooses the format: .json, .cg.json, .state.json, "
-            ".parquet, .onnx or .svg."
+            ".parquet, .onnx, .svg or .png."
         ),
     ],
     weights: Annotated[
@@ -58,33 +58,21 @@ def convert(
 
     Example: archloom convert rank_1.json rank_1.onnx --weights rank_1.weights.safetensors
     """
-    from archloom.graph import Graph
-    from archloom.io import write
-    from archloom.io.importing.model import Model
+    from archloom.io.networks import write
 
-    found, ending, tensors = read_file(file, input_shape), to.suffix.lower(), None
-    model = found if isinstance(found, Model) else None
+    found, tensors = read_file(file, input_shape), None
     if weights:
         from archloom.io.weights import read_weights
 
         tensors = read_weights(weights)[0]
-    elif model is not None and ending == ".onnx":
-        tensors = model.weights
-    single = found if model is None else model.graph
-    write(single if isinstance(single, Graph) else graphs_of(single), to, tensors)
-    out.print(f"wrote {to}")
-    if model is not None and model.arrays and ending == ".json":
-        from archloom.io.weights import write_weights
-
-        beside = to.with_suffix(".weights.safetensors")
-        write_weights(beside, model.arrays, model.graph, {"origins": dict(model.origins)})
-        out.print(f"wrote {beside}")
+    for written in write(found, to, tensors):
+        out.print(f"wrote {written}")
 
 
 @app.command()
 def draw(
     file: File,
-    to: Annotated[Path, typer.Argument(help="SVG file to write.")],
+    to: Annotated[Path, typer.Argument(help="File to write, .svg or .png.")],
     parent: Annotated[
         Path | None, typer.Option(help="Draw what changed from this graph instead.")
     ] = None,
@@ -95,7 +83,7 @@ def draw(
 ) -> None:
     """Draw FILE, or with --parent what changed from another graph.
 
-    Example: archloom draw rank_1.json changes.svg --parent input.json
+    Example: archloom draw rank_1.json changes.png --parent input.json
     """
     from archloom.drawing.graphs import draw as draw_graph
     from archloom.drawing.graphs import draw_changes

@@ -16,6 +16,7 @@ from archloom.cli.arguments import (
     InputShape,
     Kind,
     Resources,
+    chosen_family,
     chosen_kind,
     read_network,
     warn_of_range,
@@ -35,7 +36,11 @@ def optimise(
     resources: Resources = Path("resources"),
     kind: Kind = "psc",
     family: Annotated[
-        str, typer.Option(help="Permitted operations: a family name; default: the graph's own.")
+        str,
+        typer.Option(
+            help="Whose operations are permitted: a family of networks, such as nb201, or generic; "
+            "default: the graph's own family, where it has none generic."
+        ),
     ] = "",
     unit: Annotated[
         Literal["segment", "op"], typer.Option(help="What one mutation replaces.")
@@ -99,10 +104,11 @@ def optimise(
     from archloom.search.graphs.optimise import optimise as search
     from archloom.search.graphs.settings import SearchSettings
 
+    wanted = chosen_family(family)
     graph, tensors = read_network(file, weights, input_shape)
     settings = SearchSettings(
         unit=unit,
-        family=family or graph.family,
+        family=wanted or graph.family,
         iterations=iterations or (_UNLIMITED if minutes or max_visited else 5),
         top_k=top_k,
         objectives=tuple(objective),
@@ -122,11 +128,13 @@ def optimise(
     out.print(_front_table(result, coverages))
     if result.goals.timing:
         out.print(f"measured: {result.goals.timing.words}, in turns with the input", style="dim")
-    if not all(member.confirmed for member in result):
+    if any(member.confirmed is False for member in result):
         out.print("* misses a limit when measured", style="dim")
     warn_of_range([result.place, *(member.place for member in result)])
     if not result.members:
-        err.print("nothing better than the input was found: try more rounds or wider limits.")
+        from archloom.search.graphs.misses import why_nothing
+
+        err.print(why_nothing(result), markup=False, highlight=False)
     if result.stopped == "time":
         err.print("the time was up: another run of this seed may end elsewhere.")
     out.print(f"{len(result.visited):,} graphs scored; wrote {to}")
@@ -157,7 +165,9 @@ def _front_table(result: SearchResult, coverages: Sequence[float]) -> Table:
             for name, value in member.values.items()
         ]
         if member.latency:
-            cells.append(f"{member.latency.change:+.1f} %{'' if member.confirmed else ' *'}")
+            cells.append(
+                f"{member.latency.change:+.1f} %{' *' if member.confirmed is False else ''}"
+            )
         cells += [f"{100 * coverages[rank - 1]:.1f} %"] if coverages else []
         table.add_row(str(rank), *cells, str(member.graph.n_nodes), str(member.iteration))
     return table

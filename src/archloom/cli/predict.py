@@ -44,14 +44,10 @@ def predict(
     from rich.table import Table
 
     from archloom.graph import flops
-    from archloom.predict.artefacts import open_predictor, predictor_file
+    from archloom.predict.artefacts import predict as judge
 
     graphs = [graph for file in files for graph in graphs_of(read_file(file, input_shape))]
-    families = {graph.family for graph in graphs}
-    family = families.pop() if len(families) == 1 else ""
-    weights = predictor or predictor_file(resources, chosen_kind(kind), family)
-    judge = open_predictor(weights, resources)
-    scores, places = judge.predict(graphs), judge.places(graphs)
+    scores, places = judge(graphs, resources, kind=chosen_kind(kind), predictor=predictor)
     table = Table("rank", "score", "MFLOPs", "graph", "in range")
     for rank, index in enumerate(np.argsort(-scores, kind="stable").tolist(), start=1):
         graph, place = graphs[index], places[index]

@@ -13,6 +13,7 @@ from rich.table import Table
 from archloom.cli.app import app, err, out
 from archloom.cli.arguments import File, InputShape, read_graph, warn_of_range
 from archloom.cli.bars import epoch_bar
+from archloom.errors import DataError
 
 Weights = Annotated[
     Path, typer.Option(help="Predictor that archloom train-operators wrote (.safetensors).")
@@ -72,6 +73,7 @@ def rank_operators(
     """
     from archloom.predict.operators.predictor import OperatorPredictor
 
+    _check_there(predictor)
     judge = OperatorPredictor.load(predictor)
     graph = read_graph(file, input_shape)
     found = judge.importance(graph)
@@ -112,6 +114,7 @@ def rank_segments(
     from archloom.segments.ranking import write_ranking
     from archloom.segments.tables import read_database
 
+    _check_there(predictor)
     judge, database = OperatorPredictor.load(predictor), read_database(segments)
     ranking = judge.rank_segments(database)
     write_ranking(ranking, to)
@@ -124,3 +127,12 @@ def rank_segments(
     out.print(
         f"{len(ranking.scores):,} segments of {database.n_topologies:,} topologies; wrote {to}"
     )
+
+
+def _check_there(predictor: Path) -> None:
+    """Raise ``DataError`` that says how to make a predictor that is missing."""
+    if not predictor.exists():
+        raise DataError(
+            f"{predictor} is missing: archloom train-operators GRAPHS LABELS {predictor} makes it, "
+            "for example of resources/graphs/nb201.parquet labels/digits/nb201.parquet."
+        )

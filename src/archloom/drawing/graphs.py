@@ -26,8 +26,8 @@ from archloom.drawing.palette import (
     tint,
 )
 from archloom.drawing.svg import Box, Panel, Picture, Style
-from archloom.errors import GraphError
-from archloom.files import write_text
+from archloom.errors import FormatError, GraphError
+from archloom.files import write_bytes, write_text
 from archloom.graph import Graph, autogo_order, flops, node_flops, node_parameters, parameters
 
 _PLAIN = Style("#f3f5f7", GREY)
@@ -60,7 +60,7 @@ def draw(
     values: NDArray[np.floating] | None = None,
     meaning: str = "value",
 ) -> str:
-    """Return ``graph`` as an SVG document, and write it to ``path`` if given.
+    """Return ``graph`` as an SVG document, and write it to ``path`` (.svg or .png) if given.
 
     segments : colours the nodes: (n,) group index per position of the AutoGO order, or a list of
                node lists (nodes in none of them stay grey); without it, colour tells the operation
@@ -69,7 +69,7 @@ def draw(
 
     Deep networks are folded into columns. Each node names operation, kernel, stride, channels and
     size, and has a tool tip with resolution and FLOPs. Raises ``GraphError`` when ``segments`` or
-    ``values`` do not fit the graph.
+    ``values`` do not fit the graph, ``FormatError`` for another ending of ``path``.
     """
     groups = None if segments is None else _groups(graph, segments)
     tips = _tooltips(graph, groups)
@@ -120,8 +120,24 @@ def draw_changes(
 def _finish(picture: Picture, path: str | Path | None) -> str:
     text = picture.render()
     if path is not None:
-        write_text(path, text)
+        write_drawing(text, path)
     return text
+
+
+def write_drawing(svg: str, path: str | Path) -> None:
+    """Write a drawing to ``path``, as the ending says: .svg or .png.
+
+    Raises ``FormatError`` for another ending, ``DataError`` where the place is not writable.
+    """
+    ending = Path(path).suffix.lower()
+    if ending == ".svg":
+        write_text(path, svg)
+    elif ending == ".png":
+        from archloom.drawing.png import to_png
+
+        write_bytes(path, to_png(svg))
+    else:
+        raise FormatError(f"{path}: drawings are .svg or .png, give the file such an ending.")
 
 
 def _pairs(edges: NDArray[np.integer]) -> list[tuple[int, int]]:

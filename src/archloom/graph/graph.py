@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -231,6 +232,12 @@ class Graph:
     def __repr__(self) -> str:
         title = f" {self.name!r}" if self.name else ""
         return f"<Graph{title}: {self.n_nodes} nodes, {self.n_edges} edges>"
+
+    def _repr_svg_(self) -> str:
+        """Return the picture that a notebook shows."""
+        # by name: nothing here needs what draws a graph
+        picture: str = import_module("archloom.drawing.graphs").draw(self)
+        return picture
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave derived arrays out when a graph travels to another process; keep a known hash."""

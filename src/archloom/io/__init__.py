@@ -57,7 +57,7 @@ _READABLE = (
     "graph store (archloom-store/2), a pickle of the reference (.pkl), an ONNX model, or a frozen "
     "TensorFlow graph (.pb)"
 )
-_ENDINGS = ".json, .cg.json, .state.json, .parquet, .onnx or .svg"
+_ENDINGS = ".json, .cg.json, .state.json, .parquet, .onnx, .svg or .png"
 
 
 def read(path: str | Path) -> Graph | GraphStore | Iterator[LabelledGraph]:
@@ -168,9 +168,9 @@ def write(
 
     ``.json`` archloom's own, ``.cg.json`` autogo-cg/1, ``.state.json`` the reference's state-dict,
     ``.parquet`` a graph store (the only one for several graphs), ``.onnx`` a model with ``weights``
-    (random ones where None), ``.svg`` a drawing. The file is replaced as a whole or not at all.
-    Raises ``FormatError`` for an unknown ending or a graph that the format cannot express,
-    ``DataError`` when the place is not writable.
+    (random ones where None), ``.svg`` and ``.png`` a drawing. The file is replaced as a whole or
+    not at all. Raises ``FormatError`` for an unknown ending or a graph that the format cannot
+    express, ``DataError`` when the place is not writable.
     """
     name = Path(path).name.lower()
     if weights is not None and not name.endswith(".onnx"):
@@ -192,6 +192,11 @@ def write(
 
         write_onnx(graphs, path, weights)
         return
+    if name.endswith((".svg", ".png")):
+        from archloom.drawing.graphs import draw
+
+        draw(graphs, path=path)
+        return
     with naming(path):
         text = _as_text(graphs, name)
     write_text(path, text)
@@ -205,10 +210,6 @@ def _as_text(graph: Graph, name: str) -> str:
         return json.dumps(to_state_dict(graph)) + "\n"
     if name.endswith(".json"):
         return to_native_text(graph)
-    if name.endswith(".svg"):
-        from archloom.drawing.graphs import draw
-
-        return draw(graph)
     raise FormatError(f"the ending names no known format: use {_ENDINGS}.")
 
 
@@ -219,6 +220,8 @@ def _opened(path: str | Path, unknown: Kind | None = None) -> tuple[Kind, bytes]
     """Return the kind of a file (``unknown`` for one that cannot be told) and, of models and JSON
     documents, the content: files are opened once.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigError(f"{type(path).__name__} is no path: give the path of a file as a text.")
     with reading(path), Path(path).open("rb") as file:
         start = file.read(START)
         kind = kind_of(path, start) or unknown

@@ -2,8 +2,16 @@
 card and file format (``card``). What kinds share lies beside their folders; a kind imports no other
 kind, but for the shell ``gnn.network``. It must not import ``search`` or ``report``, which ask
 predictors.
+
+The package itself can be called: ``archloom.predict(networks)`` is ``artefacts.predict`` for
+networks in any form.
 """
 
+import sys
+from types import ModuleType
+from typing import Any
+
+from archloom.predict.artefacts import Predictions, predict
 from archloom.predict.card import Card
 from archloom.predict.gnn.network import TrainingSettings
 from archloom.predict.gnn.predictor import GNN
@@ -24,9 +32,20 @@ __all__ = [
     "EpochRecord",
     "LabelledGraphs",
     "Normalisers",
+    "Predictions",
     "Predictor",
     "PscScorer",
     "Segmenter",
     "TrainingSettings",
     "load_predictor",
 ]
+
+
+class _CallablePackage(ModuleType):
+    def __call__(self, networks: Any, *args: Any, **kwargs: Any) -> Predictions:
+        from archloom.io.networks import as_graphs
+
+        return predict(list(as_graphs(networks)), *args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _CallablePackage

@@ -89,6 +89,10 @@ class NetworkPredictor:
         known = self.card.range
         return [None] * len(graphs) if known is None else list(known.places(graphs))
 
+    def __repr__(self) -> str:
+        size = sum(one.numel() for one in self.network.parameters())
+        return f"<{type(self).__name__}: {size:,} parameters>"
+
     def note(self, **changes: Any) -> None:
         """Change fields of the card, for example ``metrics`` after a test."""
         self.card = replace(self.card, **changes)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf, isfinite, nan
+from math import inf, isfinite, isnan, nan
 
 from archloom.errors import ConfigError
 
@@ -23,6 +23,8 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 }
 _NAME = re.compile(r"\s*([A-Za-z_]\w*)\s*")
 _RELATION = re.compile(r"(<=|>=|<|>)(?![<>=])\s*")
+_NEVER_NEGATIVE = ("flops", "params", "activations", "latency")
+_FAR = 1000  # a bound that many times smaller than the input's figure is hardly meant as one
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(%?)\s*")
 
 
@@ -55,6 +57,30 @@ class Constraint:
         """
         return _COMPARE[self.relation](found, self.bound)
 
+    def gap(self, value: float, base: float) -> float:
+        """Return how far ``value`` is on the wrong side of the bound, in percent of the input's
+        figure ``base``; 0 where it is permitted, infinite for nan.
+        """
+        if self.holds(value, base):
+            return 0.0
+        bound = base + self.bound / 100 * abs(base) if self.percent else self.bound
+        gap = abs(relative_change(value, base) - relative_change(bound, base))
+        return inf if isnan(gap) else gap
+
+    def ask_for_unit(self, base: float) -> None:
+        """Raise ``ConfigError`` where a percentage must have been meant: ``flops<10`` of an input
+        with millions.
+        """
+        negative = self.bound < 0 and self.figure in _NEVER_NEGATIVE
+        far = abs(self.bound) * _FAR < abs(base)
+        if self.percent or abs(self.bound) > 100 or not (negative or far):
+            return
+        raise ConfigError(
+            f'constraint "{self}": the input\'s {self.figure} is {base:,.6g}. For a change against '
+            f"the input write {self}%; a bound without % has the figure's own unit, such as "
+            f"{self.figure}{self.relation}{base:.3g}."
+        )
+
     @property
     def is_zero(self) -> bool:
         """Whether the bound is the input's own figure."""
@@ -86,6 +112,8 @@ class Limits:
                     f'constraint "{one}": there is no input that {one.figure} could change '
                     f"against; write a bound without %, such as {one.figure}<=10."
                 )
+            if one.figure in self.base:
+                one.ask_for_unit(self.base[one.figure])
 
     def refusal(self, values: Mapping[str, float]) -> str:
         """Return why nothing can come of a graph, "" if something can; constraints on figures that

@@ -29,7 +29,7 @@ UNITS = ("segment", "op")
 K = TypeVar("K")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SegmentDatabase:
     """Topologies and their instances, found by interface.
 
@@ -42,6 +42,11 @@ class SegmentDatabase:
 
     topologies: tuple[Topology, ...]
     vocabulary: str
+
+    def __repr__(self) -> str:
+        return (
+            f"<SegmentDatabase: {self.n_topologies:,} topologies, {self.n_instances:,} instances>"
+        )
 
     @property
     def n_topologies(self) -> int:

@@ -30,7 +30,7 @@ _PIECES_SCHEMA = "autogo-bpe/1"
 _ENCODER_FILE, _PIECES_FILE = "encoder.json", "bpe_pieces.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Vocabulary:
     """Labels, merges and how labels are made.
 
@@ -44,6 +44,9 @@ class Vocabulary:
     labels: tuple[str, ...]
     merges: tuple[tuple[int, ...], ...]
     families: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Vocabulary: {len(self.labels):,} labels, {len(self.merges):,} merges>"
 
     @property
     def n_symbols(self) -> int:

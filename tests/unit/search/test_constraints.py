@@ -1,5 +1,6 @@
 """Constraints as text, relative to the input, and on the way to a target."""
 
+import re
 from math import inf, nan
 
 import pytest
@@ -91,3 +92,30 @@ def test_without_an_input_all_constraints_hold_at_every_step():
     assert limits.reached({"latency": 8.0}) and not limits.reached({"latency": 9.0})
     with pytest.raises(ConfigError, match="there is no input"):
         Limits([Constraint.parse("latency<=-15%")])
+
+
+@pytest.mark.parametrize("text", ["flops<10", "flops>=-20", "latency<=-15", "score>0", "params<=5"])
+def test_a_bound_without_unit_where_a_percentage_was_meant_asks(text):
+    base = {"flops": 2e6, "latency": 3.5, "score": 0.9, "params": 1e5}
+    with pytest.raises(ConfigError, match=re.escape(f"write {Constraint.parse(text)}%;")):
+        Limits([Constraint.parse(text)], base)
+
+
+@pytest.mark.parametrize("text", ["latency<=3", "score>-9", "score>.5", "params<=200", "flops<1e5"])
+def test_a_bound_in_the_unit_of_the_figure_stays(text):
+    base = {"flops": 2e6, "latency": 3.5, "score": 0.9, "params": 1000.0}
+    assert Limits([Constraint.parse(text)], base).base == base
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "gap"),
+    [
+        ("flops<10%", 1050, 0),
+        ("flops<10%", 1200, 10),
+        ("flops<=800", 900, 10),
+        ("flops>0%", 900, 10),
+    ],
+)
+def test_the_gap_is_how_far_a_value_is_on_the_wrong_side(text, value, gap):
+    assert Constraint.parse(text).gap(value, 1000.0) == pytest.approx(gap)
+    assert Constraint.parse(text).gap(float("nan"), 1000.0) == float("inf")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     """A graph with its weights: ``to_torch(model.graph, model.weights)`` runs it.
 
@@ -44,6 +44,15 @@ class Model:
         from archloom.execute.tensors import tensor_of
 
         return {name: tensor_of(array) for name, array in self.arrays.items()}
+
+    def __repr__(self) -> str:
+        title = f" {self.graph.name!r}" if self.graph.name else ""
+        size = f"{self.graph.n_nodes} nodes, {self.graph.n_edges} edges"
+        return f"<Model{title}: {size}, {len(self.arrays)} weights>"
+
+    def _repr_svg_(self) -> str:
+        """Return the picture that a notebook shows."""
+        return self.graph._repr_svg_()
 
 
 def with_origins(model: Model, names: Container[str]) -> Model:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.predict.compiling import compiled
+from archloom.compiling import compiled
 
 Array = NDArray[np.float32]
 Rows = NDArray[np.int64]

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from archloom.compiling import compiled
 from archloom.errors import ConfigError
-from archloom.predict.compiling import compiled
 
 Rows = NDArray[np.floating[Any]]
 Pullback = Callable[[Rows], NDArray[np.float64]]

@@ -93,6 +93,7 @@ def write_autobuild_report(
     write_text(target / "summary.json", as_json(_summary(record, members, rows)))
     values = {
         "family": family,
+        "folder": target.as_posix(),
         "record": record,
         "members": members,
         "shown": shown_members(members),

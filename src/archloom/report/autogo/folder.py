@@ -33,6 +33,7 @@ from archloom.report.autogo.tables import (
 )
 from archloom.report.autogo.verdict import Comparison, Measured, compare_with_input, pooled_noise
 from archloom.report.autogo.words import (
+    Verdict,
     front_sentence,
     headline,
     latency_sentences,
@@ -89,7 +90,7 @@ class _Run:
         return front_rows(self.record, self.measured, self.comparisons)
 
     @property
-    def headline(self) -> tuple[str, str]:
+    def headline(self) -> Verdict:
         return headline(self.record, self.comparisons)
 
 
@@ -140,7 +141,8 @@ def write_report(
     write_text(target / "front.md", to_markdown(rows))
     write_text(target / "config.json", as_json(config))
     write_text(target / "summary.json", as_json(_summary(run, networks)))
-    values = _page(run, networks, figures) | {"packed": pack(target, _copied(networks))}
+    values = _page(run, networks, figures)
+    values |= {"folder": target.as_posix(), "packed": pack(target, _copied(networks))}
     write_text(target / "report.html", render("autogo.html", values))
 
 
@@ -248,14 +250,14 @@ def _write_figures(run: _Run, target: Path) -> dict[str, str]:
 
 def _summary(run: _Run, networks: Sequence[_Network]) -> dict[str, Any]:
     """Return the content of summary.json."""
-    sentence, tone = run.headline
+    verdict = run.headline
     noise = pooled_noise(run.measured.values())
     record = run.record
     return {
         "format": SUMMARY_FORMAT,
         "model": run.model,
-        "headline": sentence,
-        "tone": tone,
+        "headline": verdict.sentence,
+        "tone": verdict.tone,
         "front": [asdict(row) for row in run.rows],
         "noise": None if noise is None else asdict(noise),
         "search": {
@@ -303,15 +305,13 @@ def _page(run: _Run, networks: Sequence[_Network], figures: Mapping[str, str]) -
     """Return the values of the page's template."""
     from markupsafe import Markup
 
-    sentence, tone = run.headline
     rows = run.rows
     changes = {network.rank: network.changes for network in networks if network.changes}
     axes = search_axes(run.record, run.measured)
     return {
         "model": run.model,
         "family": run.record.settings["family"],
-        "headline": sentence,
-        "tone": tone,
+        "verdict": run.headline,
         "cards": _cards(run),
         "sources": _source_sentences(run),
         "rows": rows[: _ROWS_ON_PAGE + 1],

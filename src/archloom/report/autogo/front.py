@@ -6,11 +6,10 @@ import csv
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archloom.files import write_text
 from archloom.report.networks import write_network
-from archloom.search.constraints import relative_change
 from archloom.search.graphs.record import save_search
 from archloom.search.graphs.result import SearchResult
 from archloom.search.graphs.transfer import transfer
@@ -52,35 +51,11 @@ def write_front(
 def _table(result: SearchResult, coverages: list[float]) -> str:
     """Return the input (rank 0) and the members as CSV with full precision."""
     buffer = StringIO()
-    rows = [_input_row(result), *_member_rows(result, coverages)]
+    rows = result.rows()
+    if coverages:
+        for row, coverage in zip(rows[1:], coverages, strict=True):
+            row["coverage"] = coverage
     writer = csv.DictWriter(buffer, list((rows[1:] or rows)[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
-
-
-def _input_row(result: SearchResult) -> dict[str, Any]:
-    return {"rank": 0, "hash": result.graph.hash, **result.values, "nodes": result.graph.n_nodes}
-
-
-def _member_rows(result: SearchResult, coverages: list[float]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for index, member in enumerate(result.members):
-        row: dict[str, Any] = {"rank": index + 1, "hash": member.graph.hash, **member.values}
-        for name, value in member.values.items():
-            row[f"{name}_change_percent"] = relative_change(value, result.values[name])
-        if member.latency is not None:
-            own = member.latency.own
-            row |= {
-                "measured_ms": own.median,
-                "measured_lower_ms": own.lower,
-                "measured_upper_ms": own.upper,
-                "measured_input_ms": member.latency.reference.median,
-                "measured_change_percent": member.latency.change,
-                "confirmed": member.confirmed,
-            }
-        row |= {"nodes": member.graph.n_nodes, "iteration": member.iteration}
-        if coverages:
-            row["coverage"] = coverages[index]
-        rows.append(row)
-    return rows

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from archloom.report.autogo.verdict import Comparison, Measured, Outcome, pooled_noise
 from archloom.search.graphs.record import SearchRecord, Winner
 from archloom.train.recipe import Recipe
 
+_NOTHING = "no better variant found"
 _DATASETS = {
     "digits": "scikit-learn's digits (8×8 grey images)",
     "cifar10": "CIFAR-10 (32×32 colour images)",
@@ -28,23 +29,33 @@ def percent(value: float | None, sign: bool = True) -> str:
     return f"{round(value, 1) + 0.0:{'+' if sign else ''}.1f} %".replace("-", "−")
 
 
-def headline(record: SearchRecord, comparisons: Sequence[Comparison]) -> tuple[str, str]:
-    """Return the verdict in one or two sentences and its tone: good, neutral or open."""
+class Verdict(NamedTuple):
+    """What a search found: a title, one or two sentences, and their tone (good, neutral, open)."""
+
+    title: str
+    sentence: str
+    tone: str
+
+
+def headline(record: SearchRecord, comparisons: Sequence[Comparison]) -> Verdict:
+    """Return what was found; a title says no more than the sentences."""
     winners = {winner.rank: winner for winner in record.winners}
     if not winners:
-        return (
+        sentence = (
             "The search found no better variant: no graph within the limits "
-            f"({limits_words(record.constraints)}) is better than the input.",
-            "neutral",
+            f"({limits_words(record.constraints)}) is better than the input."
         )
+        return Verdict(_NOTHING, sentence, "neutral")
     if not comparisons:
-        return _predicted_only(record), "open"
+        return Verdict("variants better by prediction only", _predicted_only(record), "open")
     better = [entry for entry in comparisons if entry.outcome == Outcome.BETTER]
     if better:
-        return _some_better(better, comparisons, winners), "good"
+        sentence = _some_better(better, comparisons, winners)
+        return Verdict("more accurate variants", sentence, "good")
     if any(entry.outcome == Outcome.UNKNOWN for entry in comparisons):
-        return _unknown(comparisons, winners), "open"
-    return _none_better(comparisons, winners), "neutral"
+        sentence = _unknown(comparisons, winners)
+        return Verdict("variants whose accuracy is not compared", sentence, "open")
+    return _none_better(comparisons, winners)
 
 
 def _count(number: int, noun: str) -> str:
@@ -79,7 +90,7 @@ def _some_better(
     )
 
 
-def _none_better(comparisons: Sequence[Comparison], winners: Mapping[int, Winner]) -> str:
+def _none_better(comparisons: Sequence[Comparison], winners: Mapping[int, Winner]) -> Verdict:
     """Say so, and name the cheapest winner that is not measurably worse."""
     start = (
         "The trained winner is not measurably more accurate than the input"
@@ -89,15 +100,18 @@ def _none_better(comparisons: Sequence[Comparison], winners: Mapping[int, Winner
     )
     same = [entry for entry in comparisons if entry.outcome == Outcome.SAME]
     if not same:
-        return f"{start}; all are measurably worse."
+        return Verdict(_NOTHING, f"{start}; all are measurably worse.", "neutral")
     cheapest = min(same, key=lambda entry: winners[entry.rank].flops)
     saved = winners[cheapest.rank].delta_flops_percent
     if saved >= 0:
-        return f"{start}, and none of equal accuracy needs fewer FLOPs."
-    return (
-        f"{start}. Rank {cheapest.rank} saves {percent(-saved, sign=False)} of the FLOPs at an "
-        f"accuracy within the noise ({_difference(cheapest)})."
+        sentence = f"{start}, and none whose accuracy might equal its needs fewer FLOPs."
+        return Verdict(_NOTHING, sentence, "neutral")
+    sentence = (
+        f"{start}. Rank {cheapest.rank} saves {percent(-saved, sign=False)} of the FLOPs; whether "
+        f"its accuracy is the input's, this test could not tell ({_difference(cheapest)}: within "
+        "the noise)."
     )
+    return Verdict("variants of fewer FLOPs, none shown to be more accurate", sentence, "neutral")
 
 
 def _unknown(comparisons: Sequence[Comparison], winners: Mapping[int, Winner]) -> str:

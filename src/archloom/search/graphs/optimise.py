@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from archloom.errors import ConfigError
 from archloom.graph import Graph
 from archloom.predict import GNN, PSC, load_predictor
 from archloom.predict.artefacts import check_there, predictor_file
@@ -114,6 +115,7 @@ def optimise(
     Raises ``GraphError`` for an invalid graph, ``ConfigError`` for goals that cannot be read,
     ``DataError`` for missing artefacts and ``SearchError`` for a folder in use.
     """
+    _check_types(artefacts, settings, objectives, constraints)
     if not isinstance(artefacts, Artefacts):
         artefacts = Artefacts.load(artefacts, family=graph.family)
     settings = settings or SearchSettings(family=graph.family)
@@ -132,3 +134,16 @@ def optimise(
         progress=progress,
     )
     return result.located(artefacts.predictor)
+
+
+def _check_types(artefacts: Any, settings: Any, *lists: Any) -> None:
+    """Raise ``ConfigError`` for arguments of other types than ``optimise`` takes."""
+    if not isinstance(artefacts, Artefacts | str | Path):
+        raise ConfigError(f"{type(artefacts).__name__} holds no artefacts: give their folder.")
+    if settings is not None and not isinstance(settings, SearchSettings):
+        raise ConfigError(
+            f"settings of type {type(settings).__name__}: give archloom.SearchSettings(...)."
+        )
+    for given in lists:
+        if isinstance(given, str):
+            raise ConfigError(f'"{given}" stands alone: give a list, ["{given}"].')

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Transfer:
     """Weights of a graph; ``coverage`` is the share of its trainable parameters taken over."""
 
     weights: dict[str, Tensor]
     coverage: float
+
+    def __repr__(self) -> str:
+        return f"<Transfer: {len(self.weights)} weights, coverage {self.coverage:.3f}>"
 
 
 def transfer(weights: Mapping[str, Tensor], graph: Graph, seed: int = 0) -> Transfer:

@@ -8,6 +8,7 @@ from base64 import b64decode, b64encode
 from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -141,6 +142,15 @@ def test_page_and_summary_tell_the_same_verdict(finished):
     assert summary["front"][1]["outcome"] == "better"
     assert summary["noise"]["degrees"] == 6
     assert summary["search"]["propagation"]["success_rate"] == pytest.approx(0.82)
+
+
+def test_the_page_can_be_made_again_from_the_root(finished):
+    _, folder, page = finished
+    copy, run = re.search(r"(cp \S+ \S+)\s+(snakemake [^\n]+)", page.text).groups()
+    _, settings, kept = copy.split()
+    assert Path(settings) == folder / "config.json" and Path(settings).is_file()
+    assert f"--configfile {kept} --cores " in run
+    assert run.split()[1] == f"results/autogo/{kept.removesuffix('.json')}"
 
 
 def test_the_graphs_handed_over_are_those_of_the_search(finished):

@@ -7,6 +7,7 @@ import pytest
 from archloom.config import Config
 from archloom.report.autogo.verdict import Measured, compare_with_input
 from archloom.report.autogo.words import (
+    Verdict,
     front_sentence,
     headline,
     latency_sentences,
@@ -43,48 +44,64 @@ def record(*deltas: float) -> SearchRecord:
     )
 
 
-def verdict(deltas, accuracies) -> tuple[str, str]:
+def verdict(deltas, accuracies) -> Verdict:
     winners = {rank: Measured(values) for rank, values in enumerate(accuracies, start=1)}
     return headline(record(*deltas), compare_with_input(BASE, winners) if winners else [])
 
 
 def test_an_empty_front_is_reported_as_such():
-    sentence, tone = verdict([], [])
+    _, sentence, tone = verdict([], [])
     assert "no better variant" in sentence and tone == "neutral"
 
 
 def test_untrained_winners_are_not_called_better():
-    sentence, tone = verdict([-12.0], [])
+    _, sentence, tone = verdict([-12.0], [])
     assert "None was trained" in sentence and "not known" in sentence and tone == "open"
     assert "−12.0 %" in sentence
 
 
 def test_better_winners_are_counted_and_the_best_is_named():
-    sentence, tone = verdict([-5.0, -12.0], [(0.91, 0.90, 0.92), (0.97, 0.98, 0.99)])
+    _, sentence, tone = verdict([-5.0, -12.0], [(0.91, 0.90, 0.92), (0.97, 0.98, 0.99)])
     assert sentence.startswith("1 of 2 trained winners is measurably more accurate")
     assert "rank 2, +7.00 ± " in sentence and "−12.0 %" in sentence and tone == "good"
 
 
 def test_winners_within_the_noise_are_not_called_better():
-    sentence, tone = verdict([-5.0, -12.0], [(0.91, 0.92, 0.92), (0.90, 0.90, 0.92)])
+    _, sentence, tone = verdict([-5.0, -12.0], [(0.91, 0.92, 0.92), (0.90, 0.90, 0.92)])
     assert sentence.startswith("None of the 2 trained winners is measurably more accurate")
-    assert "Rank 2 saves 12.0 % of the FLOPs at an accuracy within the noise" in sentence
+    assert "Rank 2 saves 12.0 % of the FLOPs" in sentence
+    assert "this test could not tell" in sentence and "within the noise" in sentence
     assert tone == "neutral"
 
 
+@pytest.mark.parametrize(
+    ("deltas", "accuracies", "title"),
+    [
+        ([], [], "no better variant found"),
+        ([-12.0], [], "variants better by prediction only"),
+        ([-5.0], [(0.97, 0.98, 0.99)], "more accurate variants"),
+        ([-5.0], [(0.90, 0.90, 0.92)], "variants of fewer FLOPs, none shown to be more accurate"),
+        ([3.0], [(0.90, 0.90, 0.92)], "no better variant found"),
+        ([-5.0], [(0.5, 0.51, 0.52)], "no better variant found"),
+    ],
+)
+def test_the_title_says_what_was_found(deltas, accuracies, title):
+    assert verdict(deltas, accuracies).title == title
+
+
 def test_a_costlier_equal_winner_is_no_saving():
-    sentence, _ = verdict([3.0], [(0.91, 0.92, 0.92)])
-    assert "none of equal accuracy needs fewer FLOPs" in sentence
+    _, sentence, _ = verdict([3.0], [(0.91, 0.92, 0.92)])
+    assert "none whose accuracy might equal its needs fewer FLOPs" in sentence
 
 
 def test_worse_winners_are_called_worse():
-    sentence, tone = verdict([-3.0], [(0.5, 0.51, 0.52)])
+    _, sentence, tone = verdict([-3.0], [(0.5, 0.51, 0.52)])
     assert "all are measurably worse" in sentence and tone == "neutral"
 
 
 def test_single_trainings_leave_the_question_open():
     comparisons = compare_with_input(Measured((0.9,)), {1: Measured((0.99,))})
-    sentence, tone = headline(record(-3.0), comparisons)
+    _, sentence, tone = headline(record(-3.0), comparisons)
     assert "noise of the trainings is not known" in sentence and tone == "open"
     assert "noise is not known" in noise_sentence([Measured((0.9,))])
 

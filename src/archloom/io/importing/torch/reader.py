@@ -24,7 +24,7 @@ from torch.export import Dim, ExportedProgram, ShapesCollection, default_decompo
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
-from archloom.errors import FormatError, GraphError
+from archloom.errors import ConfigError, FormatError, GraphError
 from archloom.execute.tensors import arrays_of
 from archloom.graph.definition import TensorType
 from archloom.io.importing.model import Model, to_model, with_origins
@@ -57,8 +57,11 @@ def from_torch(module: nn.Module, example: Example, *, name: str = "") -> Model:
     submodule that is called twice gives nodes for each call, with a copy of its weights each.
 
     Raises ``FormatError`` that names operator and line for what cannot be exported or has no
-    meaning in a graph, ``GraphError`` for an example that is no tensor at all.
+    meaning in a graph, ``GraphError`` for an example that is no tensor at all, ``ConfigError`` for
+    a ``module`` that is none.
     """
+    if not isinstance(module, nn.Module):
+        raise ConfigError(f"{type(module).__name__} is no PyTorch module: give a torch.nn.Module.")
     positional, named = _examples(example)
     with _evaluating(module) as quiet:
         source = _plain(quiet)
