@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from archloom.config.document import load_yaml
 from archloom.errors import ConfigError, FormatError
@@ -15,11 +18,17 @@ FORMAT, VERSION = "archloom-published", 1
 Value = float | str | None
 
 
+class Printed(float):
+    """A number with as many decimals as it was printed with: 4.20 keeps its zero."""
+
+    decimals: int
+
+
 @dataclass(frozen=True)
 class Entry:
     """One printed figure.
 
-    value : as printed, a text for a range; None where only we have a figure
+    value : as printed (``Printed``), a text for a range; None where only we have a figure
     std   : standard deviation, where printed
     ours  : how ours is made, one key of ``archloom.report.published.ours.KINDS``; empty: not run
     """
@@ -67,7 +76,7 @@ class Published:
 def read_published(path: str | Path) -> Published:
     """Return the tables in ``path``; raises ``FormatError`` for anything else."""
     try:
-        document = load_yaml(Path(path))
+        document = load_yaml(Path(path), _Loader)
         found = document["format"], document["version"]
         if found != (FORMAT, VERSION):
             raise FormatError(f"{path} has format {found}, expected {(FORMAT, VERSION)}.")
@@ -77,6 +86,23 @@ def read_published(path: str | Path) -> Published:
         raise FormatError(
             f"{path} is no file of published figures ({error}): restore it."
         ) from error
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads numbers with their decimals."""
+
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> float:
+    value = loader.construct_yaml_float(node)
+    found = re.fullmatch(r"[-+]?\d+\.(\d+)", node.value)
+    if found is None:
+        return float(value)
+    number = Printed(value)
+    number.decimals = len(found[1])
+    return number
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", _number)
 
 
 def _table(values: Mapping[str, Any], system: str) -> Table:

@@ -14,7 +14,7 @@ from typing import Any
 
 from archloom.files import write_text
 from archloom.report.page import render
-from archloom.report.published.facts import Entry, Published, Table, Value, read_published
+from archloom.report.published.facts import Entry, Printed, Published, Table, Value, read_published
 from archloom.report.published.ours import (
     COMPUTED,
     MEASURED,
@@ -173,18 +173,25 @@ def _own(row: Row) -> str:
 
 
 def _number(value: Value, unit: str) -> str:
-    """Return a figure as text: whole numbers as they are, others with the decimals of the unit."""
+    """Return a figure as text: a published one as printed, whole numbers as they are, others with
+    the decimals of the unit.
+    """
     if value is None:
         return "–"
     if isinstance(value, str):
         return value
+    if isinstance(value, Printed):
+        return f"{value:,.{value.decimals}f}".replace("-", "−")
     whole = isinstance(value, int) or (value == int(value) and unit in ("", "MFLOPs"))
     decimals = 0 if whole else _DECIMALS.get(unit, 2)
     return f"{value:,.{decimals}f}".replace("-", "−")
 
 
 def _with_spread(text: str, spread: float | None, unit: str) -> str:
-    return text if spread is None else f"{text} ± {_number(float(spread), unit)}"
+    if spread is None:
+        return text
+    wide = spread if isinstance(spread, Printed) else float(spread)
+    return f"{text} ± {_number(wide, unit)}"
 
 
 def _signed(row: Row) -> str:

@@ -1,8 +1,14 @@
 import pytest
 
 from archloom.errors import FormatError
-from archloom.report.published.facts import read_published
-from archloom.report.published.ours import KINDS
+from archloom.report.published.facts import Published, Table, read_published
+from archloom.report.published.ours import KINDS, Sources
+from archloom.report.published.tables import Row, display, fill
+
+
+def fill_table(table: Table) -> tuple[Row, ...]:
+    (filled,) = fill(Published("S", "P", (table,)), Sources())
+    return filled.rows
 
 
 @pytest.fixture(scope="module")
@@ -12,13 +18,32 @@ def autogo(project):
 
 def test_every_table_asked_for_is_there(autogo):
     names = [table.name for table in autogo.tables]
-    wanted = ["table1", "table2", "table3", "table4", "table7", "table8", "table9", "costs"]
-    assert names == wanted
+    assert names == [*(f"table{number}" for number in range(1, 10)), "costs"]
     printed = {
         table.name: sum(entry.value is not None for entry in table.entries)
         for table in autogo.tables
     }
     assert printed["table1"] == 15 and printed["table9"] == 120
+    assert printed["table5"] + printed["table6"] == 38
+
+
+def test_numbers_keep_the_decimals_that_they_were_printed_with(tmp_path):
+    entry = '{row: "a", column: "b", metric: "m", value: %s, std: 0.010}'
+    values = ["4.20", "8.012", "-1.0", "141", '"5-7"', "1.0e-6"]
+    text = "format: archloom-published\nversion: 1\nsystem: S\npaper: P\ntables:\n"
+    text += "  - {name: t, title: T, missing: M, entries: [%s]}\n"
+    (tmp_path / "s.yaml").write_text(text % ", ".join(entry % value for value in values))
+    (table,) = read_published(tmp_path / "s.yaml").tables
+    shown = [display(row)["published"] for row in fill_table(table)]
+    assert shown == [
+        "4.20 ± 0.010",
+        "8.012 ± 0.010",
+        "−1.0 ± 0.010",
+        "141 ± 0.010",
+        "5-7 ± 0.010",
+        "0.000 ± 0.010",
+    ]
+    assert [type(one.value) for one in table.entries[3:]] == [int, str, float]
 
 
 def test_every_entry_says_how_ours_is_made_or_why_not(autogo):
