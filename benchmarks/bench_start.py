@@ -1,6 +1,8 @@
 """Start-up of the command line: processor time of whole processes, beside another version.
 
-Run with ``python benchmarks/bench_start.py [--beside SRC]``; SRC is the folder ``src`` of another
+    python -m benchmarks.bench_start [--beside SRC]
+
+SRC is the folder ``src`` of another
 checkout, measured in turns with this one. Times are user and system time of the process and its
 children, the best of several, with the file system warm.
 """
@@ -13,12 +15,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from recording import record
-
 from archloom.graph import Graph, GraphBuilder
 from archloom.io import write
+from benchmarks.recording import at_scale, record
 
-ROUNDS = 7
+ROUNDS = at_scale(7, 1)
 BARS = {"help": 0.45, "inspect_onnx": 1.2, "inspect_json": 0.5}
 _MAIN = "import sys; sys.argv[0] = 'archloom'; from archloom.cli import main; main()"
 

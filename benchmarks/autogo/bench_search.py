@@ -6,6 +6,7 @@
 graphs and 120 NB-201 graphs: the work on which the reference reaches 14.1 (nb201_best) and 30.8
 (hiaml_best) unique children per second, with 4.0 GB of memory at its peak. Also runs with two
 processes and compares the fronts, and measures shape propagation and scoring inside the search.
+Needs the datasets autogo_cgs, autogo_vocab and autogo_models.
 """
 
 import resource
@@ -13,7 +14,15 @@ import subprocess
 import sys
 import time
 
-from benchmarks.recording import figures, one_thread, published, record, shipped_graphs, table
+from benchmarks.recording import (
+    at_scale,
+    figures,
+    one_thread,
+    published,
+    record,
+    shipped_graphs,
+    table,
+)
 
 one_thread()
 
@@ -34,10 +43,10 @@ from archloom.spaces import nb201  # noqa: E402
 
 REFERENCE = {"nb201_best": 14.1, "hiaml_best": 30.8}
 SETTINGS = {
-    "iterations": 3,
+    "iterations": at_scale(3, 1),
     "top_k": 3,
     "max_sources": 10,
-    "max_targets": 100,
+    "max_targets": at_scale(100, 10),
 }
 
 
@@ -46,7 +55,7 @@ def prepare(name: str, iterations: int) -> tuple[Graph, Mutator]:
     graph = published(name)
     folder = registry.find("autogo_vocab", "encoder.json").parent
     tokeniser = Tokeniser(Vocabulary.from_published(folder))
-    families = nb201.sample(120, 0, nb201.FULL, "upstream")
+    families = nb201.sample(at_scale(120, 10), 0, nb201.FULL, "upstream")
     database = build_database([*shipped_graphs(), *families], tokeniser)
     predictor = load_predictor(registry.find("autogo_models", "psc.safetensors"))
     settings = SearchSettings(family=graph.family, **{**SETTINGS, "iterations": iterations})

@@ -8,7 +8,6 @@ import pytest
 from archloom.errors import ConfigError, DataError, SearchError
 from archloom.graph import flops, parameters
 from archloom.graph.memory import peak_activations
-from archloom.search import latency
 from archloom.search.goals import Goals
 from archloom.search.graphs.evolution import GraphSearch, evolve
 from archloom.search.latency import EstimatedLatency, MeasuredLatency, TabledLatency
@@ -225,18 +224,3 @@ def test_a_table_adds_up_and_names_what_it_lacks(network, tmp_path):
     assert key in reason
     with pytest.raises(DataError, match="missing.csv"):
         objective_of(f"table:{tmp_path / 'missing.csv'}")
-
-
-def test_measured_times_are_stated_at_the_machines_first_speed(network, monkeypatch):
-    speeds = iter([1.0, 3.0, 0.5])
-
-    def rounds(graphs, timing):
-        assert timing == QUICK and graphs[0].hash == latency.reference_network().hash
-        speed = next(speeds) * np.array([[2.0], [7.0], [4.0]])  # others use the machine, too
-        return speed * [1.0, *(graph.n_nodes / 10 for graph in graphs[1:])]
-
-    monkeypatch.setattr(latency, "latency_rounds", rounds)
-    graphs = [network.subgraph(range(size)) for size in range(network.n_nodes, 4, -1)][:18]
-    found = MeasuredLatency(timing=QUICK).values(graphs)
-    assert found == pytest.approx([4.0 * graph.n_nodes / 10 for graph in graphs])
-    assert next(speeds, None) is None
