@@ -89,7 +89,7 @@ def training(graphs, tokeniser):
     segment = tokeniser.segment
     instances = PSC(segment=segment).index(ClassStore(N_LAYERS), graphs)
     report = {"graphs": len(graphs), "instances_per_graph": len(instances) / len(graphs)}
-    settings = TrainingSettings(epochs=at_scale(3, 2), learning_rate=1e-3, instance_fraction=1.0)
+    settings = TrainingSettings(epochs=3, learning_rate=1e-3, instance_fraction=1.0)
     for title, changes in {
         "default": {},
         "all of a graph at once": {"batch_size": 4096, "instances_per_graph": 1000},
