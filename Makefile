@@ -82,7 +82,7 @@ format: $(STAMP) ## rewrite the code in the project's layout
 
 bench: $(STAMP) ## speed and quality suites; results go to benchmarks/results/
 	@failed=
-	for script in benchmarks/*/bench_*.py; do
+	for script in benchmarks/bench_*.py benchmarks/*/bench_*.py; do
 	    module=$${script%.py}
 	    python -m "$${module//\//.}" || failed+=" $$script"
 	done

@@ -17,9 +17,9 @@ from archloom.predict.blocks.task import BlockTraining
 from archloom.predict.operators.network import OperatorShape
 from archloom.predict.operators.predictor import OperatorPredictor
 from archloom.workflow.digest import source_digest
-from benchmarks.recording import ROOT
+from benchmarks.recording import RESULTS, ROOT, at_scale
 
-FOLDER = ROOT / "resources" / "bench_autobuild"
+FOLDER = at_scale(ROOT / "resources", RESULTS) / "bench_autobuild"
 
 
 def block_predictor(labels, settings, shape=None):

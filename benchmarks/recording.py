@@ -1,15 +1,20 @@
-"""What every benchmark shares: published inputs, one thread, dated result files and their words."""
+"""What every benchmark shares: published inputs, one thread, dated result files and their words.
+
+With ``--smoke`` any script runs in small, to show that it can run: its figures mean nothing, and
+they go to a new temporary folder, or to the one that ``ARCHLOOM_SMOKE`` names.
+"""
 
 import json
 import os
 import platform
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from archloom.data import registry
 from archloom.files import write_text
@@ -20,8 +25,21 @@ if TYPE_CHECKING:
     from archloom.search.graphs.optimise import Artefacts
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
+if "--smoke" in sys.argv:
+    sys.argv.remove("--smoke")
+    if "ARCHLOOM_SMOKE" not in os.environ:
+        os.environ["ARCHLOOM_SMOKE"] = tempfile.mkdtemp(prefix="smoke-")
+SMOKE = "ARCHLOOM_SMOKE" in os.environ
+RESULTS = Path(os.environ["ARCHLOOM_SMOKE"]) if SMOKE else ROOT / "benchmarks" / "results"
 PACKAGES = ("numpy", "torch", "highspy", "onnxruntime", "pyarrow", "scikit-learn")
+
+
+Setting = TypeVar("Setting")
+
+
+def at_scale(full: Setting, smoke: Setting) -> Setting:
+    """Return what a script works with: ``smoke`` where it only has to show that it runs."""
+    return smoke if SMOKE else full
 
 
 def one_thread() -> None:
@@ -66,7 +84,7 @@ def published_artefacts() -> "Artefacts":
     vocabulary = Vocabulary.from_published(registry.find("autogo_vocab", "encoder.json").parent)
     tokeniser = Tokeniser(vocabulary)
     families = {
-        space: space.sample(120, 0, space.FULL, "upstream")
+        space: space.sample(at_scale(120, 10), 0, space.FULL, "upstream")
         for space in (nb201, hiaml, two_path, nb101, inception)
     }
     mined = [graph for space in (nb201, hiaml, two_path) for graph in families[space]]

@@ -12,7 +12,7 @@ import sys
 import time
 from itertools import product
 
-from benchmarks.recording import figures, listed, one_thread, record, table
+from benchmarks.recording import at_scale, figures, listed, one_thread, record, table
 
 one_thread()
 
@@ -36,10 +36,10 @@ from archloom.views.units import all_units  # noqa: E402
 from benchmarks.kept import block_predictor  # noqa: E402
 
 FAMILIES = ("ofa_mbv3", "ofa_pn")
-EPOCHS, EPOCHS_OF_GRAPHCONV = 200, 60
+EPOCHS, EPOCHS_OF_GRAPHCONV = at_scale((200, 60), (1, 1))
 CONTEXTS_OF_SCORES = 3
-K = 5
-UNITS, CONTEXTS = 60, 40
+K = at_scale(5, 2)
+UNITS, CONTEXTS = at_scale((60, 40), (8, 4))
 
 
 def labels_of(family):
@@ -196,7 +196,7 @@ def run(family, layer, epochs, seeds, judge):
 
 
 def main():
-    seeds = list(range(int(sys.argv[1]) if len(sys.argv) > 1 else 3))
+    seeds = list(range(int(sys.argv[1]) if len(sys.argv) > 1 else at_scale(3, 2)))
     judges = {family: Judge(family) for family in FAMILIES}
     families = {family: run(family, "gatv2", EPOCHS, seeds, judges[family]) for family in FAMILIES}
     families["ofa_mbv3, graphconv"] = run(

@@ -11,7 +11,7 @@ Both learn from the same networks. Twins, networks that compute the same, are ne
 training and test.
 """
 
-from benchmarks.recording import RESULTS, figures, one_thread, record, table
+from benchmarks.recording import RESULTS, at_scale, figures, one_thread, record, table
 
 one_thread()
 
@@ -36,8 +36,8 @@ from benchmarks.kept import block_predictor  # noqa: E402
 
 GPUS = tuple(product(("2080ti", "titan_rtx", "titan_xp", "v100"), (1, 32, 64)))
 """GPU types and batch sizes."""
-GPU_NETWORKS = 3000
-FPGA_NETWORKS = 3000
+GPU_NETWORKS = at_scale(3000, 200)
+FPGA_NETWORKS = at_scale(3000, 200)
 
 
 def rounded(value, digits=3):

@@ -15,7 +15,7 @@ import sys
 import time
 from itertools import combinations
 
-from benchmarks.recording import RESULTS, figures, listed, one_thread, record, table
+from benchmarks.recording import RESULTS, at_scale, figures, listed, one_thread, record, table
 
 one_thread()
 
@@ -43,14 +43,16 @@ from benchmarks.kept import operator_predictor  # noqa: E402
 NAME = "autobuild_operators"
 OFA, DIGITS = ("ofa_mbv3", "ofa_pn"), ("nb201", "hiaml", "two_path")
 SEARCHED = ("nb201", "two_path")
-SEEDS, SEARCH_SEEDS = (0, 1, 2), range(10)
-CELLS, NETWORKS = 2000, 40
-FULL = {"epochs": 100}
-SHORT = {"epochs": 60, "learning_rate": 5e-3}
+SEEDS, SEARCH_SEEDS = at_scale(((0, 1, 2), range(10)), ((0, 1), range(2)))
+CELLS, NETWORKS = at_scale((2000, 40), (200, 3))
+OFA_NETWORKS = at_scale(None, 150)
+"""How many; None: all."""
+FULL = {"epochs": at_scale(100, 1)}
+SHORT = {"epochs": at_scale(60, 1), "learning_rate": 5e-3}
 """For cells: of these an epoch has fewer steps."""
-BUDGETS = (200, 400, 800)
+BUDGETS = at_scale((200, 400, 800), (10, 20, 40))
 LOWEST = 0.8
-FEW = {"epochs": 60, "batch_size": 32, "test_share": 0.2}
+FEW = {"epochs": at_scale(60, 1), "batch_size": 32, "test_share": 0.2}
 NOTE = (
     "Accuracies of the Once-for-All families are pseudo-labels of the published predictors; nb201 "
     "benchmark: cifar10_test_acc_200, split by isomorphism class; digits: our own labels. CPU "
@@ -66,8 +68,8 @@ def block_table(family):
 def ofa(family):
     """Return the pseudo-labelled networks of a family as graphs."""
     table = block_table(family)
-    graphs = [FAMILIES[family].build(one) for one in table.architectures]
-    return LabelledGraphs(graphs, table.metrics["acc"])
+    graphs = [FAMILIES[family].build(one) for one in table.architectures[:OFA_NETWORKS]]
+    return LabelledGraphs(graphs, table.metrics["acc"][:OFA_NETWORKS])
 
 
 def cells(with_none=True, lowest=0.0):
@@ -98,7 +100,7 @@ def view():
     """Yield what it takes to build the view of 3,000 networks of each family."""
     found = {}
     for family in OFA:
-        architectures = block_table(family).architectures
+        architectures = block_table(family).architectures[:OFA_NETWORKS]
         started = time.process_time()
         graphs = [FAMILIES[family].build(one) for one in architectures]
         built = time.process_time()
@@ -253,7 +255,9 @@ def compare(family, data, vocabulary, database):
         for some in (order[:-40], order[-40:])
     )
     judge = GNN()
-    judge.fit(train, dev, TrainingSettings(epochs=40, batch_size=32, learning_rate=1e-3))
+    judge.fit(
+        train, dev, TrainingSettings(epochs=at_scale(40, 1), batch_size=32, learning_rate=1e-3)
+    )
     rankings = [
         operator_predictor(data, BlockTraining(seed=seed, **FEW))[0].rank_segments(database)
         for seed in SEEDS

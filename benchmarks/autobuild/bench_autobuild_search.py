@@ -11,7 +11,7 @@ judge, not networks on ImageNet or on a device. Trained predictors are kept, see
 import time
 from functools import cache
 
-from benchmarks.recording import RESULTS, figures, one_thread, record, result, table
+from benchmarks.recording import RESULTS, at_scale, figures, one_thread, record, result, table
 
 one_thread()
 
@@ -61,12 +61,12 @@ WORST = {
     ("ofa_pn", "npu"): (0.71, 35.0),
 }
 """Where hypervolumes start: accuracy below, latency in ms above that of all labelled networks."""
-SEEDS = tuple(range(20))
-DEFAULTS = Autobuild()
+SEEDS = tuple(range(at_scale(20, 2)))
+DEFAULTS = at_scale(Autobuild(), Autobuild(epochs=1, seeds=1, contexts=1))
 """The workflow's settings: epochs, seeds and contexts of rankings, how many units are kept."""
 RANKINGS = tuple(range(DEFAULTS.seeds))
 """Seeds of the predictors whose mean ranking counts."""
-OTHER_RANKINGS = (0, 1, 2)
+OTHER_RANKINGS = at_scale((0, 1, 2), (0, 1))
 """Seeds of predictors that rank alone, for one case."""
 OTHER_CASE = ("ofa_mbv3", "gpu")
 AUTOBUILD, NORMS = "AutoBuild", "AutoBuild, norms"

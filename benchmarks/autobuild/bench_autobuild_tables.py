@@ -8,7 +8,7 @@ with AutoBuild, so all of it is consistency with them, not ImageNet accuracy. Tr
 kept, see kept.py, so that a broken-off part goes on. Units are scored by norms, as published.
 """
 
-from benchmarks.recording import RESULTS, one_thread, record
+from benchmarks.recording import RESULTS, at_scale, one_thread, record
 
 one_thread()
 
@@ -34,7 +34,7 @@ from archloom.spaces.ofa_mobile import EXPANSIONS  # noqa: E402
 from archloom.views.block_space import block_space  # noqa: E402
 from benchmarks.kept import block_predictor  # noqa: E402
 
-SEEDS = (0, 1, 2)
+SEEDS = at_scale((0, 1, 2), (0,))
 K = 5
 DEVICES = ("gpu", "cpu", "npu")
 HOP_TARGETS = {"accuracy": "acc", **{f"{d} latency": f"-latency_{d}" for d in DEVICES}}
@@ -59,8 +59,8 @@ CONSTRUCTION = {
 }
 """Targets of the paper's figure: accuracy in percent where it is not an exponent or a ratio."""
 RESOLUTIONS = (224, 208, 192)
-SEARCHES = tuple(range(10))
-EPOCHS = 200
+SEARCHES = tuple(range(at_scale(10, 1)))
+EPOCHS = at_scale(200, 1)
 POINTS = {
     "gpu": {
         "AutoBuild-NAS": (5.6, 5.9, 6.2, 6.5, 7.2, 7.5, 8.8, 9.5),

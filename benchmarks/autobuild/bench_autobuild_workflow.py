@@ -1,12 +1,12 @@
 """AutoBuild's workflow from the labels to the report, with its default settings, in a copy of the
 project.
 
-    python -m benchmarks.autobuild.bench_autobuild_workflow [FAMILY ...] [--quick]
+    python -m benchmarks.autobuild.bench_autobuild_workflow [FAMILY ...]
 
 Families are ofa_mbv3 and ofa_pn; the figures of one that is not named stay as they were. With the
 dataset autobuild_models its predictors label the networks and judge what is found; without it the
 operators are measured and a formula stands in for accuracies, which the result says. Memory and
-times of jobs are those that Snakemake notes. ``--quick`` takes tiny settings and records nothing.
+times of jobs are those that Snakemake notes.
 """
 
 import argparse
@@ -18,12 +18,12 @@ import time
 from pathlib import Path
 
 from archloom.config.autobuild import Autobuild
-from benchmarks.recording import RESULTS, ROOT, figures, record, table
+from benchmarks.recording import RESULTS, ROOT, at_scale, figures, record, table
 from benchmarks.workflow.bench_faults import Checkout
 
 NAME = "autobuild_workflow"
 FAMILIES = ("ofa_mbv3", "ofa_pn")
-QUICK = "autobuild={networks: 300, epochs: 2, seeds: 1, searches: 2}"
+OPTIONS = at_scale((), ("--config", "autobuild={networks: 300, epochs: 2, seeds: 1, searches: 2}"))
 
 
 def jobs_of(root):
@@ -66,17 +66,13 @@ def made(family, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("families", nargs="*", metavar="FAMILY", help=" or ".join(FAMILIES))
-    parser.add_argument("--quick", action="store_true", help="tiny settings, nothing is recorded")
     chosen = parser.parse_args()
     os.environ.setdefault("ARCHLOOM_DATA", str(ROOT / "../shared/data"))
     path = RESULTS / f"{NAME}.json"
     for family in chosen.families or FAMILIES:
-        if chosen.quick:
-            print(json.dumps(made(family, ("--config", QUICK)), indent=1))
-            continue
         figures = json.loads(path.read_text())["figures"] if path.exists() else {"families": {}}
         figures["settings"] = Autobuild().model_dump(exclude={"table", "latency_table"})
-        figures["families"][family] = made(family, ())
+        figures["families"][family] = made(family, OPTIONS)
         record(NAME, figures, seeds=[0], note="two cores, default settings, a fresh copy")
 
 

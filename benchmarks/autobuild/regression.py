@@ -12,9 +12,10 @@ import numpy as np
 from archloom.spaces import FAMILIES
 from archloom.views.sequence import sequence_graphs
 from archloom.views.units import all_units
+from benchmarks.recording import at_scale
 
-SEEDS = (0, 1, 2)
-EPOCHS = 200
+SEEDS = at_scale((0, 1, 2), (0, 1))
+EPOCHS = at_scale(200, 1)
 RIDGE = 1e-3
 
 

@@ -17,15 +17,15 @@ from archloom.views.block_space import block_space
 from archloom.views.units import all_units
 from benchmarks.autobuild.regression import EPOCHS, SEEDS, Additive, mean_of, number_of, over_seeds
 from benchmarks.kept import block_predictor
-from benchmarks.recording import table
+from benchmarks.recording import at_scale, table
 
-SAMPLES = {"nb201": 1000, "nb_macro": 500}
-LATENCY_SAMPLE = 300
-CONTEXTS = 64
+SAMPLES = at_scale({"nb201": 1000, "nb_macro": 500}, {"nb201": 100, "nb_macro": 100})
+LATENCY_SAMPLE = at_scale(300, 100)
+CONTEXTS = at_scale(64, 4)
 BEST = 0.01
 KEPT = 0.2
-RANDOM_SPACES = 100
-TESTED = 1000
+RANDOM_SPACES = at_scale(100, 5)
+TESTED = at_scale(1000, 100)
 NB201_ACCURACIES = [f"{task}_test_acc_200" for task in ("cifar10", "cifar100", "imagenet16_120")]
 CHANCE_ACCURACY = 10.5
 

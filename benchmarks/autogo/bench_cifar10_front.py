@@ -6,8 +6,8 @@
 Searches from the released inputs with the published vocabulary and PSC checkpoint, then trains the
 input, the released winner and the best members of the front. `--paper` takes the recipe of the
 paper (200 epochs) in place of the short one (12). Trainings that are finished are kept in
-`--results`, so that a stopped run goes on. `--smoke` runs everything in small on a CPU, a few
-images and one epoch, and records nothing. Needs the datasets cifar10, autogo_cgs, autogo_vocab and
+`--results`, so that a stopped run goes on. `--smoke` runs everything on a CPU, with a few
+images and one epoch. Needs the datasets cifar10, autogo_cgs, autogo_vocab and
 autogo_models.
 """
 
@@ -24,11 +24,12 @@ from archloom.search.graphs.optimise import optimise
 from archloom.search.graphs.settings import SearchSettings
 from archloom.train.measure import measure
 from archloom.train.recipe import recipe_named
-from benchmarks.recording import published, published_artefacts, record
+from benchmarks.recording import RESULTS, SMOKE, at_scale, published, published_artefacts, record
 
 FAMILIES = ("nb201", "hiaml")
-SEEDS = (0, 1, 2)
-SMOKE = {"epochs": 1, "batch_size": 32, "precision": "float32"}
+SEEDS = at_scale((0, 1, 2), (0,))
+ITERATIONS, MEMBERS = at_scale((5, 5), (1, 1))
+IN_SMALL = {"epochs": 1, "batch_size": 32, "precision": "float32"}
 
 
 def networks(family, artefacts, members, iterations):
@@ -59,15 +60,15 @@ def described(graph, score, labels):
 
 def trained(family, artefacts, images, recipe, options):
     """Search and train one family; return what is recorded."""
-    found = networks(family, artefacts, options.members, 1 if options.smoke else 5)
+    found = networks(family, artefacts, options.members, ITERATIONS)
     measured = measure(
         [graph for graph, _ in found.values()],
         images,
         recipe,
-        seeds=SEEDS[:1] if options.smoke else SEEDS,
-        out=None if options.smoke else options.results / family,
+        seeds=SEEDS,
+        out=options.results / family,
         n_jobs=options.jobs,
-        device="cpu" if options.smoke else "cuda",
+        device=at_scale("cuda", "cpu"),
         progress=lambda done, total: print(family, done, "of", total, flush=True),
     )
     rows = {role: described(*pair, measured.labels) for role, pair in found.items()}
@@ -90,15 +91,18 @@ def few(images):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--members", type=int, default=5, help="of each front")
+    parser.add_argument("--members", type=int, default=MEMBERS, help="of each front")
     parser.add_argument("--paper", action="store_true", help="200 epochs as in the paper")
-    parser.add_argument("--jobs", type=int, default=4, help="trainings at once on the GPU")
-    parser.add_argument("--results", type=Path, default=Path("resources/cifar10_front"))
-    parser.add_argument("--smoke", action="store_true", help="in small on a CPU, record nothing")
+    parser.add_argument(
+        "--jobs", type=int, default=at_scale(4, 1), help="trainings at once on the GPU"
+    )
+    parser.add_argument(
+        "--results", type=Path, default=at_scale(Path("resources"), RESULTS) / "cifar10_front"
+    )
     options = parser.parse_args()
     import torch
 
-    if not options.smoke and not torch.cuda.is_available():
+    if not SMOKE and not torch.cuda.is_available():
         print(
             "Nothing was run: PyTorch finds no CUDA GPU here, and on a CPU this takes days. Use a "
             "machine with a GPU and a CUDA build of PyTorch, or try --smoke.",
@@ -107,14 +111,10 @@ def main():
         return
     recipe = recipe_named("cifar10" if options.paper else "cifar10-short")
     images = load_images("cifar10")
-    if options.smoke:
-        options.members, options.jobs = 1, 1
-        recipe, images = replace(recipe, **SMOKE), few(images)
+    if SMOKE:
+        recipe, images = replace(recipe, **IN_SMALL), few(images)
     artefacts = published_artefacts()
     figures = {family: trained(family, artefacts, images, recipe, options) for family in FAMILIES}
-    if options.smoke:
-        print(figures)
-        return
     name = "the paper's recipe" if options.paper else "the short recipe"
     note = f"{name}, {recipe.epochs} epochs, {recipe.precision}; best: highest mean of the front"
     record("cifar10_front", figures, seeds=list(SEEDS), note=note)

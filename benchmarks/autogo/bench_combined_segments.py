@@ -43,7 +43,7 @@ from archloom.segments.statistics import statistics  # noqa: E402
 from archloom.spaces import FAMILIES  # noqa: E402
 from archloom.spaces.caches import NO_NODES, in_cache_form  # noqa: E402
 from archloom.views.labels import Encoding  # noqa: E402
-from benchmarks.recording import RESULTS, figures, record, table  # noqa: E402
+from benchmarks.recording import RESULTS, at_scale, figures, record, table  # noqa: E402
 
 NETWORKS = {"hiaml": 4629, "inception": 580, "nb101": 5000, "nb201": 4096, "two_path": 6900}
 PAPER_INSTANCES = {
@@ -209,7 +209,10 @@ def main():
     """Run, print and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--share", type=float, default=1.0, help="share of the networks, for trials"
+        "--share",
+        type=float,
+        default=at_scale(1.0, 0.002),
+        help="share of the networks, for trials",
     )
     options = parser.parse_args()
     source = registry.find("autogo_vocab", "encoder.json").parent

@@ -6,11 +6,12 @@ Objectives: predicted score (published PSC checkpoint) and latency in ONNX Runti
 operators that are measured here; the target is 15 % less than the input. The front is measured
 again, interleaved with the input, and its fastest member once more by itself with more rounds, in
 both runtimes. Also says how well estimated changes agree with measured ones.
+Needs the datasets autogo_cgs, autogo_vocab and autogo_models.
 """
 
 import time
 
-from benchmarks.recording import figures, one_thread, published_artefacts, record, table
+from benchmarks.recording import at_scale, figures, one_thread, published_artefacts, record, table
 
 one_thread()
 
@@ -24,7 +25,7 @@ from archloom.train.latency import RUNTIMES, Timing, compare_latency  # noqa: E4
 
 SETTINGS = SearchSettings(
     family="generic_noDW",
-    iterations=8,
+    iterations=at_scale(8, 1),
     objectives=("score", "latency"),
     constraints=("latency<=-15%",),
 )
@@ -59,7 +60,9 @@ def main() -> None:
     measured = [m.latency.change for m in result]
     fastest = min(result, key=lambda member: member.latency.change)
     again = {
-        runtime: compare_latency(graph, [fastest.graph], Timing(runtime, repeats=41))[0]
+        runtime: compare_latency(graph, [fastest.graph], Timing(runtime, repeats=at_scale(41, 3)))[
+            0
+        ]
         for runtime in RUNTIMES
     }
     record(

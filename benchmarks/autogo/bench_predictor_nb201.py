@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.recording import RESULTS, figures, one_thread, record, table
+from benchmarks.recording import RESULTS, at_scale, figures, one_thread, record, table
 
 one_thread()
 
@@ -33,6 +33,8 @@ from archloom.spaces import nb201  # noqa: E402
 NAME = "predictor_nb201"
 KINDS = ("gnn", "psc")
 CHANCE = 0.105
+TESTED = at_scale(None, 12)
+"""Dev and test graphs; None: all."""
 NOTE = (
     "Labels: cifar10_test_acc_200. Split 80/10/10 by isomorphism class. above_chance leaves out "
     "test cells at or below 10.5 percent. psc srcc: mean prediction of a graph; folds: single "
@@ -59,6 +61,8 @@ def parts(arguments):
         names = np.random.default_rng(arguments.seed).permutation(getattr(split, part))
         if part == "train" and arguments.train_graphs:
             names = names[: arguments.train_graphs]
+        elif part != "train":
+            names = names[:TESTED]
         chosen[part] = labelled(table.loc[list(names)], arguments.variant)
     return chosen, split.digest
 
@@ -105,11 +109,11 @@ def run(kind, data, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kinds", nargs="*", choices=KINDS, help="default: both")
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help="gnn or psc; default: both")
     parser.add_argument("--cells", choices=("without-none", "all"), default="without-none")
     parser.add_argument("--variant", choices=("upstream", "benchmark"), default="upstream")
-    parser.add_argument("--train-graphs", type=int, default=0, help="0: all")
-    parser.add_argument("--epochs", type=int, default=0, help="0: 60 (gnn), 25 (psc)")
+    parser.add_argument("--train-graphs", type=int, default=at_scale(0, 24), help="0: all")
+    parser.add_argument("--epochs", type=int, default=at_scale(0, 1), help="0: 60 (gnn), 25 (psc)")
     parser.add_argument("--batch-size", type=int, default=0, help="0: 64 (gnn), 1024 (psc)")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--fraction", type=float, default=0.4, help="of instances per epoch")

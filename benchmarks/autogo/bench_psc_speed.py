@@ -11,7 +11,7 @@ import argparse
 import time
 from dataclasses import replace
 
-from benchmarks.recording import figures, one_thread, published, record, table
+from benchmarks.recording import at_scale, figures, one_thread, published, record, table
 
 one_thread()
 
@@ -36,7 +36,7 @@ from archloom.spaces import nb201  # noqa: E402
 from archloom.views.features import Normalisers  # noqa: E402
 from archloom.views.instances import group_instances  # noqa: E402
 
-ROUNDS = 10
+ROUNDS = at_scale(10, 1)
 
 
 def cpu_ms(call, rounds=ROUNDS):
@@ -141,7 +141,9 @@ def plain_training(graphs, tokeniser):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--graphs", type=int, default=256, help="NB-201 networks to train on")
+    parser.add_argument(
+        "--graphs", type=int, default=at_scale(256, 8), help="NB-201 networks to train on"
+    )
     arguments = parser.parse_args()
     folder = registry.find("autogo_vocab", "encoder.json").parent
     tokeniser = Tokeniser(Vocabulary.from_published(folder))

@@ -5,12 +5,21 @@
 Default budget (5 iterations, top_k 10, 10 regions x 100 replacements), database of the 22 released
 graphs and 120 generated graphs per family. A seed succeeds when its front holds a graph at least as
 good as the released winner in both predicted score and FLOPs.
+Needs the datasets autogo_cgs, autogo_vocab and autogo_models.
 """
 
 import argparse
 import time
 
-from benchmarks.recording import figures, one_thread, published, record, shipped_graphs, table
+from benchmarks.recording import (
+    at_scale,
+    figures,
+    one_thread,
+    published,
+    record,
+    shipped_graphs,
+    table,
+)
 
 one_thread()
 
@@ -26,14 +35,14 @@ from archloom.segments.tokeniser import Tokeniser  # noqa: E402
 from archloom.segments.vocabulary import Vocabulary  # noqa: E402
 from archloom.spaces import FAMILIES  # noqa: E402
 
-SEEDS = [0, 1, 2]
+SEEDS = at_scale([0, 1, 2], [0])
 
 
 def main() -> None:
     """Search from every family's input with three seeds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("families", nargs="*", default=["nb201", "hiaml", "two_path"])
-    parser.add_argument("--iterations", type=int, default=5)
+    parser.add_argument("--iterations", type=int, default=at_scale(5, 1))
     options = parser.parse_args()
     tokeniser = Tokeniser(
         Vocabulary.from_published(registry.find("autogo_vocab", "encoder.json").parent)
@@ -41,7 +50,9 @@ def main() -> None:
     generated = [
         graph
         for family in ("nb201", "hiaml", "two_path")
-        for graph in FAMILIES[family].sample(120, 0, FAMILIES[family].FULL, "upstream")
+        for graph in FAMILIES[family].sample(
+            at_scale(120, 10), 0, FAMILIES[family].FULL, "upstream"
+        )
     ]
     winners = {f"{name}_autogo" for name in ("nb201", "hiaml", "two_path")}
     seen = [graph for graph in shipped_graphs() if graph.name not in winners]

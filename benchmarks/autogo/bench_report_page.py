@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.recording import figures, one_thread, record, table, with_tests
+from benchmarks.recording import at_scale, figures, one_thread, record, table, with_tests
 
 one_thread()
 with_tests()
@@ -22,7 +22,7 @@ from archloom.report.autogo.folder import write_report  # noqa: E402
 from devtools import BROWSER, Page, running  # noqa: E402
 from report_world import BETTER, deep_network, make_run  # noqa: E402
 
-MEMBERS, VISITED, REPEATS = 20, 20_000, 5
+MEMBERS, VISITED, REPEATS = at_scale((20, 20_000, 5), (4, 100, 1))
 LOADED = "performance.getEntriesByType('navigation')[0].loadEventEnd"
 DRAWN = """new Promise((done) => {
     const start = performance.now();

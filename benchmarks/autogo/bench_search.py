@@ -9,6 +9,7 @@ processes and compares the fronts, and measures shape propagation and scoring in
 
 ``before SRC`` compares with an earlier version instead (of equal module names), whose ``src``
 folder is SRC: both search in turns, and processor time counts (``search_before.json``).
+Needs the datasets autogo_cgs, autogo_vocab and autogo_models.
 """
 
 import os
@@ -18,7 +19,16 @@ import subprocess
 import sys
 import time
 
-from benchmarks.recording import ROOT, figures, one_thread, published, record, shipped_graphs, table
+from benchmarks.recording import (
+    ROOT,
+    at_scale,
+    figures,
+    one_thread,
+    published,
+    record,
+    shipped_graphs,
+    table,
+)
 
 one_thread()
 
@@ -39,10 +49,10 @@ from archloom.spaces import nb201  # noqa: E402
 
 REFERENCE = {"nb201_best": 14.1, "hiaml_best": 30.8}
 SETTINGS = {
-    "iterations": 3,
+    "iterations": at_scale(3, 1),
     "top_k": 3,
     "max_sources": 10,
-    "max_targets": 100,
+    "max_targets": at_scale(100, 10),
 }
 
 
@@ -51,7 +61,7 @@ def prepare(name: str, iterations: int) -> tuple[Graph, Mutator]:
     graph = published(name)
     folder = registry.find("autogo_vocab", "encoder.json").parent
     tokeniser = Tokeniser(Vocabulary.from_published(folder))
-    families = nb201.sample(120, 0, nb201.FULL, "upstream")
+    families = nb201.sample(at_scale(120, 10), 0, nb201.FULL, "upstream")
     database = build_database([*shipped_graphs(), *families], tokeniser)
     predictor = load_predictor(registry.find("autogo_models", "psc.safetensors"))
     settings = SearchSettings(family=graph.family, **{**SETTINGS, "iterations": iterations})

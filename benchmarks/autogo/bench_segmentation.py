@@ -30,7 +30,7 @@ from archloom.segments import (
     write_psc_index,
 )
 from archloom.spaces import nb201
-from benchmarks.recording import figures, record
+from benchmarks.recording import at_scale, figures, record
 
 
 def seconds(call, *arguments, **options):
@@ -105,8 +105,12 @@ def database(tokeniser, graphs):
 def main():
     """Run, print and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=20, help="tokenising calls per graph")
-    parser.add_argument("--nb201", type=int, default=120, help="NB-201 graphs of the large base")
+    parser.add_argument(
+        "--rounds", type=int, default=at_scale(20, 1), help="tokenising calls per graph"
+    )
+    parser.add_argument(
+        "--nb201", type=int, default=at_scale(120, 12), help="NB-201 graphs of the large base"
+    )
     options = parser.parse_args()
     folder = registry.find("autogo_vocab", "encoder.json").parent.parent
     shipped = {

@@ -19,7 +19,7 @@ from archloom.data import registry
 from archloom.graph import OPS, Graph, Padding
 from archloom.search.shapes.highs import HighsSolver
 from archloom.search.shapes.propagation import CORRECTED, LEGACY, Propagator
-from benchmarks.recording import figures, record
+from benchmarks.recording import at_scale, figures, record
 
 REFERENCE_MS = (8.3, 9.1)
 NAMES = {"conv2d": "conv", "fusedbatchnorm": "batchnorm"}
@@ -108,7 +108,7 @@ def summary(values):
 def main():
     """Run, print and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=20, help="calls per case")
+    parser.add_argument("--rounds", type=int, default=at_scale(20, 1), help="calls per case")
     options = parser.parse_args()
     golden = json.loads(registry.find("autogo_vocab", "golden_milp.json").read_text())
     Propagator(LEGACY)(*read_case(golden["cases"][0]))

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.recording import figures, one_thread, record, table
+from benchmarks.recording import at_scale, figures, one_thread, record, table
 
 one_thread()
 
@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402
 from archloom.graph import flops, parameters  # noqa: E402
 from archloom.spaces import FAMILIES, VARIANTS, Space, Variant, architecture_of  # noqa: E402
 
-ROUNDS = 3
+ROUNDS = at_scale(3, 1)
 ENUMERATION = """
 import json, re, time
 from archloom.spaces import nb101, nb101_cells
@@ -46,7 +46,7 @@ print(json.dumps({
 def main() -> None:
     """Measure, and record the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--graphs", type=int, default=200)
+    parser.add_argument("--graphs", type=int, default=at_scale(200, 2))
     options = parser.parse_args()
     families = {name: measured(family, options.graphs) for name, family in FAMILIES.items()}
     ran = subprocess.run(

@@ -15,7 +15,7 @@ from pathlib import Path
 import onnx
 
 from benchmarks.graphs import bench_import_torch
-from benchmarks.recording import figures, one_thread, record, table, with_tests
+from benchmarks.recording import at_scale, figures, one_thread, record, table, with_tests
 
 one_thread()
 with_tests()
@@ -34,6 +34,7 @@ from import_suite import (  # noqa: E402
 )
 
 TOLERANCE = 1e-3
+EVERY = at_scale(1, 12)
 LARGE = {
     "efficientnet": partial(convolutional.efficientnet, 11),
     "densenet": partial(convolutional.densenet, 55),
@@ -97,7 +98,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     cases = {}
     for part in (convolutional, tokens, families, handmade, libraries):
-        cases.update(part.CASES)
+        cases.update(list(part.CASES.items())[::EVERY])
     with tempfile.TemporaryDirectory() as folder:
         rows = {name: outcome(case, Path(folder)) for name, case in cases.items()}
         large = {name: speed(build, Path(folder)) for name, build in LARGE.items()}

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.recording import figures, one_thread, record
+from benchmarks.recording import at_scale, figures, one_thread, record
 
 one_thread()
 
@@ -52,7 +52,7 @@ print(json.dumps({
 def main() -> None:
     """Measure, and record the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--graphs", type=int, default=500_000)
+    parser.add_argument("--graphs", type=int, default=at_scale(500_000, 2000))
     options = parser.parse_args()
     graphs = nb201.sample(4 * ROW_GROUP, seed=0)
     with tempfile.TemporaryDirectory() as folder:

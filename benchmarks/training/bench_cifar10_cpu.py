@@ -10,7 +10,7 @@ autogo_cgs; about four minutes.
 
 from dataclasses import replace
 
-from benchmarks.recording import one_thread, published, record, result, table
+from benchmarks.recording import at_scale, one_thread, published, record, result, table
 
 one_thread()
 
@@ -18,7 +18,7 @@ from archloom.data.images import load_images  # noqa: E402
 from archloom.train.recipe import recipe_named  # noqa: E402
 from archloom.train.trainer import train  # noqa: E402
 
-TRAINING_IMAGES, TEST_IMAGES, EPOCHS = 2500, 1000, 12
+TRAINING_IMAGES, TEST_IMAGES, EPOCHS = at_scale((2500, 1000, 12), (32, 32, 1))
 
 
 def main():

@@ -24,11 +24,11 @@ from archloom.graph import Graph
 from archloom.spaces import FAMILIES
 from archloom.train.recipe import recipe_named
 from archloom.train.trainer import train
-from benchmarks.recording import record
+from benchmarks.recording import at_scale, record
 
 WAYS = {"one process, one thread": (1, 1), "one process, two threads": (1, 2)}
 WAYS |= {"two processes, one thread each": (2, 1)}
-ROUNDS, PER_FAMILY = 3, 4
+ROUNDS, PER_FAMILY = at_scale((3, 4), (1, 1))
 LABELLED = ("nb201", "hiaml", "two_path")
 
 

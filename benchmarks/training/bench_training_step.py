@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from itertools import product
 
-from benchmarks.recording import one_thread, record, result, table
+from benchmarks.recording import at_scale, one_thread, record, result, table
 
 one_thread()
 
@@ -22,7 +22,7 @@ from archloom.spaces import FAMILIES  # noqa: E402
 from archloom.train.recipe import recipe_named  # noqa: E402
 from archloom.train.trainer import train  # noqa: E402
 
-STEPS, ROUNDS = 3, 3
+STEPS, ROUNDS = at_scale((3, 3), (1, 1))
 PRECISIONS, LAYOUTS = ("float32", "bfloat16"), (False, True)
 
 
@@ -44,7 +44,7 @@ def seconds(graph, recipe, data, device):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=at_scale(32, 2))
     options = parser.parse_args()
     data = images(STEPS * options.batch)
     base = replace(recipe_named("cifar10-short"), epochs=2, batch_size=options.batch)

@@ -26,11 +26,11 @@ from archloom.graph import Graph
 from archloom.spaces import FAMILIES
 from archloom.train.measure import Measurement, measure
 from archloom.train.recipe import recipe_named
-from benchmarks.recording import ROOT, table
+from benchmarks.recording import RESULTS, ROOT, at_scale, table
 
-TABLES = Path("labels/digits")
+TABLES = at_scale(Path("labels/digits"), RESULTS / "digits")
 LABELLED = ("nb201", "hiaml", "two_path")
-COUNT, REPEATED, SEEDS = 320, 40, (0, 1, 2)
+COUNT, REPEATED, SEEDS = at_scale((320, 40), (2, 1)) + ((0, 1, 2),)
 NOISE = ("seed_std", "graph_std", "reliability")
 CHANCE = 0.2
 """Below this accuracy of ten classes, no signal reaches the output."""
@@ -87,7 +87,9 @@ def rounded(value: float | None) -> float | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--results", type=Path, default=Path("resources/digits_labels"))
+    parser.add_argument(
+        "--results", type=Path, default=at_scale(Path("resources"), RESULTS) / "digits_labels"
+    )
     options = parser.parse_args()
     recipe = recipe_named("digits")
     families = {}

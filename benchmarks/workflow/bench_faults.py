@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from archloom.workflow.content import content_digest, files_in
-from benchmarks.recording import ROOT, figures, record
+from benchmarks.recording import ROOT, at_scale, figures, record
 
 COPIED = ("config", "rules", "profiles", "workflow", "labels", "src", "Snakefile")
 TIMED = ("/records/", "/kept/", "/shards/", "run.html")
@@ -194,17 +194,15 @@ def measure(name: str, target: str, options: Sequence[str], kills: int, span: tu
         return {"target": target, "span_s": span, **vars(found), "compared": compared}
 
 
-RUNS = {
-    "tiny": ("results/tiny/autogo/nb201", ("--configfile", "config/test/tiny.yaml")),
-    "default": ("results/autogo/nb201", ()),
-}
+TINY = ("results/tiny/autogo/nb201", ("--configfile", "config/test/tiny.yaml"))
+RUNS = {"tiny": TINY, "default": at_scale(("results/autogo/nb201", ()), TINY)}
 
 
 def main() -> None:
     """Measure one configuration, and record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", nargs="?", choices=RUNS, default="default")
-    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--kills", type=int, default=at_scale(20, 1))
     parser.add_argument("--span", type=float, nargs=2, default=(3.0, 25.0), metavar="SECONDS")
     chosen = parser.parse_args()
     figures = measure(chosen.run, *RUNS[chosen.run], chosen.kills, tuple(chosen.span))

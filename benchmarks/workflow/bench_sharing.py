@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.recording import ROOT, figures, one_thread, record, table
+from benchmarks.recording import ROOT, at_scale, figures, one_thread, record, table
 
 one_thread()
 
@@ -36,8 +36,8 @@ def main() -> None:
     """Measure, and record the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
-    parser.add_argument("--gigabytes", type=float, default=2.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--gigabytes", type=float, default=at_scale(2.0, 0.001))
+    parser.add_argument("--rounds", type=int, default=at_scale(3, 1))
     options = parser.parse_args()
     rounds = []
     for number in range(options.rounds):

@@ -1,8 +1,9 @@
 """Start-up of the command line: processor time of whole processes, beside another version.
 
-Run with ``python -m benchmarks.workflow.bench_start [--beside SRC]``; SRC is the folder ``src`` of
-another checkout, measured in turns with this one. Times are user and system time of the process and
-its children, the best of several, with the file system warm.
+    python -m benchmarks.workflow.bench_start [--beside SRC]
+
+SRC is the folder ``src`` of another checkout, measured in turns with this one. Times are user and
+system time of the process and its children, the best of several, with the file system warm.
 """
 
 import argparse
@@ -15,9 +16,9 @@ from pathlib import Path
 
 from archloom.graph import Graph, GraphBuilder
 from archloom.io import write
-from benchmarks.recording import ROOT, figures, record, table
+from benchmarks.recording import ROOT, at_scale, figures, record, table
 
-ROUNDS = 7
+ROUNDS = at_scale(7, 1)
 BARS = {"help": 0.45, "inspect_onnx": 1.2, "inspect_json": 0.5}
 _MAIN = "import sys; sys.argv[0] = 'archloom'; from archloom.cli import main; main()"
 

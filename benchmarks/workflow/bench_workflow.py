@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.recording import ROOT, figures, record, table, with_tests
+from benchmarks.recording import ROOT, at_scale, figures, record, table, with_tests
 
 with_tests()
 
@@ -57,7 +57,7 @@ def plan_of(root: Path) -> dict[str, Any]:
 def main() -> None:
     """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=at_scale(3, 1))
     repeats = parser.parse_args().repeats
     with tempfile.TemporaryDirectory() as folder:
         checkout = copy_workflow(ROOT, Path(folder) / "checkout")

@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
-from benchmarks.recording import figures, record
+from benchmarks.recording import at_scale, figures, record
 
-SUITE = "tests/slurm"
+SUITE = at_scale("tests/slurm", "tests/unit/graph/test_isomorphism.py")
+"""In small any tests will do: Slurm is left alone."""
 
 
 def main() -> None:

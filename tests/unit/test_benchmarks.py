@@ -1,5 +1,9 @@
-"""Scripts of the benchmarks: each can be started, and the page of results asks those who wrote."""
+"""Scripts of the benchmarks: each runs in small, and the page of results asks those who wrote."""
 
+import json
+import os
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -8,13 +12,66 @@ import pytest
 
 import benchmarks
 from benchmarks import recording, summarise
+from devtools import BROWSER
 
 FOLDER = Path(benchmarks.__file__).parent
 SCRIPTS = {
-    f"benchmarks.{path.parent.name}.{path.stem}": path
+    ".".join(path.relative_to(FOLDER.parent).with_suffix("").parts): path
     for kind in ("bench", "measure")
-    for path in sorted(FOLDER.glob(f"*/{kind}_*.py"))
+    for path in sorted(FOLDER.rglob(f"{kind}_*.py"))
 }
+SLOW: set[str] = set()
+"""Those that take over ten seconds in small."""
+WORDS = ("section", "agreement", "speeds", "row")
+"""What a script says of its result on the page of results."""
+
+
+def in_small(name):
+    """Return a script with the marks that say when its run in small takes part."""
+    marks = [pytest.mark.slow] if name in SLOW else []
+    if "Needs the dataset" in SCRIPTS[name].read_text():
+        marks.append(pytest.mark.data)
+    if name.endswith("report_page"):
+        marks.append(pytest.mark.skipif(BROWSER is None, reason="needs Chromium"))
+    return pytest.param(name, marks=marks)
+
+
+@pytest.mark.parametrize("name", map(in_small, SCRIPTS))
+def test_a_script_runs_in_small_and_words_what_it_found(name, tmp_path, monkeypatch, request):
+    if request.node.get_closest_marker("data"):
+        request.getfixturevalue("data_folder")
+    before = {path: path.stat().st_mtime_ns for path in (FOLDER / "results").iterdir()}
+    done = subprocess.run(
+        [sys.executable, "-m", name],
+        cwd=FOLDER.parent,
+        env=os.environ | {"ARCHLOOM_SMOKE": str(tmp_path), "PYTHONPATH": "src:."},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert before == {path: path.stat().st_mtime_ns for path in (FOLDER / "results").iterdir()}
+    found = list(tmp_path.rglob("*.json"))
+    assert found and all(json.loads(path.read_text()) for path in found)
+    monkeypatch.setattr(recording, "RESULTS", tmp_path)
+    script = import_module(name)
+    if list(tmp_path.glob("*.json")):
+        assert all(getattr(script, word)() for word in WORDS if hasattr(script, word))
+
+
+def test_smoke_is_an_option_of_every_script_and_leaves_the_results_alone(tmp_path):
+    code = "import sys; from benchmarks import recording; print(recording.RESULTS, *sys.argv[1:])"
+    for options, wanted in ((["a"], recording.RESULTS), (["--smoke", "a"], tmp_path)):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *options],
+            cwd=FOLDER.parent,
+            env={name: value for name, value in os.environ.items() if name != "ARCHLOOM_SMOKE"}
+            | {"PYTHONPATH": "src:.", "TMPDIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.startswith(str(wanted)) and done.stdout.endswith(" a\n")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

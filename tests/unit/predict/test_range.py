@@ -93,3 +93,35 @@ def test_a_range_of_another_shape_is_refused(tmp_path):
     predictor.save(tmp_path / "gnn.safetensors")
     with pytest.raises(FormatError, match="range of training graphs"):
         load_predictor(tmp_path / "gnn.safetensors")
+
+
+def test_distances_are_root_mean_squares_in_units_of_each_figure():
+    graphs = [*nb201.sample(6, 0, nb201.REDUCED), large_network()]
+    points = np.array([describe(graph) for graph in graphs])
+    unit = np.maximum(points.std(axis=0), [0.05 if "share" in one else 0.5 for one in NAMES])
+    apart = np.sqrt((((points[:, None] - points) / unit) ** 2).mean(axis=2))
+    known = TrainingRange.of(graphs)
+    assert known.scale == pytest.approx(unit, rel=1e-5)
+    others = nb201.sample(3, 5, nb201.REDUCED)
+    for graph, place in zip(others, known.places(others), strict=True):
+        distances = np.sqrt((((points - describe(graph)) / unit) ** 2).mean(axis=1))
+        assert place.distance == pytest.approx(distances.min(), rel=1e-4)
+    nearest = np.sort(apart, axis=1)[:, 1]
+    assert nearest.min() < known.limit <= nearest.max() * (1 + 1e-5)
+
+
+def test_graphs_that_hardly_differ_do_not_make_a_range_of_a_hair():
+    known = TrainingRange.of([large_network()] * 8)
+    shares = np.array(["share" in name for name in NAMES])
+    assert known.scale[shares] == pytest.approx(0.05) and known.scale[~shares] == pytest.approx(0.5)
+
+
+def test_the_reasons_are_the_figures_that_differ_most(digits):
+    place, other = digits.places([large_network(), nb201.sample(1, 3, nb201.REDUCED)[0]])
+    found = describe(large_network())
+    nearest = digits.points[
+        np.argmin([np.linalg.norm((found - point) / digits.scale) for point in digits.points])
+    ]
+    worst = np.argsort(-np.abs(found - nearest) / digits.scale)[:3]
+    assert [why.partition(":")[0] for why in place.why] == [NAMES[k] for k in worst]
+    assert place.distance > other.distance

@@ -1,14 +1,22 @@
 import dataclasses
+from itertools import islice
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from archloom.data.block_table import BlockLabels
 from archloom.errors import ConfigError, DataError, GraphError, TrainingError
 from archloom.graph import GraphBuilder, autogo_order
 from archloom.predict import GNN, PSC, LabelledGraphs, TrainingSettings
+from archloom.predict.blocks.predictor import BlockPredictor
+from archloom.predict.blocks.task import BlockTraining
 from archloom.predict.metrics import spearman
+from archloom.predict.operators.network import OperatorShape
+from archloom.predict.operators.predictor import OperatorPredictor
+from archloom.predict.training import NormTraining
+from archloom.spaces import FAMILIES
 
 
 def network_of(kernels, width, family="toy"):
@@ -148,6 +156,81 @@ def test_a_fraction_draws_other_instances_every_epoch():
     first, second = drawn
     assert len(first) == len(second) < 0.7 * sum(g.n_nodes // 3 + 1 for g in data.graphs)
     assert set(first.tolist()) != set(second.tolist())
+
+
+def test_dev_instances_are_spread_evenly_over_each_graph():
+    taken = []
+
+    class Spy(PSC):
+        def index(self, store, graphs):
+            instances = super().index(store, graphs)
+            if len(graphs) == 3:
+                counts.append(instances.counts)
+                take = instances.take
+                object.__setattr__(instances, "take", lambda r: taken.append(r) or take(r))
+            return instances
+
+    counts = []
+    dev = [network_of((3, 5) * n, 8) for n in (2, 6, 9)]
+    settings = dataclasses.replace(SHORT, epochs=1)
+    Spy(segment=in_threes).fit(toy_data(8, 0), LabelledGraphs(dev, [0.1, 0.2, 0.3]), settings)
+    (n,), (rows,) = counts, taken
+    assert n[0] < 10 < n[1] < n[2]
+    first = np.cumsum(n) - n
+    owners = np.searchsorted(first, rows, side="right") - 1
+    assert np.bincount(owners).tolist() == np.minimum(n, 10).tolist()
+    for graph in range(3):
+        own = rows[owners == graph] - first[graph]
+        assert own[0] == 0 and set(np.diff(own)) <= {n[graph] // len(own), -(-n[graph] // len(own))}
+
+
+CHANGES = {
+    "epochs": 5,
+    "batch_size": 7,
+    "learning_rate": 6e-3,
+    "schedule": "constant",
+    "clip_norm": 0.01,
+    "seed": 4,
+    "betas": (0.7, 0.9),
+    "instance_fraction": 0.5,
+    "instances_per_graph": 1,
+    "weight_decay": 0.5,
+    "rank_weight": 0.0,
+    "test_share": 0.4,
+}
+
+
+def losses_of(kind, changes):
+    """Train a predictor of the kind for a few epochs and return the mean losses."""
+    losses = []
+
+    def note(record):
+        losses.append(record.loss)
+
+    short = {"epochs": 4, "batch_size": 16, "learning_rate": 5e-3, "seed": 3}
+    if kind in ("gnn", "psc"):
+        settings = TrainingSettings(**{**short, "instance_fraction": 1.0, **changes})
+        predictor_of(kind).fit(toy_data(20, 0), toy_data(8, 1), settings, on_epoch=note)
+    elif kind == "operators":
+        settings = NormTraining(**{**short, **changes})
+        OperatorPredictor.fit(toy_data(30, 0), "x", settings, OperatorShape(hops=2), on_epoch=note)
+    else:
+        names = tuple(islice(FAMILIES["ofa_mbv3"].architectures(0), 40))
+        labels = BlockLabels("ofa_mbv3", names, np.array([one.count("e6") for one in names]), "x")
+        BlockPredictor.fit(labels, BlockTraining(**{**short, **changes}), on_epoch=note)
+    return losses
+
+
+@pytest.mark.parametrize("kind", ["gnn", "psc", "operators", "blocks"])
+def test_every_setting_reaches_the_training(kind):
+    of_kind = {"blocks": BlockTraining, "operators": NormTraining}.get(kind, TrainingSettings)
+    names = {one.name for one in dataclasses.fields(of_kind)} - {"soft_ranks"}  # the same values
+    names -= {"instance_fraction", "instances_per_graph"} if kind == "gnn" else set()
+    before = losses_of(kind, {})
+    assert before == losses_of(kind, {})
+    assert names <= set(CHANGES)
+    same = [name for name in names if losses_of(kind, {name: CHANGES[name]}) == before]
+    assert same == []
 
 
 def test_a_diverged_training_is_an_error():

@@ -119,3 +119,22 @@ def test_a_bound_in_the_unit_of_the_figure_stays(text):
 def test_the_gap_is_how_far_a_value_is_on_the_wrong_side(text, value, gap):
     assert Constraint.parse(text).gap(value, 1000.0) == pytest.approx(gap)
     assert Constraint.parse(text).gap(float("nan"), 1000.0) == float("inf")
+
+
+def test_zero_percent_is_no_target_but_a_bound_of_zero_is():
+    base = {"score": 0.5, "flops": 3.0}
+    assert Constraint.parse("flops<0%").is_zero
+    assert not any(Constraint.parse(text).is_zero for text in ("flops<0", "flops<1%", "flops<1"))
+    worse = {"score": 0.5, "flops": 3.0}
+    assert Limits([Constraint.parse("flops<0%")], base).refusal(worse) == "not flops<0%"
+    assert Limits([Constraint.parse("flops<0")], base).refusal(worse) == ""  # on the way there
+
+
+@pytest.mark.parametrize(
+    ("relation", "at_the_bound", "above"),
+    [("<=", True, False), ("<", False, False), (">=", True, True), (">", False, True)],
+)
+def test_relations_mean_what_they_say(relation, at_the_bound, above):
+    one = Constraint("flops", relation, 10.0, percent=True)
+    assert one.holds(110, 100) is one.permits(10.0) is at_the_bound
+    assert one.holds(120, 100) is one.permits(20.0) is above

@@ -101,3 +101,22 @@ def test_hypervolume_counts_the_cells_that_some_point_beats(drawn):
         any(up > x and down < 9 - y for up, down in drawn) for x in range(10) for y in range(9)
     )
     assert hypervolume(values, SCORE_AND_FLOPS, np.array([0.0, 9.0])) == cells
+
+
+def test_one_parent_comes_from_every_cell_of_the_front():
+    crowd = np.random.default_rng(0).uniform(0.3, 0.36, (60, 2))
+    corners = np.eye(3)[:, :2]
+    plane = np.concatenate([crowd[:30], corners, crowd[30:]])
+    values = np.column_stack([plane, 1 - plane.sum(axis=1)])  # on a plane nothing beats another
+    for seed in range(5):
+        parents = choose_parents(values, np.ones(3, dtype=bool), 8, np.random.default_rng(seed))
+        assert {30, 31, 32} <= set(parents.tolist())
+        assert len(parents) == 8
+
+
+def test_a_front_that_fills_the_grid_is_taken_whole():
+    values = np.column_stack([np.arange(9.0), np.arange(9.0)])
+    values = np.concatenate([[[0.5, 8.0]] * 3, values])  # beaten
+    for seed in range(5):
+        parents = choose_parents(values, SCORE_AND_FLOPS, 10, np.random.default_rng(seed))
+        assert parents.tolist()[:9] == list(range(11, 2, -1)) and len(parents) == 10

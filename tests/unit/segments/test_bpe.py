@@ -91,12 +91,15 @@ def test_draw_keeps_the_share_rounded_down_and_repeats_with_its_seed():
     assert masks[0] == masks[1]
 
 
-@pytest.mark.parametrize(
-    "merges", [[(1,)], [(1, 4)], [(0, 1)], [(-1, 1)], [(1, 2), (1, 2)], [()]], ids=str
-)
-def test_damaged_merges_are_refused(merges):
-    with pytest.raises(FormatError, match="merge"):
-        MergeTable(merges, 3)
+@pytest.mark.parametrize("merge", [(1,), (1, 4), (4, 1), (0, 1), (1, 0), (-1, 1), ()], ids=str)
+def test_damaged_merges_are_refused(merge):
+    with pytest.raises(FormatError, match=r"merge 1 is \(.*two or more symbols from 1 to 3;"):
+        MergeTable([(1, 3), merge], 3)
+
+
+def test_a_merge_that_is_there_twice_is_refused():
+    with pytest.raises(FormatError, match="merge 2 repeats the symbols of merge 0"):
+        MergeTable([(1, 2), (2, 1), (1, 2)], 3)
 
 
 @given(st.lists(st.integers(1, 7), max_size=60))

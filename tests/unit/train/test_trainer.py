@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -40,6 +40,33 @@ def test_training_learns_and_repeats_itself(network, images, recipe, optimiser):
     assert same(first.weights, again.weights)
     assert first.accuracy > 0.9
     assert len(first.history) == recipe.epochs
+
+
+def test_every_setting_of_a_recipe_reaches_the_training(network, images, recipe):
+    changes = {
+        "epochs": 3,
+        "batch_size": 9,
+        "optimiser": "sgd",
+        "learning_rate": 0.04,
+        "momentum": 0.5,
+        "schedule": "constant",
+        "final_fraction": 0.5,
+        "warmup_epochs": 1.0,
+        "weight_decay": 0.01,
+        "label_smoothing": 0.1,
+        "norm_momentum": 0.5,
+        "flip": True,
+        "zoom": 0.3,
+        "shift": 0.3,
+        "precision": "bfloat16",
+    }
+    named = {one.name for one in fields(Recipe)} - {"dataset", "channels_last"}  # name; speed
+    assert set(changes) == named
+    before = train(network(), images, recipe, seed=1).weights
+    for name, value in changes.items():
+        assert getattr(recipe, name) != value
+        changed = train(network(), images, replace(recipe, **{name: value}), seed=1)
+        assert not same(changed.weights, before), name
 
 
 def test_seeds_differ(network, images, recipe):

@@ -25,7 +25,16 @@ def test_copies_are_equal_whatever_their_times(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "files", [{"a": "2", "deep__b": "22"}, {"c": "1", "deep__b": "22"}, {"a": "1"}]
+    "files",
+    [
+        {"a": "2", "deep__b": "22"},
+        {"c": "1", "deep__b": "22"},
+        {"a": "1"},
+        {"a": "1", "b": "22"},
+        {"a": "1", "deeper__b": "22"},
+        {"a": "22", "deep__b": "1"},
+        {"a": "1", "deep__b": "22", "empty": ""},
+    ],
 )
 def test_another_byte_name_or_file_is_another_digest(tmp_path, files):
     one = folder(tmp_path / "one", a="1", deep__b="22")

@@ -110,3 +110,14 @@ def test_labelled_networks_are_different_and_keep_their_sources(operators, tmp_p
     (tmp_path / "networks.parquet").write_bytes(b"PAR1")
     with pytest.raises(FormatError, match="no table of labelled networks"):
         read_sources(tmp_path / "networks.parquet")
+
+
+def test_the_made_up_accuracy_is_its_formula(operators):
+    table = label(FAMILY, 40, 0, published_models(FAMILY, [], "gpu", operators))
+    networks = [FAMILIES[FAMILY].build(one) for one in table.architectures]
+    macs = np.array([flops(one, "mac") / 2e6 for one in networks])
+    stages = [one.split("|") for one in table.architectures]
+    blocks = np.array([1 + (third + "," + fourth).count(",") for _, _, third, fourth, *_ in stages])
+    assert len(set(blocks.tolist())) > 3
+    wanted = 0.82 - 0.8 / np.sqrt(macs) + 0.002 * blocks
+    assert table.metrics["acc"] == pytest.approx(wanted, rel=1e-6)

@@ -180,3 +180,34 @@ def test_a_search_ends_with_the_round_in_which_its_time_is_up(monkeypatch):
     monkeypatch.setattr(Evolution, "_out_of_time", lambda self: next(looks) >= 1)
     found = search_units(FULL, figures(), UnitSearchSettings(first=8, iterations=9, minutes=1.0))
     assert set(found.visited["iteration"].to_pylist()) == {0, 1}
+
+
+class Stubborn:
+    """Draws and mutates to numbered networks; every new one comes after ``idle`` known ones."""
+
+    family = "ofa_mbv3"
+
+    def __init__(self, idle):
+        self.idle, self.calls = idle, count()
+
+    @property
+    def identity(self):
+        return {"idle": self.idle}
+
+    def draw(self, rng):
+        known = next(self.calls) // (self.idle + 1)
+        return "|".join(units[known >> place & 1] for place, units in enumerate(SMALL_PAIRS))
+
+    def mutate(self, architecture, rng):
+        return self.draw(rng)
+
+
+SMALL_PAIRS = [("e3k3,e3k3", "e6k7,e6k7")] * 5
+
+
+@pytest.mark.parametrize(("idle", "wanted"), [(3, [6, 5]), (4, [1, 1])])
+def test_only_misses_in_a_row_end_a_round(idle, wanted):
+    settings = UnitSearchSettings(first=6, iterations=1, children=5, attempts=4)
+    found = search_units(Stubborn(idle), figures(), settings)
+    rounds = found.visited["iteration"].to_numpy()
+    assert np.bincount(rounds, minlength=2).tolist() == wanted

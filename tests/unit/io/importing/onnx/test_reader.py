@@ -179,3 +179,31 @@ def test_a_batch_that_is_fixed_in_the_file_becomes_free(tmp_path, batch):
     torch.testing.assert_close(module(inputs[:1]), result[:1])
     torch.testing.assert_close(module(inputs.repeat(2, 1, 1, 1))[:batch], result)
     assert not found.notes
+
+
+@pytest.mark.parametrize(
+    ("element", "name"),
+    [
+        (TensorProto.STRING, "object"),
+        (TensorProto.FLOAT8E4M3FN, "float8_e4m3fn"),
+        (TensorProto.INT4, "int4"),
+        (99, "object"),
+    ],
+)
+def test_weights_of_elements_that_are_not_computed_with_are_refused(tmp_path, element, name):
+    b, x = conv_net()
+    b.constants[0].data_type = element
+    with pytest.raises(FormatError, match=f"tensor 'kernel' has the element type {name}, with"):
+        read_model(save(b.model(x), tmp_path))
+
+
+@pytest.mark.parametrize("element", [np.float16, np.float64])
+def test_weights_of_other_floats_are_read_as_32_bits_and_noted(tmp_path, element):
+    b, x = conv_net()
+    kernel = floats(4, 3, 3, 3).astype(element)
+    b.constants[0].CopyFrom(numpy_helper.from_array(kernel, "kernel"))
+    b.constants[1].CopyFrom(numpy_helper.from_array(floats(4).astype(element), "shift"))
+    found = read_model(save(b.model(b("Relu", x)), tmp_path))
+    assert any("16 and 64 bits were read as 32 bits" in note for note in found.notes)
+    assert found.weights["1.weight"].dtype == torch.float32
+    np.testing.assert_array_equal(found.weights["1.weight"], kernel.astype(np.float32))
