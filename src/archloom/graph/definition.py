@@ -27,7 +27,8 @@ OPSET = 21
 
 OWN_DOMAIN = "archloom"
 """Domain of definitions that are no ONNX operators: ``Input`` and ``Output`` (an end of the network
-that is no NCHW map), ``Pick`` (output number ``index`` of an operator with several).
+that is no NCHW map; the attribute ``batch`` lists its axes that grow with the batch), ``Pick``
+(output number ``index`` of an operator with several).
 """
 
 
@@ -107,6 +108,14 @@ class Definition:
     def attribute(self, name: str, default: Any = None) -> Any:
         """Return an attribute, ``default`` where it is not set."""
         return dict(self.attributes).get(name, default)
+
+    @property
+    def batch_axes(self) -> tuple[int, ...]:
+        """Axes that grow with the batch, of an ``Input`` or ``Output``: the first, unless its
+        attribute ``batch`` says otherwise.
+        """
+        axes: tuple[int, ...] = self.attribute("batch", (0,))
+        return tuple(axis for axis in axes if axis < len(self.outputs[0].shape))
 
     @cached_property
     def parameters(self) -> int:

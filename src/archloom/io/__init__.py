@@ -31,7 +31,7 @@ from archloom.io.reference.families import (
 
 if TYPE_CHECKING:
     from archloom.io.importing.model import Model
-    from archloom.io.importing.onnx.reader import InputShape
+    from archloom.io.importing.onnx.inputs import InputShape
     from archloom.io.store import GraphStore
 
 __all__ = [
@@ -102,13 +102,18 @@ def read_graph(path: str | Path) -> Graph:
 
 
 def write(
-    graphs: Graph | Iterable[Graph], path: str | Path, weights: Mapping[str, Any] | None = None
+    graphs: Graph | Iterable[Graph],
+    path: str | Path,
+    weights: Mapping[str, Any] | None = None,
+    *,
+    verify: bool = True,
 ) -> None:
     """Write a graph, or several into a store, to ``path``; its ending chooses the format.
 
     ``.json`` archloom's own, ``.cg.json`` autogo-cg/1, ``.state.json`` the reference's state-dict,
     ``.parquet`` a graph store (the only one for several graphs), ``.onnx`` a model with ``weights``
-    (random ones where None), ``.svg`` a drawing. The file is replaced as a whole or not at all.
+    (random ones where None), ``.svg`` a drawing. The file is replaced as a whole or not at all; an
+    ONNX file is run once before, ``verify=False`` leaves that out (see ``onnx_export.write_onnx``).
     Raises ``FormatError`` for an unknown ending or a graph that the format cannot express,
     ``DataError`` when the place is not writable.
     """
@@ -130,7 +135,7 @@ def write(
     if name.endswith(".onnx"):
         from archloom.io.onnx_export import write_onnx
 
-        write_onnx(graphs, path, weights)
+        write_onnx(graphs, path, weights, verify=verify)
         return
     with naming(path):
         text = _as_text(graphs, name)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import Tensor
 
-from archloom.errors import FormatError
+from archloom.errors import FormatError, GraphError
 from archloom.files import reading, understanding
 from archloom.graph import Graph, check
+from archloom.graph.graph import End
 from archloom.io.importing.nodes import NodeWriter
 from archloom.io.importing.onnx.file import load
-from archloom.io.importing.onnx.reader import InputShape, network_of
+from archloom.io.importing.onnx.inputs import InputShape
+from archloom.io.importing.onnx.reader import network_of
 from archloom.io.importing.operations import Network
 from archloom.io.importing.rewrite import Rewriter
 from archloom.io.importing.values import Values
@@ -72,7 +75,25 @@ def to_model(network: Network) -> Model:
     nodes. Raises ``FormatError`` naming the operation for control flow, for shapes that do not fit
     and for an unknown operator whose output type is not stated, ``GraphError`` for a broken graph.
     """
-    values = Values(network)
+    if network.literal is None:
+        return _to_model(network, Values(network))
+    with suppress(FormatError, GraphError):
+        values = Values(network)
+        if not (values.joined or values.bound):
+            return _to_model(network, values)
+    note = "no axis of an input was taken for a batch: the sizes are those of the file."
+    alone = dict.fromkeys(network.inputs)
+    network = replace(
+        network,
+        inputs=network.literal,
+        batch=0,
+        batch_axes=alone,
+        notes=(*network.notes, note),
+    )
+    return _to_model(network, Values(network))
+
+
+def _to_model(network: Network, values: Values) -> Model:
     missing = [name for name in network.outputs if name not in values.of]
     if missing or not network.outputs:
         what = (
@@ -82,7 +103,11 @@ def to_model(network: Network) -> Model:
     rewriter = Rewriter(values, network.outputs)
     read = {name for step in rewriter.steps for name in step.inputs} | set(rewriter.outputs)
     inputs = [name for name in network.inputs if name in read]
-    notes = [*network.notes, *values.notes]
+    notes = list(network.notes)
+    if values.bound:
+        notes.append(
+            f"the network takes batches of one only: {values.bound} is made for one input."
+        )
     if len(inputs) < len(network.inputs):
         unused = [name for name in network.inputs if name not in read]
         notes.append(f"inputs that no output depends on were left out: {', '.join(unused)}.")
@@ -95,6 +120,11 @@ def to_model(network: Network) -> Model:
         writer.write_output(name)
     graph = writer.builder.build()
     check(graph)
+    batch = 1 if values.bound else network.batch
+    names = [*inputs, *network.outputs]
+    nodes = [*graph.sources.tolist(), *graph.sinks.tolist()]
+    ends = [End(node, name, batch) for node, name in zip(nodes, names, strict=True)]
+    graph = graph.replace(ends=tuple(ends))
     return Model(
         graph,
         writer.weights,

@@ -13,11 +13,19 @@ from torch import Tensor
 
 from archloom.errors import FormatError
 from archloom.graph import Definition, GraphBuilder
-from archloom.graph.definition import OWN_DOMAIN, Operand, Slot, TensorType, Weight
-from archloom.io.importing.layout import CHANNELS_FIRST, maps_of
-from archloom.io.importing.names import BY_CONSTANT, NUMBERS, OP_NAMES, PARTS, Shape, sizes_of
+from archloom.graph.definition import OPSET, OWN_DOMAIN, Operand, Slot, TensorType, Weight
+from archloom.io.importing.layout import maps_of
+from archloom.io.importing.names import (
+    BY_CONSTANT,
+    CHANNELS_FIRST,
+    NUMBERS,
+    OP_NAMES,
+    PARTS,
+    Shape,
+    sizes_of,
+)
 from archloom.io.importing.rewrite import Rewriter
-from archloom.io.importing.values import Step, literal_of
+from archloom.io.importing.values import Step, Value, literal_of
 from archloom.io.importing.vocabulary import HANDLERS
 
 
@@ -42,7 +50,8 @@ class NodeWriter:
         if name in self.maps and len(one.shape) == 4:
             self.node[name] = self.builder.input(one.shape[2], one.shape[3], one.shape[1])
             return
-        definition = Definition("Input", (), (one,), domain=OWN_DOMAIN)
+        batch = _batch_attribute(self.r.value(name))
+        definition = Definition("Input", (), (one,), batch, OWN_DOMAIN)
         sizes = sizes_of(one.shape)
         self.node[name] = self.builder.fixed("input", (), definition, sizes, sizes)
 
@@ -58,7 +67,8 @@ class NodeWriter:
         if name in self.maps and (len(one.shape) == 2 or one.shape[2:] != (1, 1)):
             self.builder.output(node)
             return
-        definition = Definition("Output", (Operand(one),), (one,), domain=OWN_DOMAIN)
+        batch = _batch_attribute(self.r.value(name))
+        definition = Definition("Output", (Operand(one),), (one,), batch, OWN_DOMAIN)
         sizes = self._sizes(name)
         self.builder.fixed("output", (node,), definition, sizes, sizes)
 
@@ -125,7 +135,7 @@ class NodeWriter:
             types,
             tuple(sorted(step.attributes.items())),
             step.domain,
-            **({"version": step.version} if step.domain else {}),
+            step.version or OPSET,
         )
         node = self._add_fixed(step, definition)
         if len(outputs) == 1:
@@ -214,12 +224,30 @@ class NodeWriter:
             start = end
 
     def _write_swish(self, step: Step) -> None:
-        """Write x * sigmoid(x), which the operator set has no name for."""
+        """Write x * sigmoid(alpha x), which the operator set has no name for."""
         x, result = step.inputs[0], step.outputs[0]
-        gate = f"{result}/gate"
+        gate, slope = f"{result}/gate", step.attributes.get("alpha", 1.0)
         self.r.values.of[gate] = self.r.value(result)
-        self._write_fixed(Step("Sigmoid", [x], [gate], name=step.name))
+        inner = x
+        if slope != 1:
+            inner = f"{result}/steep"
+            self.r.values.of[inner] = self.r.value(result)
+            factor = self.r.values.constant(torch.tensor(slope, dtype=torch.float32))
+            self._write_fixed(Step("Mul", [x, factor], [inner], name=step.name))
+        self._write_fixed(Step("Sigmoid", [inner], [gate], name=step.name))
         self._write_fixed(Step("Mul", [x, gate], [result], name=step.name))
+
+
+def _batch_attribute(one: Value) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Return the attributes of an end: which of its axes grow with the batch, if it is not the
+    first alone.
+    """
+    if one.wide is None:
+        axes: tuple[int, ...] = (0,) if one.shape[:1] == (1,) else ()
+    else:
+        pairs = enumerate(zip(one.shape, one.wide, strict=True))
+        axes = tuple(axis for axis, (size, wide) in pairs if size != wide)
+    return () if axes == (0,) else (("batch", axes),)
 
 
 _EXPANDED: dict[str, Callable[[NodeWriter, Step], None]] = {

@@ -33,7 +33,8 @@ class Operation:
     inputs, outputs   names of values; "" where an optional one is left out
     attributes        as ``Definition`` keeps them (tuples instead of lists)
     name              how messages speak of the operation, such as the node's name in the file
-    version           of the operator set of a foreign domain
+    version           of the operator set of a foreign domain, or of an operator that ``OPSET`` does not
+                      have yet; 0 for all others
     """
 
     op_type: str
@@ -49,12 +50,16 @@ class Operation:
 class Network:
     """Operations in an order in which they can be executed, with their constants.
 
-    inputs      name and type of what is fed in, in order; the first dimension is the batch, 1
+    inputs      name and type of what is fed in, in order, at a batch of 1
     outputs     names of the results, in order
     constants   weights and all other tensors that are known, on the CPU
     types       types that the source states, batch 1; needed for operators that archloom does not
                 know
-    batch       batch size that constants (the targets of Reshape) were written for
+    batch       size to which the source fixes the batch, 0 where it is open; constants (the targets of
+                Reshape) were written for it
+    batch_axes  axes of the inputs that are the batch, None: the input has none; 0 where not named
+    literal     inputs with the sizes that the source states, where it is not sure that one of them
+                is the batch: the network is read with these if it is not the same for every example
     notes       what the reader of the model has to be told
     """
 
@@ -64,7 +69,9 @@ class Network:
     constants: Mapping[str, Tensor] = field(default_factory=dict)
     name: str = ""
     types: Mapping[str, TensorType] = field(default_factory=dict)
-    batch: int = 1
+    batch: int = 0
+    batch_axes: Mapping[str, int | None] = field(default_factory=dict)
+    literal: Mapping[str, TensorType] | None = None
     notes: tuple[str, ...] = ()
 
 

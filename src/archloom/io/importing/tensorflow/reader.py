@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from archloom.errors import FormatError
 from archloom.graph.definition import TensorType
-from archloom.io.importing.onnx.reader import InputShape
+from archloom.io.importing.onnx.inputs import InputShape
 from archloom.io.importing.operations import Network, Operation
 from archloom.io.importing.tensorflow import Translator
 from archloom.io.importing.tensorflow.messages import Node, read_nodes
