@@ -111,8 +111,8 @@ class GraphModule(nn.Module):
         if found != wanted:
             raise GraphError(
                 f"graph {self.graph.name!r} takes inputs of shape {list(wanted)} (without "
-                f"the batch; a map is C, H, W), given were {list(found)}: pass batches of that shape, or "
-                "run infer_shapes for another one."
+                f"the batch; a map is C, H, W), given were {list(found)}: pass batches of that "
+                "shape, or run infer_shapes for another one."
             )
         return dict(zip(self._sources, inputs, strict=True))
 

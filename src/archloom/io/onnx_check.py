@@ -33,16 +33,26 @@ def compare(graph: Graph, weights: Mapping[str, Array], model: bytes | Path) -> 
     if any(one.domain not in ("", OWN_DOMAIN) for one in graph.definitions):
         return
     session = _session(graph, model)
-    feeds = {one.name: _drawn(one) for one in session.get_inputs()}
-    wanted = _computed(graph, weights, list(feeds.values()))
     try:
-        found = session.run(None, feeds)
-    except Exception as error:  # whatever a kernel raises
-        raise _refused(graph, f"ONNX Runtime cannot run it ({_line(error)})") from error
+        found, wanted = _both(graph, weights, session, 2)
+    except GraphError:  # some networks take batches of one only
+        found, wanted = _both(graph, weights, session, 1)
     for output, one, other in zip(session.get_outputs(), found, wanted, strict=True):
         what = _difference(np.asarray(one), other)
         if what:
             raise _refused(graph, f"its output {output.name!r} would be {what}")
+
+
+def _both(
+    graph: Graph, weights: Mapping[str, Array], session: Any, batch: int
+) -> tuple[list[Array], list[Array]]:
+    """Return the outputs of a session and of the module for the same random inputs."""
+    feeds = {one.name: _drawn(one, batch) for one in session.get_inputs()}
+    wanted = _computed(graph, weights, list(feeds.values()))
+    try:
+        return session.run(None, feeds), wanted
+    except Exception as error:  # whatever a kernel raises
+        raise _refused(graph, f"ONNX Runtime cannot run it ({_line(error)})") from error
 
 
 def _session(graph: Graph, model: bytes | Path) -> Any:
@@ -57,9 +67,9 @@ def _session(graph: Graph, model: bytes | Path) -> Any:
         raise _refused(graph, f"ONNX Runtime cannot load it ({_line(error)})") from error
 
 
-def _drawn(end: Any) -> Array:
-    """Return random numbers for an input of a session, two examples where the batch is open."""
-    shape = [size if isinstance(size, int) else 2 for size in end.shape]
+def _drawn(end: Any, batch: int) -> Array:
+    """Return random numbers for an input of a session, of ``batch`` examples where it is open."""
+    shape = [size if isinstance(size, int) else batch for size in end.shape]
     generator = np.random.default_rng(0)
     kind = end.type.removeprefix("tensor(").removesuffix(")")
     if kind == "float":

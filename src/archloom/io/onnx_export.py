@@ -178,11 +178,11 @@ def _operator_set(writer: Writer, wanted: int | None) -> int:
         for node, version in zip(writer.nodes, writer.versions, strict=True)
         if not node.domain
     }
-    for version in range(OPSET, onnx_opset_version() + 1):
-        if wanted in (None, version) and all(
-            is_unchanged(node, kind[1], version) for kind, node in kinds.items()
+    for one in range(OPSET, onnx_opset_version() + 1):
+        if wanted in (None, one) and all(
+            is_unchanged(node, kind[1], one) for kind, node in kinds.items()
         ):
-            return version
+            return one
     what = "the graph" if wanted is None else f"opset {wanted}"
     raise GraphError(
         f"{what} cannot be written: archloom writes operator sets from {OPSET} on in which all "

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import GraphError
+from archloom.execute.operators import output_types
 from archloom.execute.operators.fallback import attribute_value
 from archloom.graph import OPS, Definition, Graph, Merge, window_pads
 from archloom.graph.definition import OWN_DOMAIN, Literal, Operand, TensorType, Weight
@@ -128,7 +129,7 @@ class Writer:
                 case None:
                     inputs.append("")
         outputs = [name, *(self._free(f"{name}/{i}") for i in range(1, len(definition.outputs)))]
-        if definition.domain:
+        if definition.domain or output_types(definition) is None:
             ends = zip(outputs, definition.outputs, strict=True)
             self.foreign += [_value_info(*end) for end in ends]
         attributes = {key: attribute_value(value) for key, value in definition.attributes}

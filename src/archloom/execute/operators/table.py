@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from archloom.errors import GraphError
 from archloom.graph.definition import Definition, Literal
 
 Result = Tensor | tuple[Tensor, ...]
@@ -18,6 +19,16 @@ where the definition has several.
 
 OPERATORS: dict[tuple[str, str], Operator] = {}
 """By domain and operator."""
+
+ATTRIBUTES: dict[str, frozenset[str]] = {}
+"""By standard operator: the attributes that its function implements; another one is refused, unless
+it is in ``IDLE`` or has its default.
+"""
+
+IDLE: dict[str, frozenset[str]] = {}
+"""By standard operator: attributes that change nothing here, since they follow from the inputs or
+are about training, precision or element types that archloom does not compute with.
+"""
 
 DTYPES = {
     1: torch.float32,
@@ -42,15 +53,23 @@ UNUSUAL: dict[str, Callable[[Definition], bool]] = {}
 
 
 def operator(
-    *names: str, domain: str = "", unless: Callable[[Definition], bool] | None = None
+    *names: str,
+    attributes: str = "",
+    idle: str = "",
+    domain: str = "",
+    unless: Callable[[Definition], bool] | None = None,
 ) -> Callable[[Operator], Operator]:
-    """Enter the decorated function into the table under ``names``, for all definitions but those
-    that ``unless`` names.
+    """Enter the decorated function into the table under ``names``, with the ``attributes`` that it
+    implements and those that are ``idle`` (names in a row), for all definitions but those that
+    ``unless`` names.
     """
 
     def enter(function: Operator) -> Operator:
         for name in names:
             OPERATORS[domain, name] = function
+            if not domain:
+                ATTRIBUTES[name] = frozenset(attributes.split())
+                IDLE[name] = frozenset(idle.split())
             if unless is not None:
                 UNUSUAL[name] = unless
         return function
@@ -61,7 +80,7 @@ def operator(
 def pointwise(table: dict[str, Callable[..., Tensor]]) -> None:
     """Enter functions of tensors alone, which read no attributes."""
     for name, function in table.items():
-        OPERATORS["", name] = _without_definition(function)
+        operator(name)(_without_definition(function))
 
 
 def _without_definition(function: Callable[..., Tensor]) -> Operator:
@@ -77,6 +96,19 @@ def numbers(definition: Definition, slot: int, value: Tensor | None) -> list[Any
     if isinstance(given, Literal):
         return list(given.values)
     return [] if value is None else list(value.flatten().tolist())
+
+
+def word(definition: Definition, name: str, *words: str) -> str:
+    """Return an attribute that is one of ``words``, the first where it is not set; raises
+    ``GraphError`` for another word.
+    """
+    found = str(definition.attribute(name, words[0]))
+    if found not in words:
+        raise GraphError(
+            f"the attribute {name!r} of {definition.op_type} is {found!r}, which is not "
+            f"implemented: known are {', '.join(words)}."
+        )
+    return found
 
 
 def is_given(definition: Definition, slot: int) -> bool:

@@ -120,10 +120,9 @@ def _to_model(network: Network, values: Values) -> Model:
         writer.write_output(name)
     graph = writer.builder.build()
     check(graph)
-    batch = 1 if values.bound else network.batch
     names = [*inputs, *network.outputs]
     nodes = [*graph.sources.tolist(), *graph.sinks.tolist()]
-    ends = [End(node, name, batch) for node, name in zip(nodes, names, strict=True)]
+    ends = [End(node, name, network.batch) for node, name in zip(nodes, names, strict=True)]
     graph = graph.replace(ends=tuple(ends))
     return Model(
         graph,

@@ -33,8 +33,8 @@ class Operation:
     inputs, outputs   names of values; "" where an optional one is left out
     attributes        as ``Definition`` keeps them (tuples instead of lists)
     name              how messages speak of the operation, such as the node's name in the file
-    version           of the operator set of a foreign domain, or of an operator that ``OPSET`` does not
-                      have yet; 0 for all others
+    version           of the operator set of a foreign domain, or of an operator that ``OPSET``
+                      does not have yet; 0 for all others
     """
 
     op_type: str
@@ -55,8 +55,8 @@ class Network:
     constants   weights and all other tensors that are known, on the CPU
     types       types that the source states, batch 1; needed for operators that archloom does not
                 know
-    batch       size to which the source fixes the batch, 0 where it is open; constants (the targets of
-                Reshape) were written for it
+    batch       size to which the source fixes the batch, 0 where it is open; constants (the targets
+                of Reshape) were written for it
     batch_axes  axes of the inputs that are the batch, None: the input has none; 0 where not named
     literal     inputs with the sizes that the source states, where it is not sure that one of them
                 is the batch: the network is read with these if it is not the same for every example

@@ -87,7 +87,8 @@ def _resize(r: Rewriter, step: Step) -> str | None:
     """Give the new sizes of H and W alone, which hold for every batch."""
     given, result = r.value(step.inputs[0]), r.value(step.outputs[0])
     kept = given.shape[:2] == result.shape[:2] and (given.wide or ())[:2] == (result.wide or ())[:2]
-    if len(given.shape) == 4 and kept and "axes" not in step.attributes:
+    crops = step.attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize"
+    if len(given.shape) == 4 and kept and not crops and "axes" not in step.attributes:
         for position, name in list(enumerate(step.inputs))[2:]:
             data = r.value(name).data if name else None
             if data is not None and len(data) == 4:

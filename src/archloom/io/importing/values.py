@@ -266,6 +266,12 @@ class Values:
             outer = self._general_reshape(step)
         types = self._types(step, wide=False) or self._stated_types(step)
         wides = self._wide_types(step, types)
+        absent = [name for name in step.outputs[len(types) :] if name]
+        if absent:
+            raise FormatError(
+                f"{step.where}: its output {absent[0]!r} is not computed: archloom knows "
+                f"{len(types)} of the outputs of {step.op_type}."
+            )
         outer = self._outer(step) if outer is None else outer
         for position, name in enumerate(step.outputs):
             if name:
@@ -317,10 +323,7 @@ class Values:
         try:
             return output_types(self._definition(step, wide=wide))
         except GraphError as error:
-            raise FormatError(
-                f"{step.where}: {error}; the model is damaged, or was exported for another input "
-                "size."
-            ) from error
+            raise FormatError(f"{step.where}: {error}") from error
 
     def _definition(self, step: Step, *, wide: bool) -> Definition:
         """Return the step as a definition for inference."""

@@ -6,11 +6,9 @@ dimensions included, and outputs of four dimensions where there is such an input
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from archloom.errors import FormatError
 from archloom.graph.definition import TensorType
-from archloom.io.importing.onnx.inputs import InputShape
+from archloom.io.importing.onnx.inputs import InputShape, given_shapes
 from archloom.io.importing.operations import Network, Operation
 from archloom.io.importing.tensorflow import Translator
 from archloom.io.importing.tensorflow.messages import Node, read_nodes
@@ -114,22 +112,8 @@ def _shapes(placeholders: list[Node], given: InputShape | None) -> dict[str, tup
         raise FormatError(
             "the graph has no placeholder: archloom works with networks that read one."
         )
-    names = [node.name for node in placeholders]
-    if given is None:
-        given = {}
-    elif not isinstance(given, Mapping):
-        if len(names) > 1:
-            listed = ", ".join(map(repr, names))
-            raise FormatError(
-                f"the graph has several inputs ({listed}): give their shapes by name."
-            )
-        given = {names[0]: given}
-    unknown = sorted(set(given) - set(names))
-    if unknown:
-        raise FormatError(
-            f"{unknown[0]!r} is no input of the graph: its inputs are {', '.join(names)}."
-        )
-    return {node.name: _shape(node, given.get(node.name)) for node in placeholders}
+    shapes = given_shapes(given, [node.name for node in placeholders], "graph")
+    return {node.name: _shape(node, shapes.get(node.name)) for node in placeholders}
 
 
 def _shape(node: Node, given: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -140,7 +140,8 @@ def _network(
             advice = "" if isinstance(error, BatchError) else " Try a batch of one, too."
             raise FormatError(f"{error}{advice}") from error
     network = _translated(_export(module, positional, named, free=False), name)
-    return replace(network, notes=(*network.notes, "the network takes batches of one only."))
+    note = "the network takes batches of one only."
+    return replace(network, batch=1, notes=(*network.notes, note))
 
 
 def _of_two(positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
