@@ -53,20 +53,37 @@ def write_onnx(
     not compared). Raises ``GraphError`` where it does not.
     """
     target, arrays = Path(path), _arrays(graph, weights)
-    if _size(arrays) <= LARGEST_INLINE:
-        with replacing(target) as temporary:
-            model = _model(graph, arrays)
-            _check(graph, model)
-            content = model.SerializeToString()
-            if verify:
-                compare(graph, arrays, content)
-            temporary.write_bytes(content)
-        return
+    write = _write_inline if _size(arrays) <= LARGEST_INLINE else _write_external
+    opsets = operator_sets(graph, arrays)
+    for opset in (opsets[0], opsets[-1]) if verify else opsets[:1]:
+        try:
+            write(graph, target, arrays, opset, verify)
+            return
+        except GraphError:  # runtimes have faults in one operator set that they lack in another
+            if opset == opsets[-1] or not verify:
+                raise
+
+
+def _write_inline(
+    graph: Graph, target: Path, arrays: dict[str, NDArray[Any]], opset: int, verify: bool
+) -> None:
+    with replacing(target) as temporary:
+        model = _model(graph, arrays, opset)
+        _check(graph, model)
+        content = model.SerializeToString()
+        if verify:
+            compare(graph, arrays, content)
+        temporary.write_bytes(content)
+
+
+def _write_external(
+    graph: Graph, target: Path, arrays: dict[str, NDArray[Any]], opset: int, verify: bool
+) -> None:
     data = target.with_name(f"{target.name}.data")
     with replacing(target) as temporary, _folder_beside(target) as folder:
         draft = folder / target.name
         with (folder / data.name).open("wb") as file:
-            model = _model(graph, arrays, store=_External(file, data.name))
+            model = _model(graph, arrays, opset, _External(file, data.name))
         draft.write_bytes(model.SerializeToString())
         _check(graph, str(draft))
         if verify:
@@ -110,7 +127,13 @@ def to_onnx(
             f"the weights of graph {graph.name!r} have {_size(arrays):,} bytes, one protobuf holds "
             f"{LARGEST_INLINE:,}: write them with write_onnx, which puts them beside the file."
         )
-    model = _model(graph, arrays, opset)
+    known = operator_sets(graph, arrays)
+    if opset is not None and opset not in known:
+        raise GraphError(
+            f"opset {opset} cannot be written: all nodes of this graph mean the same in "
+            f"{', '.join(map(str, sorted(known)))} alone."
+        )
+    model = _model(graph, arrays, opset or known[0])
     _check(graph, model)
     return model
 
@@ -144,7 +167,7 @@ class _External:
 def _model(
     graph: Graph,
     arrays: dict[str, NDArray[Any]],
-    opset: int | None = None,
+    opset: int,
     store: Callable[[NDArray[Any], str], Any] | None = None,
 ) -> ModelProto:
     """Return the model; ``store`` makes the protobufs of its tensors."""
@@ -154,7 +177,7 @@ def _model(
     writer.write_all()
     foreign = {one.domain: one.version for one in graph.definitions if one.domain}
     foreign.pop(OWN_DOMAIN, None)
-    opsets = {"": _operator_set(writer, opset), **foreign}
+    opsets = {"": opset, **foreign}
     model = helper.make_model(
         writer.proto(store or numpy_helper.from_array),
         opset_imports=[helper.make_opsetid(*one) for one in opsets.items()],
@@ -167,27 +190,33 @@ def _model(
     return model
 
 
-def _operator_set(writer: Writer, wanted: int | None) -> int:
-    """Return the oldest operator set in which all standard nodes mean what they were written to
-    mean, or ``wanted`` if it is one.
+def operator_sets(graph: Graph, arrays: Mapping[str, NDArray[Any]]) -> list[int]:
+    """Return the operator sets from ``OPSET`` on in which all standard nodes of ``graph`` mean what
+    they are written to mean: that of its fixed nodes first, then from the newest to the oldest.
+
+    Raises ``GraphError`` where there is none.
     """
     from onnx.defs import onnx_opset_version
 
+    writer = Writer(graph, arrays)
+    writer.write_all()
     kinds = {
         (node.op_type, version, *(one.name for one in node.attribute), len(node.input)): node
         for node, version in zip(writer.nodes, writer.versions, strict=True)
         if not node.domain
     }
-    for one in range(OPSET, onnx_opset_version() + 1):
-        if wanted in (None, one) and all(
-            is_unchanged(node, kind[1], one) for kind, node in kinds.items()
-        ):
-            return one
-    what = "the graph" if wanted is None else f"opset {wanted}"
-    raise GraphError(
-        f"{what} cannot be written: archloom writes operator sets from {OPSET} on in which all "
-        "nodes of the graph mean the same, leave the choice to it."
-    )
+    own = max((version for _, version, *_ in kinds), default=OPSET)
+    fits = [
+        one
+        for one in range(onnx_opset_version(), OPSET - 1, -1)
+        if all(is_unchanged(node, kind[1], one) for kind, node in kinds.items())
+    ]
+    if not fits:
+        raise GraphError(
+            f"graph {graph.name!r} cannot be written as ONNX: no operator set from {OPSET} on has "
+            "all of its nodes as they are."
+        )
+    return sorted(fits, key=lambda one: (one != own, -one))
 
 
 def _arrays(graph: Graph, weights: Mapping[str, Tensor] | None) -> dict[str, NDArray[Any]]:

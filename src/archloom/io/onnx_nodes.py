@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from archloom.errors import GraphError
 from archloom.execute.operators import output_types
 from archloom.execute.operators.fallback import attribute_value
+from archloom.execute.operators.table import OPERATORS
 from archloom.graph import OPS, Definition, Graph, Merge, window_pads
 from archloom.graph.definition import OWN_DOMAIN, Literal, Operand, TensorType, Weight
 from archloom.graph.graph import End
@@ -81,7 +82,7 @@ class Writer:
         definition, batch = self.graph.definition_of(node), self.ends[node].batch
         if definition is not None:
             one = definition.outputs[0]
-            element, shape = _element_and_shape(one, ())
+            element, shape = _element_and_shape(one)
             for axis in definition.batch_axes:
                 free = BATCH if one.shape[axis] == 1 else None
                 shape[axis] = batch * one.shape[axis] if batch else free
@@ -129,9 +130,10 @@ class Writer:
                 case None:
                     inputs.append("")
         outputs = [name, *(self._free(f"{name}/{i}") for i in range(1, len(definition.outputs)))]
-        if definition.domain or output_types(definition) is None:
+        if definition.domain or _depends_on_data(definition):
+            first = BATCH if definition.domain else None
             ends = zip(outputs, definition.outputs, strict=True)
-            self.foreign += [_value_info(*end) for end in ends]
+            self.foreign += [_value_info(*end, first) for end in ends]
         attributes = {key: attribute_value(value) for key, value in definition.attributes}
         self.versions.append(definition.version)
         self.nodes.append(
@@ -368,18 +370,25 @@ def _named_ends(graph: Graph) -> dict[int, End]:
     return found
 
 
-def _element_and_shape(one: TensorType, batch: tuple[int, ...]) -> tuple[int, list[Any]]:
-    """Return ONNX's element type and a shape that is free along the axes ``batch``."""
+def _element_and_shape(one: TensorType) -> tuple[int, list[Any]]:
+    """Return ONNX's element type and the shape of a type."""
     from onnx import helper
 
-    shape = [BATCH if axis in batch else size for axis, size in enumerate(one.shape)]
-    return helper.np_dtype_to_tensor_dtype(np.dtype(one.dtype)), shape
+    return helper.np_dtype_to_tensor_dtype(np.dtype(one.dtype)), list(one.shape)
 
 
-def _value_info(name: str, one: TensorType) -> Any:
+def _depends_on_data(definition: Definition) -> bool:
+    """Return whether the sizes of a standard operator's outputs follow from its data alone."""
+    known = ("", definition.op_type) in OPERATORS
+    return (not known or definition.op_type == "NonZero") and output_types(definition) is None
+
+
+def _value_info(name: str, one: TensorType, first: str | None) -> Any:
+    """Return the type of a value, its ``first`` size open under that name, or without one."""
     from onnx import helper
 
-    return helper.make_tensor_value_info(name, *_element_and_shape(one, (0,)))
+    element, shape = _element_and_shape(one)
+    return helper.make_tensor_value_info(name, element, [first, *shape[1:]] if shape else [])
 
 
 _SIMPLE = {

@@ -229,7 +229,7 @@ def test_a_missing_operand_is_refused():
 
 
 def test_fixed_nodes_ask_for_their_operator_set():
-    assert to_onnx(network()).opset_import[0].version == 17  # all of it means there what it means
+    assert to_onnx(network()).opset_import[0].version == OPSET
     b = GraphBuilder()
     one = TensorType("float32", (1, 4, 6, 6))
     scale = [Weight(part, TensorType("float32", (4,))) for part in ("weight", "bias")]
