@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from numbers import Integral
 from typing import Literal, Protocol
 
 import numpy as np
@@ -95,6 +96,18 @@ def need_known(words: Iterable[str], known: Sequence[str], architecture: str) ->
             raise GraphError(
                 f"architecture {architecture!r}: {word!r} is not an operation of this family, use "
                 f"one of {', '.join(known)}."
+            )
+
+
+def need_permitted(what: str, values: Iterable[object], permitted: Sequence[object]) -> None:
+    """Raise ``GraphError`` for the first of ``values`` that is not one of those ``permitted``: where
+    these are whole numbers, a fraction such as 1.0 is none.
+    """
+    whole = all(isinstance(one, Integral) for one in permitted)
+    for value in values:
+        if value not in permitted or (whole and not isinstance(value, Integral)):
+            raise GraphError(
+                f"{value!r} is no {what}: permitted are {', '.join(map(repr, permitted))}."
             )
 
 
