@@ -100,8 +100,8 @@ def need_known(words: Iterable[str], known: Sequence[str], architecture: str) ->
 
 
 def need_permitted(what: str, values: Iterable[object], permitted: Sequence[object]) -> None:
-    """Raise ``GraphError`` for the first of ``values`` that is not one of those ``permitted``: where
-    these are whole numbers, a fraction such as 1.0 is none.
+    """Raise ``GraphError`` for the first of ``values`` that is not one of those ``permitted``;
+    where these are whole numbers, 1.0 is none.
     """
     whole = all(isinstance(one, Integral) for one in permitted)
     for value in values:

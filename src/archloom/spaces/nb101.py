@@ -90,8 +90,8 @@ def from_matrix(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
         need_permitted("entry of an adjacency matrix", row, (0, 1))
         if any(row[: source + 1]):
             raise GraphError(
-                f"vertex {source} leads back to vertex {list(row).index(1)}: permitted are edges to "
-                "later vertices, entries above the diagonal."
+                f"vertex {source} leads back to vertex {list(row).index(1)}: permitted are edges "
+                "to later vertices, entries above the diagonal."
             )
     forward, backward = {0}, {last}
     for vertex in range(1, last + 1):

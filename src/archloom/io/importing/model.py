@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from contextlib import suppress
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from archloom.io.importing.nodes import NodeWriter
 from archloom.io.importing.onnx.file import load
 from archloom.io.importing.onnx.inputs import InputShape
 from archloom.io.importing.onnx.reader import network_of
-from archloom.io.importing.operations import Network
+from archloom.io.importing.operations import AS_STATED, Network
 from archloom.io.importing.rewrite import Rewriter
 from archloom.io.importing.values import Values
 from archloom.io.kinds import is_graph_def
@@ -52,11 +51,11 @@ def read_model(path: str | Path, input_shape: InputShape | None = None) -> Model
     with reading(path), Path(path).open("rb") as file:
         start = file.read(64)
     if is_graph_def(path, start):
-        from archloom.io.importing.tensorflow.reader import network_of_nodes, read_nodes
+        from archloom.io.importing.tensorflow.reader import networks_of_nodes, read_nodes
 
         nodes = read_nodes(path)
         with understanding(path):
-            return to_model(network_of_nodes(nodes, input_shape, name=Path(path).stem))
+            return first_model(networks_of_nodes(nodes, input_shape, name=Path(path).stem))
     content = load(path)
     with understanding(path):
         return to_model(network_of(content, input_shape, name=Path(path).stem))
@@ -75,22 +74,36 @@ def to_model(network: Network) -> Model:
     nodes. Raises ``FormatError`` naming the operation for control flow, for shapes that do not fit
     and for an unknown operator whose output type is not stated, ``GraphError`` for a broken graph.
     """
-    if network.literal is None:
-        return _to_model(network, Values(network))
-    with suppress(FormatError, GraphError):
-        values = Values(network)
-        if not (values.joined or values.bound):
-            return _to_model(network, values)
-    note = "no axis of an input was taken for a batch: the sizes are those of the file."
-    alone = dict.fromkeys(network.inputs)
-    network = replace(
-        network,
-        inputs=network.literal,
-        batch=0,
-        batch_axes=alone,
-        notes=(*network.notes, note),
-    )
-    return _to_model(network, Values(network))
+    attempts = [network]
+    if network.literal is not None:
+        axes = dict.fromkeys(network.inputs)
+        notes = (*network.notes, AS_STATED)
+        stated = replace(network, inputs=network.literal, batch=0, batch_axes=axes, notes=notes)
+        attempts.append(stated)
+    return first_model(attempts)
+
+
+def first_model(attempts: Iterable[Network]) -> Model:
+    """Return the model of the first network that is one for every example of a batch, where the
+    attempts read the same source in another way; the last one is taken as it is.
+    """
+    waiting = iter(attempts)
+    network = next(waiting)
+    while True:
+        failed: FormatError | GraphError | None = None
+        try:
+            values = Values(network)
+            model = _to_model(network, values)
+            if not (values.joined or values.bound):
+                return model
+        except (FormatError, GraphError) as error:
+            failed = error
+        following = next(waiting, None)
+        if following is None:
+            if failed is not None:
+                raise failed
+            return model
+        network = following
 
 
 def _to_model(network: Network, values: Values) -> Model:

@@ -16,6 +16,9 @@ from torch import Tensor
 
 from archloom.graph.definition import Attribute, TensorType
 
+AS_STATED = "no axis of an input was taken for a batch: the sizes are those that were stated."
+"""Note of a network that is not read for any batch."""
+
 
 @dataclass(frozen=True)
 class Body:

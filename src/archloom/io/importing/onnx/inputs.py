@@ -48,7 +48,7 @@ def inputs_of(
     sizes = {one.name: _sizes(one, given.get(one.name)) for one in protos}
     dtypes = {one.name: _dtype(one) for one in protos}
     stated = {one.name: _stated(one) or [0] * len(sizes[one.name]) for one in protos}
-    axes, batch = _batch(stated, sizes)
+    axes, batch = batch_axes(stated, sizes)
     types, literal = {}, {}
     for name, shape in sizes.items():
         axis, first = axes[name], list(shape)
@@ -136,7 +136,7 @@ def batch_axis_of(dims: Sequence[int]) -> int | None:
     return open_[0] if open_[:1] == [0] or len(open_) == 1 else None
 
 
-def _batch(
+def batch_axes(
     stated: Mapping[str, Sequence[int]], sizes: Mapping[str, Sequence[int]]
 ) -> tuple[dict[str, int | None], int]:
     """Return the batch axis of every input, and the size to which the model fixes it (0: open)."""
