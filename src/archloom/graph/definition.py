@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -54,10 +54,22 @@ class Operand:
 
 @dataclass(frozen=True)
 class Weight:
-    """An input that lies in the weights under ``{node id}.{name}``."""
+    """An input that lies in the weights under ``{node id}.{name}``.
+
+    trained   how many numbers an optimiser trains for it, where that is not its size (-1): 0 for
+              constants and what another node counts, those of the table where it was looked up
+    """
 
     name: str
     type: TensorType
+    trained: int = -1
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that an optimiser trains for it."""
+        if self.trained >= 0:
+            return self.trained
+        return self.type.size if "float" in self.type.dtype else 0
 
 
 @dataclass(frozen=True)
@@ -119,13 +131,17 @@ class Definition:
 
     @cached_property
     def parameters(self) -> int:
-        """Number of floating-point elements among the weights."""
-        return sum(one.type.size for one in self.weights if "float" in one.type.dtype)
+        """Number of trainable parameters among the weights."""
+        statistics = ("mean", "var") if self.op_type == "BatchNormalization" else ()
+        return sum(one.parameters for one in self.weights if one.name not in statistics)
 
     @cached_property
     def digest(self) -> int:
-        """64-bit content digest, a part of the hash of a graph."""
-        text = json.dumps(self.to_json(), sort_keys=True)
+        """64-bit content digest, a part of the hash of a graph; ``trained`` is no part of it."""
+        plain = [
+            replace(slot, trained=-1) if isinstance(slot, Weight) else slot for slot in self.inputs
+        ]
+        text = json.dumps(replace(self, inputs=tuple(plain)).to_json(), sort_keys=True)
         return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
 
     def to_json(self) -> dict[str, Any]:
@@ -189,7 +205,8 @@ def _slot_to_json(slot: Slot) -> Any:
         case Operand(type=one):
             return {"operand": _type_to_json(one)}
         case Weight(name=name, type=one):
-            return {"weight": name, "type": _type_to_json(one)}
+            document = {"weight": name, "type": _type_to_json(one)}
+            return {**document, "trained": slot.trained} if slot.trained >= 0 else document
         case Literal():
             return _literal_to_json(slot)
     return None
@@ -201,7 +218,8 @@ def _slot_from_json(entry: Any) -> Slot:
     if "operand" in entry:
         return Operand(_type_from_json(entry["operand"]))
     if "weight" in entry:
-        return Weight(str(entry["weight"]), _type_from_json(entry["type"]))
+        trained = int(entry.get("trained", -1))
+        return Weight(str(entry["weight"]), _type_from_json(entry["type"]), trained)
     return _literal_from_json(entry)
 
 

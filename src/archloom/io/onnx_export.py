@@ -23,6 +23,7 @@ from archloom.errors import GraphError
 from archloom.files import replacing
 from archloom.graph import Graph
 from archloom.graph.definition import OWN_DOMAIN
+from archloom.io.importing.names import COUNTED
 from archloom.io.importing.onnx.operator_sets import is_unchanged
 from archloom.io.onnx_check import compare
 from archloom.io.onnx_nodes import OPSET, Writer
@@ -186,6 +187,7 @@ def _model(
     )
     model.ir_version = 10 if graph.definitions else 8
     facts = {"archloom.graph": graph.hash, "archloom.family": graph.family}
+    facts |= {f"{COUNTED}{name}": str(number) for name, number in writer.trained.items()}
     helper.set_model_props(model, facts)
     return model
 

@@ -39,6 +39,7 @@ class Writer:
         self.ranks: dict[str, int] = {}  # of tensors of which a definition states it
         self.reshaped: dict[tuple[str, int], str] = {}  # the same tensors in another rank
         self.foreign: list[Any] = []  # types that nobody could infer
+        self.trained: dict[str, int] = {}  # parameters of tensors where they are not their size
         self.ends = _named_ends(graph)
         self.taken = {end.name for end in self.ends.values()}
 
@@ -124,6 +125,8 @@ class Writer:
                     inputs.append(next(waiting))
                 case Weight(name=part):
                     inputs.append(self._weight(node, part))
+                    if slot.trained >= 0:
+                        self.trained[inputs[-1]] = slot.trained
                 case Literal():
                     array = slot.array()
                     inputs.append(self._constant(f"{name}/in{position}", array, array.dtype.type))

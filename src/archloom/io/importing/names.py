@@ -44,6 +44,9 @@ CHANNELS_FIRST = {
 }
 """Operators for which the second dimension is the channels."""
 
+COUNTED = "archloom.parameters/"
+"""Key of an ONNX file's properties, in front of a tensor's name, for the parameters behind it."""
+
 BY_CONSTANT = {
     "MatMul": ("batched_matmul", "matmul"),
     "Einsum": ("batched_matmul", "matmul"),

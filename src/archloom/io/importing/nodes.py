@@ -41,6 +41,7 @@ class NodeWriter:
         self.node: dict[str, int] = {}
         self.weights: dict[str, Tensor] = {}
         self.origins: dict[str, str] = {}
+        self._counted: set[str] = set()  # parameters that a node has
 
     # --- ends ------------------------------------------------------------------------------------
 
@@ -111,6 +112,7 @@ class NodeWriter:
         """Take the constant ``name`` as a weight of the node that is added next."""
         one = self.r.value(name)
         assert one.data is not None
+        self._counted.update(one.trained or ())
         self.keep(part, one.data, one.origin, infinite=infinite)
 
     # --- fixed nodes -----------------------------------------------------------------------------
@@ -171,12 +173,18 @@ class NodeWriter:
         named = position < len(parts)
         says = step.op_type in NUMBERS or one.data.numel() <= 1
         says |= not one.data.is_floating_point() and one.data.numel() <= 64
+        argument = step.op_type in NUMBERS and position > 0
+        says &= argument or not (one.trained and one.data.is_floating_point())
         if says and not named:
             return literal_of(one.data)
         first = not any(n and self.r.value(n).is_constant for n in step.inputs[:position])
         part = parts[position] if named else "weight" if first else f"weight{position}"
+        fresh = {key: size for key, size in (one.trained or {}).items() if key not in self._counted}
         self.keep_input(part, name, infinite=not named)
-        return Weight(part, one.type)
+        weight = Weight(part, one.type)
+        if one.trained is None or sum(fresh.values()) == weight.parameters:
+            return weight
+        return Weight(part, one.type, sum(fresh.values()))
 
     def _add_fixed(self, step: Step, definition: Definition) -> int:
         operands = [name for name in step.inputs if name and not self.r.value(name).is_constant]

@@ -63,6 +63,8 @@ class Network:
     batch_axes  axes of the inputs that are the batch, None: the input has none; 0 where not named
     literal     inputs with the sizes that the source states, where it is not sure that one of them
                 is the batch: the network is read with these if it is not the same for every example
+    trained     by constant: the parameters behind it with their sizes, none for what no optimiser
+                trains; of one that is not named its size is taken
     notes       what the reader of the model has to be told
     """
 
@@ -75,6 +77,7 @@ class Network:
     batch: int = 0
     batch_axes: Mapping[str, int | None] = field(default_factory=dict)
     literal: Mapping[str, TensorType] | None = None
+    trained: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

@@ -47,6 +47,7 @@ class Value:
     data      the tensor at batch 1 when it depends on constants and shapes alone
     wide_data the same at the second batch size where that differs
     origin    name in the model of the constant that it is, as it was there
+    trained   of a constant: the parameters behind it with their sizes, None where that is not known
     outer     rows of the axis that grows with the batch which stand outside of it: 6 where an axis
               of 6 N is 6 rows of N; 0 where that is not known
     """
@@ -56,6 +57,7 @@ class Value:
     data: Tensor | None = None
     wide_data: Tensor | None = None
     origin: str = ""
+    trained: Mapping[str, int] | None = None
     outer: int = 1
 
     @property
@@ -99,6 +101,7 @@ class Values:
         self.steps: list[Step] = []
         self.bound = self.joined = ""
         self._stated = network.types
+        self._trained = network.trained
         self._written_wide = network.batch > 1  # constants hold for the second batch size
         self._is_open = network.batch == 0
         self._read_batch = max(network.batch, 1)
@@ -112,15 +115,17 @@ class Values:
         for operation in network.operations:
             self.resolve(operation)
 
-    def constant(self, data: Tensor, origin: str = "") -> str:
+    def constant(
+        self, data: Tensor, origin: str = "", trained: Mapping[str, int] | None = None
+    ) -> str:
         """Enter a new constant and return its name."""
         name = f"constant {len(self.of)}"
-        self.of[name] = constant_value(data, origin)
+        self.of[name] = constant_value(data, origin, trained)
         return name
 
     def _enter_constants(self, constants: Mapping[str, Tensor]) -> None:
         for name, data in constants.items():
-            self.of[name] = constant_value(data, name)
+            self.of[name] = constant_value(data, name, self._trained.get(name))
 
     def resolve(self, operation: Operation) -> None:
         """Take in an operation whose inputs are known."""
@@ -179,7 +184,11 @@ class Values:
             ):
                 origin = one.origin if row.shape == one.shape else ""
                 step.inputs[position] = self._repeated(
-                    step, position, self.constant(row.contiguous(), origin), batched, axis
+                    step,
+                    position,
+                    self.constant(row.contiguous(), origin, one.trained),
+                    batched,
+                    axis,
                 )
 
     def _repeated(self, step: Step, position: int, row: str, batched: str, axis: int) -> str:
@@ -228,15 +237,21 @@ class Values:
         self, step: Step, results: Sequence[Tensor], wides: Sequence[Tensor | None]
     ) -> None:
         """Enter what a step computes from constants; it stays when the batch changes it."""
-        varies = False
+        varies, trained = False, self._behind(step)
         for name, data, wide in zip(step.outputs, results, wides, strict=False):
             if wide is not None and (data.shape != wide.shape or not torch.equal(data, wide)):
                 self.of[name] = Value(type_of(data), tuple(wide.shape), data, wide)
                 varies = True
             elif name:
-                self.of[name] = constant_value(data)
+                self.of[name] = constant_value(data, trained=trained)
         if varies:
             self.steps.append(step)
+
+    def _behind(self, step: Step) -> dict[str, int] | None:
+        """Return the parameters behind what a step computes from constants."""
+        known = [self.of[name].trained for name in step.inputs if name]
+        found = [one for one in known if one is not None]
+        return {name: size for one in found for name, size in one.items()} if found else None
 
     def _folds(self, step: Step) -> bool:
         if step.op_type in _RANDOM or step.domain:
@@ -442,9 +457,11 @@ def _open_size(
     return 0 if same and written is not None and written[place] == target[place] else -1
 
 
-def constant_value(data: Tensor, origin: str = "") -> Value:
+def constant_value(
+    data: Tensor, origin: str = "", trained: Mapping[str, int] | None = None
+) -> Value:
     """Return the value of a constant."""
-    return Value(type_of(data), tuple(data.shape), data, origin=origin)
+    return Value(type_of(data), tuple(data.shape), data, origin=origin, trained=trained)
 
 
 def type_of(data: Tensor) -> TensorType:

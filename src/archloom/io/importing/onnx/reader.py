@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from archloom.errors import FormatError
 from archloom.graph.definition import Attribute, Literal, TensorType
+from archloom.io.importing.names import COUNTED, PARTS
 from archloom.io.importing.onnx.inputs import (
     WIDENED,
     InputShape,
@@ -48,12 +49,36 @@ def network_of(
         tuple(one.name for one in model.graph.output),
         constants,
         name,
-        stated_types(model.graph),
-        found.batch,
-        found.axes,
-        found.literal,
-        tuple(reader.notes),
+        types=stated_types(model.graph),
+        batch=found.batch,
+        batch_axes=found.axes,
+        literal=found.literal,
+        trained=_trained(model, constants),
+        notes=tuple(reader.notes),
     )
+
+
+def _trained(model: ModelProto, constants: Mapping[str, Tensor]) -> dict[str, dict[str, int]]:
+    """Return the parameters behind constants: tensors of the file count, numbers of Constant nodes
+    do not, unless they stand where an operator takes its weights. A file of archloom says what it
+    counted.
+    """
+    slots = {
+        node.input[position]
+        for node in model.graph.node
+        for position, part in enumerate(PARTS.get(node.op_type, ()))
+        if part and position < len(node.input)
+    }
+    nodes = {node.output[0] for node in model.graph.node if node.op_type == "Constant"} - slots
+    found: dict[str, dict[str, int]] = {name: {} for name in nodes & constants.keys()}
+    for name, data in constants.items():
+        if name not in nodes and data.is_floating_point() and data.numel() > 1:
+            found[name] = {name: data.numel()}
+    for entry in model.metadata_props:
+        name = entry.key.removeprefix(COUNTED)
+        if entry.key.startswith(COUNTED) and name in constants and entry.value.isdecimal():
+            found[name] = {name: int(entry.value)}
+    return found
 
 
 class _Reader:
