@@ -98,8 +98,8 @@ def naming(where: str | Path) -> Iterator[None]:
 
 @contextmanager
 def understanding(path: str | Path) -> Iterator[None]:
-    """Name ``path`` in errors of the block, and take whatever else goes wrong in it for damage of a
-    model; only an ``ArchloomError`` comes out.
+    """Name ``path`` in errors of the block, and take whatever else goes wrong in it for a model
+    that is not understood; only an ``ArchloomError`` comes out.
     """
     with naming(path):
         try:
@@ -108,8 +108,8 @@ def understanding(path: str | Path) -> Iterator[None]:
             raise
         except Exception as error:  # a damaged model may break any assumption
             raise FormatError(
-                f"the model cannot be understood ({type(error).__name__}: {error}): it is damaged, "
-                "or holds a form that archloom does not know, check it with the tool it comes from."
+                f"the model cannot be understood ({type(error).__name__}: {error}): it holds a "
+                "form that archloom does not know, check it with the tool it comes from."
             ) from error
 
 

@@ -244,9 +244,8 @@ class GraphBuilder:
         arrays["ids"] = np.arange(n, dtype=np.int64)
         for array in arrays.values():
             array.setflags(write=False)
-        return Graph(
-            **arrays, name=self.name, family=self.family, definitions=tuple(self._definitions)
-        )
+        definitions = tuple(self._definitions)
+        return Graph(**arrays, name=self.name, family=self.family, definitions=definitions, ends=())
 
     def _node_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of ``_FIELDS``: converted for the different rows, spread over the

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,11 +36,24 @@ ARRAY_FIELDS: dict[str, tuple[type, int]] = {
 }
 """Array fields of a graph: dtype and number of columns (0: one-dimensional)."""
 
-_NAMES = ("name", "family")
+_NAMES = ("name", "family", "ends")
 _DEFAULTS = {"groups": 1, "definition": -1}
 
 NODE_FIELDS = tuple(name for name in ARRAY_FIELDS if name not in ("in_ptr", "in_src"))
 """The fields with one row per node."""
+
+
+class End(NamedTuple):
+    """What the model that a graph was read from says of one of its inputs or outputs.
+
+    node    id of the input or output node
+    name    by which programs ask for the tensor
+    batch   size to which the model fixes the batch, 0 where it is open
+    """
+
+    node: int
+    name: str
+    batch: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +71,7 @@ class Graph:
     groups      (n,) int32: channel groups of a convolution, 1 elsewhere (a depthwise says so by op)
     definition  (n,) int32: index into ``definitions`` of a fixed node, -1 elsewhere
     ids         (n,) int64: stable node ids, kept by mutation; weights are keyed by them
+    ends        names of inputs and outputs in the model it was read from, no part of the hash
 
     Arrays are read-only. Build one with ``GraphBuilder`` or ``Graph.from_arrays``; the plain
     constructor trusts its arguments. Two graphs are the same architecture when their ``hash`` is
@@ -80,6 +94,7 @@ class Graph:
     name: str = ""
     family: str = ""
     definitions: tuple[Definition, ...] = ()
+    ends: tuple[End, ...] = ()
 
     @classmethod
     def from_arrays(
@@ -88,6 +103,7 @@ class Graph:
         name: str = "",
         family: str = "",
         definitions: Sequence[Definition] = (),
+        ends: Sequence[End] = (),
         **arrays: ArrayLike,
     ) -> Graph:
         """Build a graph from array-likes: dtypes coerced, shapes checked, arrays frozen.
@@ -113,7 +129,13 @@ class Graph:
             for field in ARRAY_FIELDS
         }
         _check_structure(coerced, name, len(definitions))
-        return cls(**coerced, name=name, family=family, definitions=tuple(definitions))
+        return cls(
+            **coerced,
+            name=name,
+            family=family,
+            definitions=tuple(definitions),
+            ends=tuple(ends),
+        )
 
     # --- structure ---
 
@@ -240,7 +262,7 @@ class Graph:
 
     def replace(self, **changes: Any) -> Graph:
         """Return a graph with some fields replaced; unchanged arrays are shared, nothing is
-        re-checked. Where only name or family change, what was derived is shared too.
+        re-checked. Where only names change, what was derived is shared too.
         """
         for value in changes.values():
             if isinstance(value, np.ndarray):
@@ -289,6 +311,7 @@ def assemble(
     name: str = "",
     family: str = "",
     definitions: tuple[Definition, ...] = (),
+    ends: tuple[End, ...] = (),
 ) -> Graph:
     """Return the graph of per-node arrays and an edge list whose order gives the operand order of
     each target.
@@ -313,7 +336,7 @@ def assemble(
     }
     for array in arrays.values():
         array.setflags(write=False)
-    return Graph(**arrays, name=name, family=family, definitions=definitions)
+    return Graph(**arrays, name=name, family=family, definitions=definitions, ends=ends)
 
 
 def _coerce(field: str, value: Any, n: int) -> NDArray[Any]:

@@ -162,13 +162,18 @@ def read_network(
 
 
 def write(
-    graphs: Graph | Iterable[Graph], path: str | Path, weights: Mapping[str, Any] | None = None
+    graphs: Graph | Iterable[Graph],
+    path: str | Path,
+    weights: Mapping[str, Any] | None = None,
+    *,
+    verify: bool = True,
 ) -> None:
     """Write a graph, or several into a store, to ``path``; its ending chooses the format.
 
     ``.json`` archloom's own, ``.cg.json`` autogo-cg/1, ``.state.json`` the reference's state-dict,
     ``.parquet`` a graph store (the only one for several graphs), ``.onnx`` a model with ``weights``
-    (random ones where None), ``.svg`` a drawing. The file is replaced as a whole or not at all.
+    (random ones where None), ``.svg`` a drawing. The file is replaced as a whole or not at all; an
+    ONNX file is run once before, ``verify=False`` leaves that out (see ``onnx_export.write_onnx``).
     Raises ``FormatError`` for an unknown ending or a graph that the format cannot express,
     ``DataError`` when the place is not writable.
     """
@@ -190,7 +195,7 @@ def write(
     if name.endswith(".onnx"):
         from archloom.io.onnx_export import write_onnx
 
-        write_onnx(graphs, path, weights)
+        write_onnx(graphs, path, weights, verify=verify)
         return
     with naming(path):
         text = _as_text(graphs, name)
@@ -238,14 +243,14 @@ def _model(
     path: str | Path, kind: Kind, content: bytes, input_shape: InputShape | None = None
 ) -> Model:
     """Return the model in ``content``, an ONNX file or a frozen TensorFlow graph."""
-    from archloom.io.importing.model import to_model
+    from archloom.io.importing.model import first_model, to_model
 
     name = Path(path).stem
     with understanding(path):
         if kind is Kind.TENSORFLOW:
-            from archloom.io.importing.tensorflow.reader import network_of_nodes, read_nodes
+            from archloom.io.importing.tensorflow.reader import networks_of_nodes, read_nodes
 
-            return to_model(network_of_nodes(read_nodes(content), input_shape, name=name))
+            return first_model(networks_of_nodes(read_nodes(content), input_shape, name=name))
         from archloom.io.importing.onnx.file import load
         from archloom.io.importing.onnx.reader import network_of
 

@@ -204,6 +204,10 @@ def _unary(op: str) -> Handler:
     return handler
 
 
+def _swish(w: NodeWriter, step: Step) -> int | None:
+    return _unary("swish")(w, step) if step.attributes.get("alpha", 1.0) == 1.0 else None
+
+
 def _hard_sigmoid(w: NodeWriter, step: Step) -> int | None:
     return _unary("hardsigmoid")(w, step) if is_hard_sigmoid(step) else None
 
@@ -263,7 +267,7 @@ HANDLERS: dict[str, Handler] = {
     "Sigmoid": _unary("sigmoid"),
     "Tanh": _unary("tanh"),
     "HardSwish": _unary("hardswish"),
-    "Swish": _unary("swish"),
+    "Swish": _swish,
     "HardSigmoid": _hard_sigmoid,
     "Gelu": _gelu,
     "Clip": _clip,

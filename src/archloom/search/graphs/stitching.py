@@ -126,6 +126,7 @@ class Opening:
             name=name,
             family=self.parent.family,
             definitions=self.parent.definitions,
+            ends=self.parent.ends,
         )
 
 
