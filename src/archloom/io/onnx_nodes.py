@@ -208,9 +208,11 @@ class Writer:
             return values[0]
         own = self.graph.op_name(node) in ("add", "mul", "concat")
         name = self._name(node) if own else f"{self._name(node)}/join"
-        if all(value in self.flat for value in values):
+        pixels = self.graph.resolution[node, [0, 2]].tolist() == [1, 1]
+        if any(value in self.flat for value in values) and pixels:
             self.flat.add(name)
-        values = values if name in self.flat else [self._mapped(value) for value in values]
+        rank = 2 if name in self.flat else 4
+        values = [self._ranked(value, rank) for value in values]
         if merge == Merge.CONCAT:
             return self._emit("Concat", values, name, axis=1)
         if merge == Merge.SUM:

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from archloom.errors import GraphError
 from archloom.execute.geometry import Pads, transposed_window_of, window_of
 from archloom.execute.operators.table import Result, numbers, operator, pointwise
 from archloom.execute.words import word
@@ -98,6 +97,12 @@ def _avg_pool(d: Definition, x: Tensor) -> Result:
     return mean / pool(padded(inside, pads), kernel, strides)
 
 
+def _axes_of(d: Definition) -> int:
+    """Return the number of axes of the image that a Col2Im makes."""
+    slot = d.inputs[1]
+    return 0 if slot is None else slot.type.size
+
+
 @operator("LpPool", attributes="auto_pad ceil_mode dilations kernel_shape p pads strides")
 def _lp_pool(d: Definition, x: Tensor) -> Result:
     kernel, power = d.attribute("kernel_shape"), d.attribute("p", 2)
@@ -108,14 +113,12 @@ def _lp_pool(d: Definition, x: Tensor) -> Result:
     return total ** (1 / power)
 
 
-@operator("Col2Im", attributes="dilations pads strides")
+@operator("Col2Im", attributes="dilations pads strides", unless=lambda d: _axes_of(d) != 2)
 def _col2im(d: Definition, x: Tensor, size: Tensor, block: Tensor) -> Result:
     image, kernel = numbers(d, 1, size), numbers(d, 2, block)
     strides = d.attribute("strides", (1, 1))
     dilations = d.attribute("dilations", (1, 1))
     pads = d.attribute("pads", (0, 0, 0, 0))
-    if len(image) != 2:
-        raise GraphError(f"Col2Im of {len(image)} axes is not implemented: two are.")
     whole = [image[axis] + pads[axis] + pads[axis + 2] for axis in (0, 1)]
     found = F.fold(x, tuple(whole), tuple(kernel), dilations, 0, strides)
     return found[:, :, pads[0] : pads[0] + image[0], pads[1] : pads[1] + image[1]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -398,10 +399,13 @@ class Values:
         written = given.wide if self._written_wide and given.wide else given.shape
         before = math.prod(written[:source]) * given.outer
         numbers = self.of[step.inputs[1]] if len(step.inputs) > 1 and step.inputs[1] else None
-        says = step.op_type != "Reshape" or (numbers is not None and numbers.wide_data is not None)
-        if says and (step.op_type != "Reshape" or not self._written_wide):
-            wides = self._types(step, wide=not self._written_wide)
-            place = first_difference(target, wides[0].shape if wides else None)
+        says = step.op_type != "Reshape" or (
+            not self._written_wide and (self._is_open or _follows_batch(numbers))
+        )
+        if says and (wide := self._other_shape(step)) is not None:
+            if len(wide) != len(target):
+                return None, 1  # a Squeeze takes a batch of one away
+            place = first_difference(target, wide)
             ahead = math.prod(target[: place or 0])
             return place, before // ahead if ahead and before % ahead == 0 else 0
         rows = {
@@ -415,6 +419,15 @@ class Values:
         place = self._choice(rows, target, stated, alone, written[source + 1 :])
         return place, 1 if place is None else rows.get(place, 0)
 
+    def _other_shape(self, step: Step) -> tuple[int, ...] | None:
+        """Return the shape of a result at the batch size that constants were not written for, None
+        where they do not fit it.
+        """
+        with suppress(FormatError):
+            types = self._types(step, wide=not self._written_wide)
+            return None if types is None else types[0].shape
+        return None
+
     def _choice(
         self,
         rows: Mapping[int, int],
@@ -427,6 +440,8 @@ class Values:
         size, one that the model leaves open, one behind which all stays as it is, one that begins
         with the batch, any other; the last dimension of several at the end.
         """
+        if len(target) == 1 and target[0] != self._read_batch:
+            return None  # examples are not joined in one row
         last = len(target) - 1
         exact = [
             p for p, row in rows.items() if alone and row == 1 and target[p] == self._read_batch
@@ -436,6 +451,11 @@ class Values:
         inner = [p for p in rows if p < last]
         begins = [p for p in inner if rows[p] == 1]
         return next(iter([*exact, *left, *same, *begins, *inner, *rows]), None)
+
+
+def _follows_batch(numbers: Value | None) -> bool:
+    """Return whether a target is computed from the batch size."""
+    return numbers is not None and numbers.wide_data is not None
 
 
 def reshape_target(given: Value, result: Value) -> list[int]:

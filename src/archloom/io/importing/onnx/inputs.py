@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -145,8 +145,7 @@ _SLOTS = {
     "Conv": (1, 2),
     "ConvTranspose": (1, 2),
     "DeformConv": (1, 3),
-    "Gemm": (1, 2),
-    "MatMul": (1,),
+    "Gemm": (2,),
     "BatchNormalization": (1, 2, 3, 4),
     "InstanceNormalization": (1, 2),
     "GroupNormalization": (1, 2),
@@ -158,6 +157,11 @@ _SLOTS = {
     "RNN": (1, 2, 3),
 }
 """Inputs of operators that are weights."""
+
+_FACTORS = {"Gemm": (1,), "MatMul": (1,)}
+"""Inputs that are weights where the file has others, or several of these: a network may multiply
+two inputs.
+"""
 
 _PASSING = {"Transpose", "Identity", "Cast", "Unsqueeze", "Squeeze", "Reshape"}
 _JOINING = {"Add", "Sub", "Mul", "Div", "Concat", "Expand", "Pow", "Gather", "Where", "Slice"}
@@ -174,9 +178,11 @@ def weights_among_inputs(graph: GraphProto, constants: Collection[str]) -> list[
     inputs = [one for one in graph.input if one.name not in constants]
     candidates = {one.name for one in inputs[1:] if _is_weight_shaped(one)}
     known = {*constants, *(node.output[0] for node in graph.node if node.op_type == "Constant")}
-    placed = candidates & set(_in_slots(graph.node, candidates, known))
-    if not placed:
+    placed = set(_in_slots(graph.node, candidates, known, _SLOTS))
+    factors = set(_in_slots(graph.node, candidates, known, _FACTORS))
+    if not placed and len(factors) < 2:
         return []
+    placed |= factors
     readers: dict[str, set[str]] = {}
     for node in graph.node:
         for name in node.input:
@@ -202,9 +208,12 @@ def _is_weight_shaped(one: ValueInfoProto) -> bool:
 
 
 def _in_slots(
-    nodes: Sequence[NodeProto], candidates: Collection[str], known: Collection[str]
+    nodes: Sequence[NodeProto],
+    candidates: Collection[str],
+    known: Collection[str],
+    slots: Mapping[str, tuple[int, ...]],
 ) -> Iterator[str]:
-    """Yield the candidates that stand, turned or cast perhaps, where operators have weights, and
+    """Yield the candidates that stand, turned or cast perhaps, in the ``slots`` of operators, and
     tables of which rows are taken that are not ``known``.
     """
     source = {
@@ -215,7 +224,7 @@ def _in_slots(
     }
     for node in nodes:
         looks_up = node.op_type == "Gather" and node.input[1] not in known
-        for position in (0,) if looks_up else _SLOTS.get(node.op_type, ()):
+        for position in (0,) if looks_up else slots.get(node.op_type, ()):
             name = node.input[position] if position < len(node.input) else ""
             for _ in range(len(nodes)):
                 if name not in source:

@@ -19,7 +19,7 @@ from archloom.io.importing.onnx.inputs import (
     weights_among_inputs,
 )
 from archloom.io.importing.onnx.operator_sets import own_version
-from archloom.io.importing.operations import Body, InputShape, Network, Operation
+from archloom.io.importing.operations import AS_STATED, Body, InputShape, Network, Operation
 from archloom.io.importing.values import is_float, literal_of
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def network_of(
     operations, constants = reader.body(model.graph)
     constants |= reader.missing(weights_among_inputs(model.graph, constants))
     found = inputs_of(model.graph, constants, input_shape)
+    if not any(axis is not None for axis in found.axes.values()):
+        reader.notes[AS_STATED] = None
     return Network(
         operations,
         found.types,
