@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 MOVED = {
+    "archloom.io.onnx_export": "archloom.io.exporting.file",
     "archloom.predict.feature_importance": "archloom.predict.blocks.importance",
     "archloom.predict.unit_agreement": "archloom.predict.blocks.agreement",
     "archloom.search.evaluators": "archloom.search.units.figures",

@@ -173,7 +173,7 @@ def write(
     ``.json`` archloom's own, ``.cg.json`` autogo-cg/1, ``.state.json`` the reference's state-dict,
     ``.parquet`` a graph store (the only one for several graphs), ``.onnx`` a model with ``weights``
     (random ones where None), ``.svg`` a drawing. The file is replaced as a whole or not at all; an
-    ONNX file is run once before, ``verify=False`` leaves that out (see ``onnx_export.write_onnx``).
+    ONNX file is run once before, ``verify=False`` leaves that out (see ``exporting.file``).
     Raises ``FormatError`` for an unknown ending or a graph that the format cannot express,
     ``DataError`` when the place is not writable.
     """
@@ -193,7 +193,7 @@ def write(
             f"{path} can hold one graph only: write several to a .parquet graph store."
         )
     if name.endswith(".onnx"):
-        from archloom.io.onnx_export import write_onnx
+        from archloom.io.exporting.file import write_onnx
 
         write_onnx(graphs, path, weights, verify=verify)
         return

@@ -18,8 +18,8 @@ from archloom.graph.definition import (
     TensorType,
     Weight,
 )
+from archloom.io.exporting.file import to_onnx
 from archloom.io.native import from_native, to_native
-from archloom.io.onnx_export import to_onnx
 from archloom.io.store import GraphStore, write_store
 
 MAP = TensorType("float32", (1, 4, 6, 6))

@@ -3,6 +3,8 @@
 Every operation is tried at two batch sizes, 1 and another, without computing anything. What is the
 same at both and depends on constants alone is folded; where a constant follows from the batch (the
 target of a Reshape), it is put so that it holds for every batch.
+
+More than 400 lines: types, constants and the place of the batch follow from each other.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Vectors (N, C) and maps (N, C, 1, 1) stand for each other in a graph; here every tensor has a rank,
 and gets another where a node takes it so.
+
+More than 400 lines: one short method per operation.
 """
 
 from __future__ import annotations

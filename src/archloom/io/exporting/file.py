@@ -23,10 +23,10 @@ from archloom.errors import GraphError
 from archloom.files import replacing
 from archloom.graph import Graph
 from archloom.graph.definition import OWN_DOMAIN
+from archloom.io.exporting.check import compare
+from archloom.io.exporting.nodes import OPSET, Writer
 from archloom.io.importing.names import COUNTED
 from archloom.io.importing.onnx.operator_sets import is_unchanged
-from archloom.io.onnx_check import compare
-from archloom.io.onnx_nodes import OPSET, Writer
 
 if TYPE_CHECKING:
     from onnx import ModelProto
