@@ -245,7 +245,14 @@ class GraphBuilder:
         for array in arrays.values():
             array.setflags(write=False)
         definitions = tuple(self._definitions)
-        return Graph(**arrays, name=self.name, family=self.family, definitions=definitions, ends=())
+        return Graph(
+            **arrays,
+            name=self.name,
+            family=self.family,
+            definitions=definitions,
+            ends=(),
+            shared=(),
+        )
 
     def _node_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of ``_FIELDS``: converted for the different rows, spread over the

@@ -71,6 +71,8 @@ def node_parameters(graph: Graph) -> NDArray[np.int64]:
         fixed = graph.is_fixed
         sizes = np.array([one.parameters for one in graph.definitions], dtype=np.int64)
         result[fixed] = sizes[graph.definition[fixed]]
+    if graph.shared:
+        result[np.isin(graph.ids, graph.shared)] = 0
     return result
 
 

@@ -37,6 +37,7 @@ ARRAY_FIELDS: dict[str, tuple[type, int]] = {
 """Array fields of a graph: dtype and number of columns (0: one-dimensional)."""
 
 _NAMES = ("name", "family", "ends")
+_FACTS = (*_NAMES, "definitions", "shared")
 _DEFAULTS = {"groups": 1, "definition": -1}
 
 NODE_FIELDS = tuple(name for name in ARRAY_FIELDS if name not in ("in_ptr", "in_src"))
@@ -72,6 +73,7 @@ class Graph:
     definition  (n,) int32: index into ``definitions`` of a fixed node, -1 elsewhere
     ids         (n,) int64: stable node ids, kept by mutation; weights are keyed by them
     ends        names of inputs and outputs in the model it was read from, no part of the hash
+    shared      ids of nodes whose parameters are another node's, or constants, no part of the hash
 
     Arrays are read-only. Build one with ``GraphBuilder`` or ``Graph.from_arrays``; the plain
     constructor trusts its arguments. Two graphs are the same architecture when their ``hash`` is
@@ -95,6 +97,7 @@ class Graph:
     family: str = ""
     definitions: tuple[Definition, ...] = ()
     ends: tuple[End, ...] = ()
+    shared: tuple[int, ...] = ()
 
     @classmethod
     def from_arrays(
@@ -104,6 +107,7 @@ class Graph:
         family: str = "",
         definitions: Sequence[Definition] = (),
         ends: Sequence[End] = (),
+        shared: Sequence[int] = (),
         **arrays: ArrayLike,
     ) -> Graph:
         """Build a graph from array-likes: dtypes coerced, shapes checked, arrays frozen.
@@ -135,6 +139,7 @@ class Graph:
             family=family,
             definitions=tuple(definitions),
             ends=tuple(ends),
+            shared=tuple(shared),
         )
 
     # --- structure ---
@@ -249,7 +254,7 @@ class Graph:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave derived arrays out when a graph travels to another process; keep a known hash."""
-        kept = (*ARRAY_FIELDS, *_NAMES, "definitions", "hash")
+        kept = (*ARRAY_FIELDS, *_FACTS, "hash")
         return {field: self.__dict__[field] for field in kept if field in self.__dict__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -312,6 +317,7 @@ def assemble(
     family: str = "",
     definitions: tuple[Definition, ...] = (),
     ends: tuple[End, ...] = (),
+    shared: tuple[int, ...] = (),
 ) -> Graph:
     """Return the graph of per-node arrays and an edge list whose order gives the operand order of
     each target.
@@ -336,7 +342,9 @@ def assemble(
     }
     for array in arrays.values():
         array.setflags(write=False)
-    return Graph(**arrays, name=name, family=family, definitions=definitions, ends=ends)
+    return Graph(
+        **arrays, name=name, family=family, definitions=definitions, ends=ends, shared=shared
+    )
 
 
 def _coerce(field: str, value: Any, n: int) -> NDArray[Any]:

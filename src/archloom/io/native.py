@@ -2,7 +2,8 @@
 
 A node names its operands by the ids of the nodes that feed it, in operand order. What has its
 default value is left out. ``ends`` holds what a model calls its inputs and outputs: node id, name
-and the size to which it fixes the batch (0: open). Version 1, which knew neither groups nor
+and the size to which it fixes the batch (0: open), ``shared`` the ids of nodes whose parameters
+another node counts. Version 1, which knew neither groups nor
 definitions, is read as well. The entry ``hash`` is a checksum: it may be missing, but when it is
 there it has to fit.
 """
@@ -20,7 +21,7 @@ from archloom.graph.graph import End
 FORMAT = "archloom-graph/2"
 _READABLE = ("archloom-graph/1", FORMAT)
 
-_HEAD = ("format", "name", "family", "hash", "ends", "nodes")
+_HEAD = ("format", "name", "family", "hash", "ends", "shared", "nodes")
 _DEFAULTS: dict[str, Any] = {
     "inputs": [],
     "kernel": [0, 0],
@@ -69,6 +70,7 @@ def to_native(graph: Graph) -> dict[str, Any]:
         "family": graph.family,
         "hash": graph.hash,
         **({"ends": [list(end) for end in graph.ends]} if graph.ends else {}),
+        **({"shared": list(graph.shared)} if graph.shared else {}),
         "nodes": nodes,
     }
 
@@ -91,7 +93,10 @@ def from_native(document: Mapping[str, Any]) -> Graph:
     name = document.get("name", "")
     try:
         graph = _from_nodes(document["nodes"], name, document.get("family", ""))
-        graph = graph.replace(ends=_ends(document.get("ends", []), name))
+        graph = graph.replace(
+            ends=_ends(document.get("ends", []), name),
+            shared=_shared(document.get("shared", []), name),
+        )
     except ArchloomError:
         raise
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
@@ -118,6 +123,14 @@ def _ends(entries: Any, name: str) -> tuple[End, ...]:
                 "open): correct the file."
             )
     return tuple(End(*entry) for entry in entries)
+
+
+def _shared(entries: Any, name: str) -> tuple[int, ...]:
+    if not isinstance(entries, list) or any(type(entry) is not int for entry in entries):
+        raise FormatError(
+            f"graph {name!r}: 'shared' has to be a list of node ids: correct the file."
+        )
+    return tuple(entries)
 
 
 def _check_head(document: Mapping[str, Any]) -> None:

@@ -71,10 +71,9 @@ def _write_inline(
     with replacing(target) as temporary:
         model = _model(graph, arrays, opset)
         _check(graph, model)
-        content = model.SerializeToString()
+        temporary.write_bytes(model.SerializeToString())
         if verify:
-            compare(graph, arrays, content)
-        temporary.write_bytes(content)
+            compare(graph, arrays, temporary, model.graph.input)
 
 
 def _write_external(
@@ -88,7 +87,7 @@ def _write_external(
         draft.write_bytes(model.SerializeToString())
         _check(graph, str(draft))
         if verify:
-            compare(graph, arrays, draft)
+            compare(graph, arrays, draft, model.graph.input)
         os.replace(folder / data.name, data)
         os.replace(draft, temporary)
 

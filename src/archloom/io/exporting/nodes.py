@@ -132,8 +132,12 @@ class Writer:
                 case Literal():
                     array = slot.array()
                     inputs.append(self._constant(f"{name}/in{position}", array, array.dtype.type))
+                    if array.size > 1 and array.dtype.kind == "f":
+                        self.trained[inputs[-1]] = 0
                 case None:
                     inputs.append("")
+        while not inputs[-1]:  # runtimes trip over names that are left out at the end
+            del inputs[-1]
         outputs = [name, *(self._free(f"{name}/{i}") for i in range(1, len(definition.outputs)))]
         if definition.domain or _depends_on_data(definition):
             first = BATCH if definition.domain else None
@@ -196,6 +200,8 @@ class Writer:
     def _weight(self, node: int, part: str) -> str:
         key = f"{int(self.graph.ids[node])}.{part}"
         name = self._free(key)
+        if int(self.graph.ids[node]) in self.graph.shared:
+            self.trained[name] = 0
         self.constants[name] = self.weights[key]
         return name
 

@@ -123,7 +123,7 @@ def _to_model(network: Network, values: Values) -> Model:
     names = [*inputs, *network.outputs]
     nodes = [*graph.sources.tolist(), *graph.sinks.tolist()]
     ends = [End(node, name, network.batch) for node, name in zip(nodes, names, strict=True)]
-    graph = graph.replace(ends=tuple(ends))
+    graph = graph.replace(ends=tuple(ends), shared=tuple(writer.shared))
     return Model(
         graph,
         writer.weights,

@@ -42,6 +42,8 @@ class NodeWriter:
         self.weights: dict[str, NDArray[Any]] = {}
         self.origins: dict[str, str] = {}
         self._counted: set[str] = set()  # parameters that a node has
+        self._owns: list[bool] = []  # of the weights of a vocabulary node: whether it counts them
+        self.shared: list[int] = []
 
     # --- ends ------------------------------------------------------------------------------------
 
@@ -78,11 +80,14 @@ class NodeWriter:
     def write(self, step: Step) -> None:
         """Add what ``step`` computes."""
         handler = HANDLERS.get(step.op_type) if not step.domain else None
+        self._owns.clear()
         node = handler(self, step) if handler is not None else None
         if node is None:
             self._write_fixed(step)
-        else:
-            self.node[step.outputs[0]] = node
+            return
+        self.node[step.outputs[0]] = node
+        if self._owns and not any(self._owns):
+            self.shared.append(node)
 
     def operand(self, name: str) -> int:
         """Return the node that computes ``name``."""
@@ -114,8 +119,15 @@ class NodeWriter:
         """Take the constant ``name`` as a weight of the node that is added next."""
         one = self.r.value(name)
         assert one.data is not None
-        self._counted.update(one.trained or ())
+        if part not in ("mean", "var"):
+            self.count(name)
         self.keep(part, one.data, one.origin, infinite=infinite)
+
+    def count(self, name: str) -> None:
+        """Take the constant ``name`` for parameters of the node that is added next."""
+        trained = self.r.value(name).trained
+        self._owns.append(trained is None or bool(trained.keys() - self._counted))
+        self._counted.update(trained or ())
 
     # --- fixed nodes -----------------------------------------------------------------------------
 
@@ -125,6 +137,8 @@ class NodeWriter:
             return
         outputs = step.outputs[: self.used_outputs(step)]
         slots = [self._slot(step, position) for position in range(len(step.inputs))]
+        while slots and slots[-1] is None:
+            del slots[-1]
         if not any(isinstance(slot, Operand) for slot in slots):
             raise FormatError(
                 f"{step.where} computes something from nothing, such as random numbers: make it an "

@@ -159,6 +159,7 @@ def _batch_norm(w: NodeWriter, step: Step) -> int | None:
     if same:
         w.keep_input("weight", step.inputs[1])
     else:
+        w.count(step.inputs[1])
         w.keep("weight", scale * ratio.astype(scale.dtype))
     for part, name in zip(("bias", "mean", "var"), step.inputs[2:], strict=True):
         w.keep_input(part, name)
@@ -176,6 +177,8 @@ def _dense(w: NodeWriter, step: Step) -> int | None:
     alpha, beta = (step.attributes.get(key, 1.0) for key in ("alpha", "beta"))
     assert isinstance(alpha, int | float) and isinstance(beta, int | float)
     matrix = weight if step.attributes.get("transB", 0) else np.ascontiguousarray(weight.T)
+    for name in step.inputs[1:]:
+        w.count(name)
     origin = w.r.value(step.inputs[1]).origin if matrix is weight and alpha == 1 else ""
     w.keep("weight", matrix * alpha if alpha != 1 else matrix, origin)
     whole = np.broadcast_to(bias.reshape(-1), matrix.shape[:1])

@@ -127,6 +127,7 @@ class Opening:
             family=self.parent.family,
             definitions=self.parent.definitions,
             ends=self.parent.ends,
+            shared=self.parent.shared,
         )
 
 

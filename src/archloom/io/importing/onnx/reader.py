@@ -79,7 +79,7 @@ def _trained(model: ModelProto, constants: Mapping[str, NDArray[Any]]) -> dict[s
     for entry in model.metadata_props:
         name = entry.key.removeprefix(COUNTED)
         if entry.key.startswith(COUNTED) and name in constants and entry.value.isdecimal():
-            found[name] = {name: int(entry.value)}
+            found[name] = {name: int(entry.value)} if int(entry.value) else {}
     return found
 
 

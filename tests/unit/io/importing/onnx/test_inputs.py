@@ -1,6 +1,5 @@
 """Weights that stand as inputs without values."""
 
-import numpy as np
 import onnx
 import pytest
 import torch
@@ -42,8 +41,8 @@ class Convolutions(nn.Module):
         return self.steps(self.body(x).mean(1))[0][:, -1]
 
 
-@pytest.mark.parametrize(("build", "lost"), [(Tokens, 0), (Convolutions, 8 + 8 * 0)])
-def test_a_file_without_its_parameters_has_them(build, lost, tmp_path):
+@pytest.mark.parametrize("build", [Tokens, Convolutions])
+def test_a_file_without_its_parameters_has_them(build, tmp_path):
     module = build().eval()
     wanted = sum(one.numel() for one in module.parameters())
     path = tmp_path / "bare.onnx"
@@ -77,4 +76,3 @@ def test_weights_that_are_open_are_inputs(tmp_path):
     text = "g (float[n,2,5,5] x, float[k,2,3,3] w) => (float[n,k,3,3] y) { y = Conv(x, w) }"
     kind = Kind(text, {"x": floats(1, 2, 5, 5), "w": floats(1, 2, 3, 3)})
     assert kind.read(tmp_path).inputs == ("x", "w")
-    np.testing.assert_equal(len(kind.read(tmp_path).graph.ends), 3)
