@@ -1,6 +1,8 @@
 """The one compute-graph type: immutable, array-based, without weights.
 
 Letters in shapes: n nodes, m edges. Spatial sizes are H (height) and W (width), channels C.
+
+More than 400 lines: one class, its ends and how it is put together from arrays.
 """
 
 from __future__ import annotations

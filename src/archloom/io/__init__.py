@@ -54,7 +54,7 @@ __all__ = [
 
 _READABLE = (
     f"graph JSON ({FORMAT}, {CG_SCHEMA}, the reference's state-dict or family file), a Parquet "
-    "graph store (archloom-store/2), a pickle of the reference (.pkl), an ONNX model, or a frozen "
+    "graph store of archloom, a pickle of the reference (.pkl), an ONNX model, or a frozen "
     "TensorFlow graph (.pb)"
 )
 _ENDINGS = ".json, .cg.json, .state.json, .parquet, .onnx or .svg"
@@ -287,7 +287,7 @@ def _from_document(
     """Return what a JSON document of any known schema holds."""
     kind = document.get("format", document.get("schema"))
     with naming(path):
-        if isinstance(kind, str) and kind.startswith("archloom-graph/"):
+        if isinstance(kind, str) and kind.startswith(f"{FORMAT.partition('/')[0]}/"):
             graph = from_native(document)
             check(graph, network=False)  # segments are written too
         elif kind == CG_SCHEMA:

@@ -1,17 +1,14 @@
 """Which axis of a value is the batch, and which steps join the examples of a batch.
 
-A value is known at two batch sizes (``values.Value``): the axis whose size differs is its batch.
+A value is known at two batch sizes (``steps.Value``): the axis whose size differs is its batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from archloom.io.importing.names import CHANNELS_FIRST
-
-if TYPE_CHECKING:
-    from archloom.io.importing.values import Step, Value, Values
+from archloom.io.importing.steps import Step, Value
 
 
 def batch_axis(value: Value) -> int | None:
@@ -27,22 +24,22 @@ def first_difference(one: Sequence[int], other: Sequence[int] | None) -> int | N
     return next((axis for axis, (a, b) in enumerate(pairs) if a != b), None)
 
 
-def joins_batch(values: Values, step: Step, wide_batch: int) -> bool:
+def joins_batch(of: Mapping[str, Value], step: Step, wide_batch: int) -> bool:
     """Return whether an output of ``step`` mixes the examples of a batch, or takes some of them: it
     does not grow with the batch as its inputs do, or the operator works along that axis.
     """
     axes = {
         position: axis
         for position, name in enumerate(step.inputs)
-        if name and (axis := batch_axis(values.of[name])) is not None
+        if name and (axis := batch_axis(of[name])) is not None
     }
     if not axes or step.domain:
         return False
     for name in step.outputs:
-        value = values.of.get(name)
+        value = of.get(name)
         if value is not None and value.wide is not None and not _grows(value, wide_batch):
             return True
-    return _along(values, step, axes)
+    return _along(of, step, axes)
 
 
 def _grows(value: Value, wide_batch: int) -> bool:
@@ -75,12 +72,12 @@ _FROM_AXIS = {"LayerNormalization": -1, "RMSNormalization": -1}
 _TIME_FIRST = ("LSTM", "GRU", "RNN")
 
 
-def _along(values: Values, step: Step, axes: dict[int, int]) -> bool:
+def _along(of: Mapping[str, Value], step: Step, axes: dict[int, int]) -> bool:
     """Return whether the operator works along the batch though its output has it."""
     kind, place = step.op_type, axes.get(0)
     if place is None:
         return kind in CHANNELS_FIRST or kind == "ScatterND"
-    rank = len(values.of[step.inputs[0]].shape)
+    rank = len(of[step.inputs[0]].shape)
     if kind in CHANNELS_FIRST:
         return place != 0
     if kind in _TIME_FIRST:
@@ -90,10 +87,10 @@ def _along(values: Values, step: Step, axes: dict[int, int]) -> bool:
     if kind in _FROM_AXIS:
         return int(step.attributes.get("axis", _FROM_AXIS[kind])) % rank <= place  # type: ignore[arg-type]
     if kind in ("CumSum", "CumProd", "ReverseSequence"):
-        along = values.of[step.inputs[1]].data
+        along = of[step.inputs[1]].data
         return along is None or (along.size == 1 and int(along.item()) % rank == place)
     if kind == "Slice" and len(step.inputs) > 4:
-        where, strides = (values.of[step.inputs[i]].data for i in (3, 4))
+        where, strides = (of[step.inputs[i]].data for i in (3, 4))
         known = where is not None and strides is not None
         pairs = zip(where.tolist(), strides.tolist(), strict=True) if known else [(place, -1)]  # type: ignore[union-attr]
         return any(axis % rank == place and stride < 0 for axis, stride in pairs)

@@ -13,7 +13,7 @@ from archloom.io.importing.batch import batch_axis
 from archloom.io.importing.names import CHANNELS_FIRST
 from archloom.io.importing.rewrite import Rewriter
 from archloom.io.importing.rules import reduced_axes
-from archloom.io.importing.values import Step
+from archloom.io.importing.steps import Step
 
 _TAKEN_APART = {"Transpose", "Einsum", "Gather", "GatherElements", "GatherND", "LSTM", "GRU", "RNN"}
 

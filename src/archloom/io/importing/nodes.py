@@ -25,7 +25,7 @@ from archloom.io.importing.names import (
     sizes_of,
 )
 from archloom.io.importing.rewrite import Rewriter
-from archloom.io.importing.values import Step, Value, is_float, literal_of
+from archloom.io.importing.steps import Step, Value, is_float, literal_of
 from archloom.io.importing.vocabulary import HANDLERS
 
 

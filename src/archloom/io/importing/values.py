@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,15 +23,14 @@ from archloom.execute.folding import computed
 from archloom.execute.types import output_types
 from archloom.graph.definition import (
     OPSET,
-    Attribute,
     Definition,
-    Literal,
     Operand,
     Slot,
     TensorType,
 )
 from archloom.io.importing.batch import batch_axis, first_difference, joins_batch
 from archloom.io.importing.operations import Body, Network, Operation
+from archloom.io.importing.steps import Step, Value, constant_value, is_float, literal_of, type_of
 
 _LARGEST_FOLDED = 1 << 28  # elements
 _SHORT = {True: 8, False: 256}
@@ -40,57 +39,6 @@ _RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "Rand
 _RANDOM |= {"RandomUniformLike"}
 _CONTROL = {"If", "Loop", "Scan", "SequenceMap", "SequenceEmpty", "SequenceConstruct", "Optional"}
 _RESHAPING = {"Reshape", "Flatten", "Squeeze", "Unsqueeze"}
-
-
-@dataclass(frozen=True)
-class Value:
-    """What is known of a tensor.
-
-    type      element type and shape at batch 1
-    wide      shape at the second batch size, None where the network cannot have that
-    data      the tensor at batch 1 when it depends on constants and shapes alone
-    wide_data the same at the second batch size where that differs
-    origin    name in the model of the constant that it is, as it was there
-    trained   of a constant: the parameters behind it with their sizes, None where that is not known
-    outer     rows of the axis that grows with the batch which stand outside of it: 6 where an axis
-              of 6 N is 6 rows of N; 0 where that is not known
-    """
-
-    type: TensorType
-    wide: tuple[int, ...] | None
-    data: NDArray[Any] | None = None
-    wide_data: NDArray[Any] | None = None
-    origin: str = ""
-    trained: Mapping[str, int] | None = None
-    outer: int = 1
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape at batch 1."""
-        return self.type.shape
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether the tensor is the same for every input and batch."""
-        return self.data is not None and self.wide_data is None
-
-
-@dataclass(eq=False)
-class Step:
-    """An operation whose inputs and outputs are in ``Values.of``."""
-
-    op_type: str
-    inputs: list[str]
-    outputs: list[str]
-    attributes: dict[str, Attribute] = field(default_factory=dict)
-    domain: str = ""
-    name: str = ""
-    version: int = 0
-
-    @property
-    def where(self) -> str:
-        """How messages speak of the step."""
-        return f"node {self.name or self.outputs[0]!r} ({self.op_type})"
 
 
 class Values:
@@ -292,7 +240,7 @@ class Values:
             if name:
                 wide = wides[position].shape if wides else None
                 self.of[name] = Value(types[position], wide, outer=outer)
-        if not self.joined and joins_batch(self, step, self._wide_batch):
+        if not self.joined and joins_batch(self.of, step, self._wide_batch):
             self.joined = step.where
         self.steps.append(step)
 
@@ -474,28 +422,6 @@ def _open_size(
     """Return what a target says where the batch is: 0 (as in the input) or -1 (what is left)."""
     same = batch_axis(given) == place
     return 0 if same and written is not None and written[place] == target[place] else -1
-
-
-def constant_value(
-    data: NDArray[Any], origin: str = "", trained: Mapping[str, int] | None = None
-) -> Value:
-    """Return the value of a constant."""
-    return Value(type_of(data), tuple(data.shape), data, origin=origin, trained=trained)
-
-
-def type_of(data: NDArray[Any]) -> TensorType:
-    """Return type and shape of a tensor."""
-    return TensorType(data.dtype.name, data.shape)
-
-
-def literal_of(data: NDArray[Any]) -> Literal:
-    """Return a tensor as a literal."""
-    return Literal(type_of(data), tuple(data.flatten().tolist()))
-
-
-def is_float(data: NDArray[Any]) -> bool:
-    """Return whether the elements are floats of any width."""
-    return "float" in data.dtype.name
 
 
 def is_short(data: NDArray[Any]) -> bool:

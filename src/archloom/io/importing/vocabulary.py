@@ -16,7 +16,7 @@ from archloom.graph import Definition
 from archloom.graph.shapes import same_pads
 from archloom.io.importing.layout import is_pixel
 from archloom.io.importing.rules import clip_bounds, is_hard_sigmoid, reduced_axes
-from archloom.io.importing.values import Step
+from archloom.io.importing.steps import Step
 
 if TYPE_CHECKING:
     from archloom.io.importing.nodes import NodeWriter

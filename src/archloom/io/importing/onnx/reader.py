@@ -20,7 +20,7 @@ from archloom.io.importing.onnx.inputs import (
 )
 from archloom.io.importing.onnx.operator_sets import own_version
 from archloom.io.importing.operations import AS_STATED, Body, InputShape, Network, Operation
-from archloom.io.importing.values import is_float, literal_of
+from archloom.io.importing.steps import is_float, literal_of
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto

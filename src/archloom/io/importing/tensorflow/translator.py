@@ -18,9 +18,10 @@ from archloom.errors import FormatError
 from archloom.execute.tensors import array_of, tensor_of
 from archloom.graph.definition import TensorType
 from archloom.io.importing.operations import Network, Operation, as_stored
+from archloom.io.importing.steps import Value as Known
+from archloom.io.importing.steps import constant_value
 from archloom.io.importing.tensorflow.messages import Node, dtype_name
-from archloom.io.importing.values import Value as Known
-from archloom.io.importing.values import Values, constant_value
+from archloom.io.importing.values import Values
 
 CHANNELS_LAST = (0, 2, 3, 1)
 """Order of a map that is stored as NCHW where TensorFlow has NHWC."""
