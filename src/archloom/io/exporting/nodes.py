@@ -127,8 +127,8 @@ class Writer:
                     inputs.append(next(waiting))
                 case Weight(name=part):
                     inputs.append(self._weight(node, part))
-                    if slot.trained >= 0:
-                        self.trained[inputs[-1]] = slot.trained
+                    if slot.trained >= 0 or slot.type.size == 1:
+                        self.trained[inputs[-1]] = slot.parameters
                 case Literal():
                     array = slot.array()
                     inputs.append(self._constant(f"{name}/in{position}", array, array.dtype.type))
