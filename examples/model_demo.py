@@ -13,7 +13,7 @@ import torch
 
 import archloom as al
 from archloom.data import registry
-from archloom.io.onnx_export import to_onnx
+from archloom.io.exporting.file import to_onnx
 from archloom.spaces import FAMILIES
 
 ARCHITECTURES = {

@@ -28,7 +28,7 @@ from archloom.execute.layers import Norm
 from archloom.execute.module import GraphModule, to_torch
 from archloom.graph import OPS, Graph
 from archloom.io import read_graph
-from archloom.io.onnx_export import write_onnx
+from archloom.io.exporting.file import write_onnx
 from benchmarks.recording import at_scale, figures, record
 
 BAR = 1e-4

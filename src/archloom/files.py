@@ -113,8 +113,8 @@ def naming(where: str | Path) -> Iterator[None]:
 def understanding(
     path: str | Path, what: str = "model", advice: str = "check it with the tool it comes from"
 ) -> Iterator[None]:
-    """Name ``path`` in errors of the block, and take whatever else goes wrong in it for damage of
-    ``what`` the file holds; only an ``ArchloomError`` comes out.
+    """Name ``path`` in errors of the block, and take whatever else goes wrong in it for a ``what``
+    that is not understood; only an ``ArchloomError`` comes out.
     """
     with naming(path):
         try:
@@ -128,8 +128,8 @@ def understanding(
             ) from error
         except Exception as error:  # a damaged file may break any assumption
             raise FormatError(
-                f"the {what} cannot be understood ({type(error).__name__}: {error}): it is "
-                f"damaged, or holds a form that archloom does not know, {advice}."
+                f"the {what} cannot be understood ({type(error).__name__}: {error}): it holds a "
+                f"form that archloom does not know, {advice}."
             ) from error
 
 

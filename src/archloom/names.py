@@ -17,6 +17,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     "archloom.io.changes": ("archloom.drawing.changes",),
     "archloom.io.drawing": ("archloom.drawing.graphs",),
     "archloom.io.files": ("archloom.files",),
+    "archloom.io.onnx_export": ("archloom.io.exporting.file",),
     "archloom.io.onnx_file": ("archloom.io.importing.onnx.file",),
     "archloom.io.onnx_import": ("archloom.io.importing.onnx.reader",),
     "archloom.io.parquet": ("archloom.parquet",),

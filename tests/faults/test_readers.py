@@ -31,7 +31,7 @@ from archloom.data.splits import Split
 from archloom.errors import ArchloomError
 from archloom.execute.module import to_torch
 from archloom.io import read_model
-from archloom.io.onnx_export import write_onnx
+from archloom.io.exporting.file import write_onnx
 from archloom.io.weights import read_weights, write_weights
 from archloom.predict import GNN, PSC
 from archloom.predict.blocks.network import BlockNetwork, BlockShape

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from archloom.execute.module import to_torch
 from archloom.graph import Graph
 from archloom.io import read_model
+from archloom.io.exporting.file import to_onnx
 from archloom.io.importing.model import Model
-from archloom.io.onnx_export import to_onnx
 
 Build = Callable[[], nn.Module]
 Inputs = tuple[Tensor, ...]

@@ -9,7 +9,7 @@ import torch
 
 from archloom.execute.module import to_torch
 from archloom.graph import Graph, input_shapes
-from archloom.io.onnx_export import write_onnx
+from archloom.io.exporting.file import write_onnx
 from archloom.spaces import FAMILIES
 from import_suite import Inputs
 

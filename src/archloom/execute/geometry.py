@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from archloom.execute.words import word
 from archloom.graph.definition import Definition
 
 LARGEST_SIZE = 1 << 20
@@ -11,6 +12,8 @@ LARGEST_SIZE = 1 << 20
 
 Pads = list[tuple[int, int]]
 """(before, after) per axis of the space."""
+
+_AUTO_PADS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 
 
 def window_of(
@@ -23,7 +26,7 @@ def window_of(
     strides = list(d.attribute("strides", (1,) * rank))
     dilations = list(d.attribute("dilations", (1,) * rank))
     given = d.attribute("pads", (0,) * (2 * rank))
-    auto = d.attribute("auto_pad", "NOTSET")
+    auto = word(d, "auto_pad", *_AUTO_PADS)
     pads = []
     for axis in range(rank):
         extent = (kernel[axis] - 1) * dilations[axis] + 1
@@ -55,7 +58,7 @@ def transposed_window_of(
     dilations = d.attribute("dilations", (1,) * rank)
     extra = d.attribute("output_padding", (0,) * rank)
     given, shape = d.attribute("pads", (0,) * (2 * rank)), d.attribute("output_shape")
-    auto, pads = d.attribute("auto_pad", "NOTSET"), []
+    auto, pads = word(d, "auto_pad", *_AUTO_PADS), []
     for axis in range(rank):
         extent = (kernel[axis] - 1) * dilations[axis] + 1
         full = (size[axis] - 1) * strides[axis] + extra[axis] + extent

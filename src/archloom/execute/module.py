@@ -56,7 +56,7 @@ class GraphModule(nn.Module):
         self.graph, self.squeeze = graph, squeeze
         self._sources = graph.sources.tolist()
         self._sinks = graph.sinks.tolist()
-        self._input_shapes = [_input_shape(graph, node) for node in self._sources]
+        self._inputs = [_input_shape(graph, node) for node in self._sources]
         self._steps = self._plan(norm_momentum, norm_epsilon)
 
     def _plan(self, norm_momentum: float, norm_epsilon: float) -> list[Step]:
@@ -106,12 +106,17 @@ class GraphModule(nn.Module):
         return value.flatten(1)
 
     def _take(self, inputs: tuple[Tensor, ...]) -> dict[int, Tensor]:
-        found = [tuple(tensor.shape[1:]) for tensor in inputs]
-        if found != self._input_shapes:
+        batches, wanted = zip(*self._inputs, strict=True)
+        batches = (*batches, *[(0,)] * len(inputs))
+        found = tuple(
+            _without(tuple(tensor.shape), axes)
+            for tensor, axes in zip(inputs, batches, strict=False)
+        )
+        if found != wanted:
             raise GraphError(
-                f"graph {self.graph.name!r} takes inputs of shape {self._input_shapes} (without "
-                f"the batch; a map is C, H, W), given were {found}: pass batches of that shape, or "
-                "run infer_shapes for another one."
+                f"graph {self.graph.name!r} takes inputs of shape {list(wanted)} (without "
+                f"the batch; a map is C, H, W), given were {list(found)}: pass batches of that "
+                "shape, or run infer_shapes for another one."
             )
         return dict(zip(self._sources, inputs, strict=True))
 
@@ -213,13 +218,18 @@ def _run_fixed(step: Step, operands: Inputs) -> Tensor:
     return values[0] if step.run is None else step.run(*values)
 
 
-def _input_shape(graph: Graph, node: int) -> tuple[int, ...]:
-    """Return the shape of the input at ``node`` without the batch."""
+def _input_shape(graph: Graph, node: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the axes of the input at ``node`` that grow with the batch, and its other sizes."""
     definition = graph.definition_of(node)
     if definition is not None:
-        return definition.outputs[0].shape[1:]
+        axes = definition.batch_axes
+        return axes, _without(definition.outputs[0].shape, axes)
     height, width, channels = input_shapes(graph)[node].tolist()
-    return channels, height, width
+    return (0,), (channels, height, width)
+
+
+def _without(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for axis, size in enumerate(shape) if axis not in axes)
 
 
 def _slice_to(graph: Graph, node: int) -> int:

@@ -244,8 +244,14 @@ class GraphBuilder:
         arrays["ids"] = np.arange(n, dtype=np.int64)
         for array in arrays.values():
             array.setflags(write=False)
+        definitions = tuple(self._definitions)
         return Graph(
-            **arrays, name=self.name, family=self.family, definitions=tuple(self._definitions)
+            **arrays,
+            name=self.name,
+            family=self.family,
+            definitions=definitions,
+            ends=(),
+            shared=(),
         )
 
     def _node_arrays(self) -> dict[str, NDArray[Any]]:

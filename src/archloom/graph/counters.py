@@ -5,11 +5,13 @@ the in-degree, always counts the bias of matmul, counts an addition once per ope
 window sizes of pools. What the reference has not, is counted once: groups divide the input channels
 of a convolution, a transposed convolution works per input position, a product of two activations is
 counted as a matmul. ``mac`` is the usual count: two operations per multiply-accumulate of
-convolutions and matmuls, nothing else.
+convolutions and matmuls, recurrences and attention included, nothing else. Fixed nodes are counted
+by their definitions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 import numpy as np
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from archloom.errors import GraphError
 from archloom.graph.graph import Graph
 from archloom.graph.ops import OPS, Cost
+from archloom.graph.products import PRODUCTS, UNNAMED, definition_macs
 from archloom.graph.shapes import C_IN, C_OUT, H_IN, H_OUT, W_IN, W_OUT
 
 Counter = Literal["autogo", "mac"]
@@ -68,6 +71,8 @@ def node_parameters(graph: Graph) -> NDArray[np.int64]:
         fixed = graph.is_fixed
         sizes = np.array([one.parameters for one in graph.definitions], dtype=np.int64)
         result[fixed] = sizes[graph.definition[fixed]]
+    if graph.shared:
+        result[np.isin(graph.ids, graph.shared)] = 0
     return result
 
 
@@ -114,13 +119,13 @@ def _autogo_macs(graph: Graph) -> NDArray[np.int64]:
         default=0,
     )
     factor = np.where(graph.is_fixed, 1, np.maximum(graph.in_degree, 1))
-    return per_edge * factor
+    return _with_definitions(graph, per_edge * factor, UNNAMED)
 
 
 def _macs(graph: Graph) -> NDArray[np.int64]:
     c_in, c_out, window, _, cost = _columns(graph)
     area_in, area_out = _areas(graph)
-    return np.select(
+    macs = np.select(
         [
             cost == Cost.CONV,
             cost == Cost.DEPTHWISE,
@@ -135,3 +140,20 @@ def _macs(graph: Graph) -> NDArray[np.int64]:
         ],
         default=0,
     )
+    return _with_definitions(graph, macs, PRODUCTS)
+
+
+def _with_definitions(
+    graph: Graph, macs: NDArray[np.int64], op_types: Collection[str]
+) -> NDArray[np.int64]:
+    """Return ``macs`` with those of fixed nodes of ``op_types`` by their definitions."""
+    if graph.definitions:
+        counted = [not one.domain and one.op_type in op_types for one in graph.definitions]
+        sizes = [
+            definition_macs(one) if known else 0
+            for one, known in zip(graph.definitions, counted, strict=True)
+        ]
+        nodes = np.flatnonzero(graph.is_fixed)
+        nodes = nodes[np.array(counted)[graph.definition[nodes]]]
+        macs[nodes] = np.array(sizes, dtype=np.int64)[graph.definition[nodes]]
+    return macs

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -27,7 +27,8 @@ OPSET = 21
 
 OWN_DOMAIN = "archloom"
 """Domain of definitions that are no ONNX operators: ``Input`` and ``Output`` (an end of the network
-that is no NCHW map), ``Pick`` (output number ``index`` of an operator with several).
+that is no NCHW map; the attribute ``batch`` lists its axes that grow with the batch), ``Pick``
+(output number ``index`` of an operator with several).
 """
 
 
@@ -53,10 +54,22 @@ class Operand:
 
 @dataclass(frozen=True)
 class Weight:
-    """An input that lies in the weights under ``{node id}.{name}``."""
+    """An input that lies in the weights under ``{node id}.{name}``.
+
+    trained   how many numbers an optimiser trains for it, where that is not its size (-1): 0 for
+              constants and what another node counts, those of the table where it was looked up
+    """
 
     name: str
     type: TensorType
+    trained: int = -1
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that an optimiser trains for it."""
+        if self.trained >= 0:
+            return self.trained
+        return self.type.size if "float" in self.type.dtype else 0
 
 
 @dataclass(frozen=True)
@@ -108,19 +121,30 @@ class Definition:
         """Return an attribute, ``default`` where it is not set."""
         return dict(self.attributes).get(name, default)
 
+    @property
+    def batch_axes(self) -> tuple[int, ...]:
+        """Axes that grow with the batch, of an ``Input`` or ``Output``: the first, unless its
+        attribute ``batch`` says otherwise.
+        """
+        axes: tuple[int, ...] = self.attribute("batch", (0,))
+        return tuple(axis for axis in axes if axis < len(self.outputs[0].shape))
+
     @cached_property
     def parameters(self) -> int:
-        """Number of trainable elements: the floating-point weights, but for the running statistics
-        of a batch norm.
+        """Number of trainable parameters among the weights; the running statistics of a batch norm
+        are none.
         """
         norm = (self.domain, self.op_type) == ("", "BatchNormalization")
         trained = [one for one in self.inputs[: 3 if norm else None] if isinstance(one, Weight)]
-        return sum(one.type.size for one in trained if "float" in one.type.dtype)
+        return sum(one.parameters for one in trained)
 
     @cached_property
     def digest(self) -> int:
-        """64-bit content digest, a part of the hash of a graph."""
-        text = json.dumps(self.to_json(), sort_keys=True)
+        """64-bit content digest, a part of the hash of a graph; ``trained`` is no part of it."""
+        plain = [
+            replace(slot, trained=-1) if isinstance(slot, Weight) else slot for slot in self.inputs
+        ]
+        text = json.dumps(replace(self, inputs=tuple(plain)).to_json(), sort_keys=True)
         return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
 
     def to_json(self) -> dict[str, Any]:
@@ -184,7 +208,8 @@ def _slot_to_json(slot: Slot) -> Any:
         case Operand(type=one):
             return {"operand": _type_to_json(one)}
         case Weight(name=name, type=one):
-            return {"weight": name, "type": _type_to_json(one)}
+            document = {"weight": name, "type": _type_to_json(one)}
+            return {**document, "trained": slot.trained} if slot.trained >= 0 else document
         case Literal():
             return _literal_to_json(slot)
     return None
@@ -196,7 +221,8 @@ def _slot_from_json(entry: Any) -> Slot:
     if "operand" in entry:
         return Operand(_type_from_json(entry["operand"]))
     if "weight" in entry:
-        return Weight(str(entry["weight"]), _type_from_json(entry["type"]))
+        trained = int(entry.get("trained", -1))
+        return Weight(str(entry["weight"]), _type_from_json(entry["type"]), trained)
     return _literal_from_json(entry)
 
 

@@ -1,6 +1,8 @@
 """The one compute-graph type: immutable, array-based, without weights.
 
 Letters in shapes: n nodes, m edges. Spatial sizes are H (height) and W (width), channels C.
+
+More than 400 lines: one class, its ends and how it is put together from arrays.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,11 +40,25 @@ ARRAY_FIELDS: dict[str, tuple[type, int]] = {
 }
 """Array fields of a graph: dtype and number of columns (0: one-dimensional)."""
 
-_NAMES = ("name", "family")
+_NAMES = ("name", "family", "ends")
+_FACTS = (*_NAMES, "definitions", "shared")
 _DEFAULTS = {"groups": 1, "definition": -1}
 
 NODE_FIELDS = tuple(name for name in ARRAY_FIELDS if name not in ("in_ptr", "in_src"))
 """The fields with one row per node."""
+
+
+class End(NamedTuple):
+    """What the model that a graph was read from says of one of its inputs or outputs.
+
+    node    id of the input or output node
+    name    by which programs ask for the tensor
+    batch   size to which the model fixes the batch, 0 where it is open
+    """
+
+    node: int
+    name: str
+    batch: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +76,8 @@ class Graph:
     groups      (n,) int32: channel groups of a convolution, 1 elsewhere (a depthwise says so by op)
     definition  (n,) int32: index into ``definitions`` of a fixed node, -1 elsewhere
     ids         (n,) int64: stable node ids, kept by mutation; weights are keyed by them
+    ends        names of inputs and outputs in the model it was read from, no part of the hash
+    shared      ids of nodes whose parameters are another node's, or constants, no part of the hash
 
     Arrays are read-only. Build one with ``GraphBuilder`` or ``Graph.from_arrays``; the plain
     constructor trusts its arguments. Two graphs are the same architecture when their ``hash`` is
@@ -82,6 +100,8 @@ class Graph:
     name: str = ""
     family: str = ""
     definitions: tuple[Definition, ...] = ()
+    ends: tuple[End, ...] = ()
+    shared: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for field in _NAMES:
@@ -96,6 +116,8 @@ class Graph:
         name: str = "",
         family: str = "",
         definitions: Sequence[Definition] = (),
+        ends: Sequence[End] = (),
+        shared: Sequence[int] = (),
         **arrays: ArrayLike,
     ) -> Graph:
         """Build a graph from array-likes: dtypes coerced, shapes checked, arrays frozen.
@@ -121,7 +143,14 @@ class Graph:
             for field in ARRAY_FIELDS
         }
         _check_structure(coerced, name, len(definitions))
-        return cls(**coerced, name=name, family=family, definitions=tuple(definitions))
+        return cls(
+            **coerced,
+            name=name,
+            family=family,
+            definitions=tuple(definitions),
+            ends=tuple(ends),
+            shared=tuple(shared),
+        )
 
     # --- structure ---
 
@@ -241,7 +270,7 @@ class Graph:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave derived arrays out when a graph travels to another process; keep a known hash."""
-        kept = (*ARRAY_FIELDS, *_NAMES, "definitions", "hash")
+        kept = (*ARRAY_FIELDS, *_FACTS, "hash")
         return {field: self.__dict__[field] for field in kept if field in self.__dict__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -254,7 +283,7 @@ class Graph:
 
     def replace(self, **changes: Any) -> Graph:
         """Return a graph with some fields replaced; unchanged arrays are shared, nothing is
-        re-checked. Where only name or family change, what was derived is shared too.
+        re-checked. Where only names change, what was derived is shared too.
         """
         for value in changes.values():
             if isinstance(value, np.ndarray):
@@ -303,6 +332,8 @@ def assemble(
     name: str = "",
     family: str = "",
     definitions: tuple[Definition, ...] = (),
+    ends: tuple[End, ...] = (),
+    shared: tuple[int, ...] = (),
 ) -> Graph:
     """Return the graph of per-node arrays and an edge list whose order gives the operand order of
     each target.
@@ -327,7 +358,9 @@ def assemble(
     }
     for array in arrays.values():
         array.setflags(write=False)
-    return Graph(**arrays, name=name, family=family, definitions=definitions)
+    return Graph(
+        **arrays, name=name, family=family, definitions=definitions, ends=ends, shared=shared
+    )
 
 
 def _coerce(field: str, value: Any, n: int) -> NDArray[Any]:

@@ -15,8 +15,8 @@ from archloom.graph.graph import NODE_FIELDS, Graph
 def disjoint_union(graphs: Sequence[Graph]) -> tuple[Graph, NDArray[np.int64]]:
     """Return one graph that holds ``graphs`` side by side, and ``(k + 1,)`` the first node of each.
 
-    Node ids are kept as they are, so they may repeat between members. An empty sequence raises
-    ``ValueError``.
+    Node ids are kept as they are, so they may repeat between members; ``shared`` is kept where it
+    is the same for all. An empty sequence raises ``ValueError``.
     """
     bounds = np.concatenate([[0], np.cumsum([graph.n_nodes for graph in graphs])])
     edge_bounds = np.concatenate([[0], np.cumsum([graph.n_edges for graph in graphs])])
@@ -40,7 +40,8 @@ def disjoint_union(graphs: Sequence[Graph]) -> tuple[Graph, NDArray[np.int64]]:
     arrays["definition"], definitions = _joined_definitions(graphs)
     for array in arrays.values():
         array.setflags(write=False)
-    return Graph(**arrays, definitions=definitions), bounds
+    shared = graphs[0].shared if len({graph.shared for graph in graphs}) == 1 else ()
+    return Graph(**arrays, definitions=definitions, shared=shared), bounds
 
 
 def member(union: Graph, start: int, stop: int) -> Graph:
@@ -53,7 +54,8 @@ def member(union: Graph, start: int, stop: int) -> Graph:
     arrays["in_src"] = union.in_src[first:last] - np.int32(start)
     for array in arrays.values():
         array.setflags(write=False)
-    return Graph(**arrays, family=union.family, definitions=union.definitions)
+    facts = {name: getattr(union, name) for name in ("family", "definitions", "ends", "shared")}
+    return Graph(**arrays, **facts)
 
 
 def _joined_definitions(

@@ -54,7 +54,7 @@ __all__ = [
 
 _READABLE = (
     f"graph JSON ({FORMAT}, {CG_SCHEMA}, the reference's state-dict or family file), a Parquet "
-    "graph store (archloom-store/2), a pickle of the reference (.pkl), an ONNX model, or a frozen "
+    "graph store of archloom, a pickle of the reference (.pkl), an ONNX model, or a frozen "
     "TensorFlow graph (.pb)"
 )
 _ENDINGS = ".json, .cg.json, .state.json, .parquet, .onnx, .svg or .png"
@@ -162,15 +162,20 @@ def read_network(
 
 
 def write(
-    graphs: Graph | Iterable[Graph], path: str | Path, weights: Mapping[str, Any] | None = None
+    graphs: Graph | Iterable[Graph],
+    path: str | Path,
+    weights: Mapping[str, Any] | None = None,
+    *,
+    verify: bool = True,
 ) -> None:
     """Write a graph, or several into a store, to ``path``; its ending chooses the format.
 
     ``.json`` archloom's own, ``.cg.json`` autogo-cg/1, ``.state.json`` the reference's state-dict,
     ``.parquet`` a graph store (the only one for several graphs), ``.onnx`` a model with ``weights``
     (random ones where None), ``.svg`` and ``.png`` a drawing. The file is replaced as a whole or
-    not at all. Raises ``FormatError`` for an unknown ending or a graph that the format cannot
-    express, ``DataError`` when the place is not writable.
+    not at all; an ONNX file is run once before, ``verify=False`` leaves that out (see
+    ``exporting.file``). Raises ``FormatError`` for an unknown ending or a graph that the format
+    cannot express, ``DataError`` when the place is not writable.
     """
     name = Path(path).name.lower()
     if weights is not None and not name.endswith(".onnx"):
@@ -188,9 +193,9 @@ def write(
             f"{path} can hold one graph only: write several to a .parquet graph store."
         )
     if name.endswith(".onnx"):
-        from archloom.io.onnx_export import write_onnx
+        from archloom.io.exporting.file import write_onnx
 
-        write_onnx(graphs, path, weights)
+        write_onnx(graphs, path, weights, verify=verify)
         return
     if name.endswith((".svg", ".png")):
         from archloom.drawing.graphs import draw
@@ -241,14 +246,14 @@ def _model(
     path: str | Path, kind: Kind, content: bytes, input_shape: InputShape | None = None
 ) -> Model:
     """Return the model in ``content``, an ONNX file or a frozen TensorFlow graph."""
-    from archloom.io.importing.model import to_model
+    from archloom.io.importing.model import first_model, to_model
 
     name = Path(path).stem
     with understanding(path):
         if kind is Kind.TENSORFLOW:
-            from archloom.io.importing.tensorflow.reader import network_of_nodes, read_nodes
+            from archloom.io.importing.tensorflow.reader import networks_of_nodes, read_nodes
 
-            return to_model(network_of_nodes(read_nodes(content), input_shape, name=name))
+            return first_model(networks_of_nodes(read_nodes(content), input_shape, name=name))
         from archloom.io.importing.onnx.file import load
         from archloom.io.importing.onnx.reader import network_of
 
@@ -285,7 +290,7 @@ def _from_document(
     """Return what a JSON document of any known schema holds."""
     with understanding(path, "graph", "get the file again"):
         kind = document.get("format", document.get("schema"))
-        if isinstance(kind, str) and kind.startswith("archloom-graph/"):
+        if isinstance(kind, str) and kind.startswith(f"{FORMAT.partition('/')[0]}/"):
             graph = from_native(document)
             check(graph, network=False)  # segments are written too
         elif kind == CG_SCHEMA:

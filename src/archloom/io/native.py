@@ -1,8 +1,11 @@
 """Reader and writer of archloom's own JSON, ``archloom-graph/2``: one graph, one node per line.
 
 A node names its operands by the ids of the nodes that feed it, in operand order. What has its
-default value is left out. Version 1, which knew neither groups nor definitions, is read as well.
-The entry ``hash`` is a checksum: it may be missing, but when it is there it has to fit.
+default value is left out. ``ends`` holds what a model calls its inputs and outputs: node id, name
+and the size to which it fixes the batch (0: open), ``shared`` the ids of nodes whose parameters
+another node counts. Version 1, which knew neither groups nor
+definitions, is read as well. The entry ``hash`` is a checksum: it may be missing, but when it is
+there it has to fit.
 """
 
 from __future__ import annotations
@@ -13,11 +16,12 @@ from typing import Any
 
 from archloom.errors import ArchloomError, FormatError
 from archloom.graph import OPS, Definition, Graph, Padding
+from archloom.graph.graph import End
 
 FORMAT = "archloom-graph/2"
 _READABLE = ("archloom-graph/1", FORMAT)
 
-_HEAD = ("format", "name", "family", "hash", "nodes")
+_HEAD = ("format", "name", "family", "hash", "ends", "shared", "nodes")
 _DEFAULTS: dict[str, Any] = {
     "inputs": [],
     "kernel": [0, 0],
@@ -65,6 +69,8 @@ def to_native(graph: Graph) -> dict[str, Any]:
         "name": graph.name,
         "family": graph.family,
         "hash": graph.hash,
+        **({"ends": [list(end) for end in graph.ends]} if graph.ends else {}),
+        **({"shared": list(graph.shared)} if graph.shared else {}),
         "nodes": nodes,
     }
 
@@ -87,6 +93,10 @@ def from_native(document: Mapping[str, Any]) -> Graph:
     name = document.get("name", "")
     try:
         graph = _from_nodes(document["nodes"], name, document.get("family", ""))
+        graph = graph.replace(
+            ends=_ends(document.get("ends", []), name),
+            shared=_shared(document.get("shared", []), name),
+        )
     except ArchloomError:
         raise
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
@@ -99,6 +109,28 @@ def from_native(document: Mapping[str, Any]) -> Graph:
             "is damaged; if it was edited on purpose, remove the entry 'hash'."
         )
     return graph
+
+
+def _ends(entries: Any, name: str) -> tuple[End, ...]:
+    """Return the names of inputs and outputs; raises ``FormatError`` for anything else."""
+    if not isinstance(entries, list):
+        raise FormatError(f"graph {name!r}: the ends have to be a list: correct the file.")
+    for entry in entries:
+        kinds = [type(value) for value in entry] if isinstance(entry, list) else None
+        if kinds != [int, str, int] or entry[2] < 0:
+            raise FormatError(
+                f"graph {name!r}: the end {entry!r} is not a node id, a name and a batch size (0: "
+                "open): correct the file."
+            )
+    return tuple(End(*entry) for entry in entries)
+
+
+def _shared(entries: Any, name: str) -> tuple[int, ...]:
+    if not isinstance(entries, list) or any(type(entry) is not int for entry in entries):
+        raise FormatError(
+            f"graph {name!r}: 'shared' has to be a list of node ids: correct the file."
+        )
+    return tuple(entries)
 
 
 def _check_head(document: Mapping[str, Any]) -> None:

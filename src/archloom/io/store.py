@@ -282,7 +282,9 @@ class _RowGroup:
             arrays[field].setflags(write=False)
         graph_hash, family, name = (texts[row] for texts in self._texts)
         definitions = tuple(Definition.from_json(json.loads(t)) for t in self._definitions[row])
-        graph = Graph(**arrays, name=name, family=family, definitions=definitions)
+        graph = Graph(
+            **arrays, name=name, family=family, definitions=definitions, ends=(), shared=()
+        )
         graph.remember_hash(graph_hash)
         return graph
 

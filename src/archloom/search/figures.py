@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import FormatError
-from archloom.graph import Graph, disjoint_union, node_flops, node_parameters
+from archloom.graph import Graph, disjoint_union, node_flops, node_parameters, parameters
 from archloom.graph.memory import peak_activations
 
 Value = float | str
@@ -159,12 +159,19 @@ def _node_sums(
     return np.add.reduceat(per_node(union), bounds[:-1])
 
 
+def _parameters(graphs: Sequence[Graph]) -> NDArray[np.int64]:
+    """Return (k,) parameters; ids of shared ones hold for a graph alone."""
+    if len({graph.shared for graph in graphs}) == 1:
+        return _node_sums(node_parameters, graphs)
+    return np.array([parameters(graph) for graph in graphs], dtype=np.int64)
+
+
 def _peaks(graphs: Sequence[Graph]) -> NDArray[np.int64]:
     return np.array([peak_activations(graph) for graph in graphs], dtype=np.int64)
 
 
 SCORE = Figure("score", maximise=True)
 FLOPS = Count("flops", counter=partial(_node_sums, node_flops))
-PARAMS = Count("params", counter=partial(_node_sums, node_parameters))
+PARAMS = Count("params", counter=_parameters)
 ACTIVATIONS = Count("activations", "bytes", counter=_peaks)
 COUNTS: dict[str, Count] = {one.name: one for one in (FLOPS, PARAMS, ACTIVATIONS)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from numbers import Integral
 from typing import Literal, Protocol
 
 import numpy as np
@@ -127,6 +128,18 @@ def cell_expression(
             terms = (f"{op}({'+'.join(terms)})",)
         states[target] = tuple(sorted(states[target] + terms))
     return "+".join(states[3]) or CONSTANT
+
+
+def need_permitted(what: str, values: Iterable[object], permitted: Sequence[object]) -> None:
+    """Raise ``GraphError`` for the first of ``values`` that is not one of those ``permitted``;
+    where these are whole numbers, 1.0 is none.
+    """
+    whole = all(isinstance(one, Integral) for one in permitted)
+    for value in values:
+        if value not in permitted or (whole and not isinstance(value, Integral)):
+            raise GraphError(
+                f"{value!r} is no {what}: permitted are {', '.join(map(repr, permitted))}."
+            )
 
 
 def make_divisible(channels: float, divisor: int = 8) -> int:

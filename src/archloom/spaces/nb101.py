@@ -28,6 +28,7 @@ from archloom.spaces.common import (
     graph_name,
     map_type,
     need_known,
+    need_permitted,
     shuffled,
 )
 from archloom.spaces.common import take as take_first
@@ -81,6 +82,18 @@ def from_matrix(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
     ``GraphError`` where nothing is left, or the rest is outside the space.
     """
     last = len(matrix) - 1
+    if len(labels) != len(matrix) or any(len(row) != len(matrix) for row in matrix):
+        raise GraphError(
+            f"a matrix of {len(matrix)} rows and {len(labels)} labels are no cell: give as many "
+            "columns and labels as rows."
+        )
+    for source, row in enumerate(matrix):
+        need_permitted("entry of an adjacency matrix", row, (0, 1))
+        if any(row[: source + 1]):
+            raise GraphError(
+                f"vertex {source} leads back to vertex {list(row).index(1)}: permitted are edges "
+                "to later vertices, entries above the diagonal."
+            )
     forward, backward = {0}, {last}
     for vertex in range(1, last + 1):
         if any(matrix[source][vertex] and source in forward for source in range(vertex)):

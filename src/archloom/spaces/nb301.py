@@ -92,15 +92,21 @@ def format_cells(normal: Cell, reduction: Cell) -> str:
     )
 
 
+_PAIR = r"\(\s*['\"](\w+)['\"]\s*,\s*(\d+)\s*\)"
+
+
 def from_genotype(text: str) -> str:
     """Return the architecture of a printed ``Genotype(normal=..., normal_concat=..., ...)``.
 
     The text is searched for its pairs, never evaluated; pairs may be nested in lists per step.
     Raises ``GraphError`` where they do not make two cells that concatenate states 2 to 5.
     """
+    plain = re.sub(
+        r"\b(?:np|numpy)\.(?:u?int\w*|str_?)\(([^()]*)\)", r"\1", text
+    )  # as NumPy 2 prints
     match = re.fullmatch(
         r"\s*Genotype\(normal=(.*),\s*normal_concat=(.*),\s*reduce=(.*),\s*reduce_concat=(.*)\)\s*",
-        text,
+        plain,
         re.DOTALL,
     )
     concat = [re.sub(r"\s", "", match[group]) for group in (2, 4)] if match else []
@@ -111,7 +117,13 @@ def from_genotype(text: str) -> str:
         )
     cells = []
     for group in (1, 3):
-        pairs = re.findall(r"\(\s*['\"](\w+)['\"]\s*,\s*(\d+)\s*\)", match[group])
+        rest = re.sub(_PAIR, "", match[group])
+        if re.search(r"[^\s,()\[\]]", rest):
+            raise GraphError(
+                f"{text!r} is not a DARTS genotype: {rest.strip(' ,()[]')!r} is no pair of an "
+                "operation and a state, such as ('sep_conv_3x3', 0)."
+            )
+        pairs = re.findall(_PAIR, match[group])
         edges = [(operation, int(state)) for operation, state in pairs]
         cells.append(tuple(zip(edges[::2], edges[1::2], strict=False)))
     architecture = format_cells(cells[0], cells[1])

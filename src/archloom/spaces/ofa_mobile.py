@@ -29,6 +29,7 @@ from archloom.spaces.common import (
     graph_name,
     inverted_bottleneck,
     make_divisible,
+    need_permitted,
     squeeze_excite,
 )
 from archloom.spaces.common import take as take_first
@@ -102,6 +103,9 @@ class MobileSpace:
         their lengths are neither.
         """
         most = [stage.depths[-1] for stage in self.stages]
+        permitted = sorted({one for stage in self.stages for one in stage.depths})
+        need_permitted("depth", depths, permitted)
+        depths = list(map(int, depths))
         active = sum(depths)
         if len(depths) != len(most) or {len(kernels), len(expansions)} not in (
             {active},
@@ -114,10 +118,13 @@ class MobileSpace:
             )
         taken = depths if len(kernels) == active else most
         starts = np.cumsum([0, *taken]).tolist()
-        stages = [
-            [(int(expansions[i]), int(kernels[i])) for i in range(start, start + depth)]
-            for start, depth in zip(starts, depths, strict=False)
+        active_blocks = [
+            range(start, start + depth) for start, depth in zip(starts, depths, strict=False)
         ]
+        for blocks in active_blocks:
+            need_permitted("expansion", [expansions[i] for i in blocks], EXPANSIONS)
+            need_permitted("kernel", [kernels[i] for i in blocks], KERNELS)
+        stages = [[(int(expansions[i]), int(kernels[i])) for i in one] for one in active_blocks]
         architecture = "|".join(",".join(f"e{e}k{k}" for e, k in stage) for stage in stages)
         self.parse(architecture)
         return architecture

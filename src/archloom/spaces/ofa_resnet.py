@@ -25,6 +25,7 @@ from archloom.spaces.common import (
     conv_bn,
     graph_name,
     make_divisible,
+    need_permitted,
 )
 from archloom.spaces.common import take as take_first
 
@@ -94,21 +95,34 @@ def from_lists(depths: Sequence[int], ratios: Sequence[float], widths: Sequence[
             f"{len(depths)} depths, {len(ratios)} ratios and {len(widths)} widths are no network "
             f"of {FAMILY}: give 5, {sum(most)} and 6."
         )
+    need_permitted("depth of the stem", depths[:1], (0, MORE_BLOCKS))
+    need_permitted("depth", depths[1:], range(MORE_BLOCKS + 1))
+    need_permitted("index of a width", widths, range(len(WIDTHS)))
     starts = np.cumsum([0, *most]).tolist()
+    for start, base, more in zip(starts, BASE_DEPTHS, depths[1:], strict=False):
+        active = [_rounded(one) for one in ratios[start : start + base + int(more)]]
+        need_permitted("ratio", active, [one / 100 for one in RATIOS])
     stages = [
         (
-            WIDTHS[widths[number + 2]],
-            tuple(round(100 * ratio) for ratio in ratios[start : start + base + more]),
+            WIDTHS[int(widths[number + 2])],
+            tuple(round(100 * ratio) for ratio in ratios[start : start + base + int(more)]),
         )
         for number, (start, base, more) in enumerate(
             zip(starts, BASE_DEPTHS, depths[1:], strict=False)
         )
     ]
     architecture = str(
-        Settings(WIDTHS[widths[0]], WIDTHS[widths[1]], depths[0] == MORE_BLOCKS, tuple(stages))
+        Settings(
+            WIDTHS[int(widths[0])], WIDTHS[int(widths[1])], depths[0] == MORE_BLOCKS, tuple(stages)
+        )
     )
     parse(architecture)
     return architecture
+
+
+def _rounded(ratio: object) -> object:
+    """Return a ratio without the digits that single precision adds."""
+    return round(float(ratio), 6) if isinstance(ratio, float | int | np.floating) else ratio
 
 
 def build(architecture: str, skeleton: Skeleton = FULL, variant: Variant = "benchmark") -> Graph:

@@ -192,7 +192,7 @@ def _input(graph: Graph, node: int) -> NDArray[Any]:
 def _onnx_runner(graph: Graph, inputs: Sequence[NDArray[Any]], threads: int) -> Callable[[], Any]:
     import onnxruntime
 
-    from archloom.io.onnx_export import to_onnx
+    from archloom.io.exporting.file import to_onnx
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1

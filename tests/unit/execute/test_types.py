@@ -5,8 +5,9 @@ import pytest
 
 from archloom.errors import GraphError
 from archloom.execute.operators import executed_types
+from archloom.execute.operators.table import ATTRIBUTES, IDLE
 from archloom.execute.types import closed_form, output_types
-from archloom.execute.types.table import FORMS
+from archloom.execute.types.table import FORMS, KNOWN
 from archloom.graph.definition import Definition, Literal, Operand, TensorType
 
 FLOAT = TensorType("float32", ())
@@ -31,6 +32,8 @@ def definition(op, *slots, outputs=1, **attributes):
 X, V, F = values(1, 4, 6, 7), values(4), values(8, 4, 3, 3)
 ORDINARY = [
     definition("Relu", X),
+    definition("Selu", X, alpha=1.5, gamma=1.1),
+    definition("Gelu", X, approximate="tanh"),
     definition("Clip", X, None, scalar(6.0)),
     definition("Cast", X, to=7),
     definition("Add", X, values(4, 1, 1)),
@@ -54,6 +57,9 @@ ORDINARY = [
     definition("Resize", X, None, Literal(TensorType("float32", (4,)), (1.0, 1.0, 2.0, 1.5))),
     definition("Resize", X, None, None, ints(9, 3), axes=(2, 3), mode="linear"),
     definition("BatchNormalization", X, V, V, V, V),
+    definition("BatchNormalization", X, V, V, V, V, momentum=0.9, training_mode=0),
+    definition("Dropout", X, None, scalar(False, "bool")),
+    definition("Resize", X, None, None, ints(1, 4, 9, 3), nearest_mode="ceil", antialias=0),
     definition("InstanceNormalization", X, V, V),
     definition("LayerNormalization", X, values(7), values(7)),
     definition("Softmax", X, axis=1),
@@ -121,6 +127,38 @@ WRONG = [
 def test_what_does_not_fit_is_refused_by_the_function(one):
     assert closed_form(one) is None
     with pytest.raises(GraphError, match=f"{one.op_type} cannot take inputs of the shapes"):
+        output_types(one)
+
+
+BY_DEFAULT = {("BatchNormalization", "training_mode")}
+"""Attributes of forms whose default alone is implemented."""
+
+
+@pytest.mark.parametrize("op", sorted(FORMS))
+def test_a_form_knows_no_attribute_that_the_function_does_not(op):
+    more = KNOWN[op] - ATTRIBUTES[op] - IDLE[op]
+    assert {(op, name) for name in more} <= BY_DEFAULT
+
+
+REFUSED = [
+    definition("Relu", X, slope=0.1),
+    definition("Softmax", X, temperature=2.0),
+    definition("Gelu", X, approximate="sigmoid"),
+    definition("BatchNormalization", X, V, V, V, V, training_mode=1),
+    definition("Dropout", X, scalar(0.5), scalar(True, "bool")),
+    definition("DepthToSpace", X, blocksize=2, mode="ABC"),
+    definition("Pad", X, ints(0, 0, 1, 1, 0, 0, 1, 1), mode="mirror"),
+    definition("MaxPool", X, kernel_shape=(2, 2), auto_pad="SOME"),
+    definition("ConvTranspose", X, values(4, 2, 3, 3), auto_pad="SOME"),
+    definition("Resize", X, None, None, ints(1, 4, 9, 3), mode="area"),
+    definition("Resize", X, None, None, ints(1, 4, 9, 3), nearest_mode="up"),
+    definition("Resize", X, None, None, ints(1, 4, 9, 3), keep_aspect_ratio_policy="crop"),
+]
+
+
+@pytest.mark.parametrize("one", REFUSED, ids=lambda one: one.op_type)
+def test_what_is_not_implemented_is_refused_in_spite_of_forms(one):
+    with pytest.raises(GraphError, match="not implemented|training mode"):
         output_types(one)
 
 

@@ -18,8 +18,8 @@ from archloom.graph.definition import (
     TensorType,
     Weight,
 )
+from archloom.io.exporting.file import to_onnx
 from archloom.io.native import from_native, to_native
-from archloom.io.onnx_export import to_onnx
 from archloom.io.store import GraphStore, write_store
 
 MAP = TensorType("float32", (1, 4, 6, 6))
@@ -230,8 +230,14 @@ def test_a_missing_operand_is_refused():
 
 def test_fixed_nodes_ask_for_their_operator_set():
     assert to_onnx(network()).opset_import[0].version == OPSET
+    b = GraphBuilder()
+    one = TensorType("float32", (1, 4, 6, 6))
+    scale = [Weight(part, TensorType("float32", (4,))) for part in ("weight", "bias")]
+    norm = Definition("GroupNormalization", (Operand(one), *scale), (one,), (("num_groups", 2),))
+    b.output(b.fixed("groupnorm", [b.input(6, 6, 4)], norm, (6, 6, 4), (6, 6, 4)))
+    assert to_onnx(b.build()).opset_import[0].version == OPSET
     with pytest.raises(GraphError, match="opset 18"):
-        to_onnx(network(), opset=18)
+        to_onnx(b.build(), opset=18)
 
 
 def test_products_spread_maps_of_one_pixel():

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from archloom.errors import ConfigError, DataError, FormatError, GraphError
 from archloom.graph import flops, parameters
-from archloom.io.onnx_export import to_onnx
+from archloom.io.exporting.file import to_onnx
 from archloom.io.supernet import SUPERNETS, Supernet, archloom_weights
 from archloom.spaces import FAMILIES, ofa_resnet
 from archloom.spaces.common import Skeleton

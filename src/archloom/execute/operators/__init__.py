@@ -14,6 +14,7 @@ from torch import Tensor
 
 from archloom.errors import GraphError
 from archloom.execute.operators import (  # noqa: F401  they enter their operators into the table
+    attention,
     elementwise,
     fallback,
     recurrent,
@@ -22,7 +23,14 @@ from archloom.execute.operators import (  # noqa: F401  they enter their operato
     shaping,
     windows,
 )
-from archloom.execute.operators.table import OPERATORS, UNUSUAL, Operator, Result
+from archloom.execute.operators.table import (
+    ATTRIBUTES,
+    IDLE,
+    OPERATORS,
+    UNUSUAL,
+    Operator,
+    Result,
+)
 from archloom.graph.definition import Definition, TensorType
 
 Inputs = Sequence[Tensor | None]
@@ -49,10 +57,26 @@ def function_of(definition: Definition, where: str) -> Function:
 def _operator_of(definition: Definition) -> Operator | None:
     """Return the PyTorch function for ``definition``, None where there is none."""
     if not definition.domain:
+        _check_attributes(definition)
         unusual = UNUSUAL.get(definition.op_type)
         if unusual is not None and unusual(definition):
             return None
     return OPERATORS.get((definition.domain, definition.op_type))
+
+
+def _check_attributes(definition: Definition) -> None:
+    """Raise ``GraphError`` for an attribute that the function of a standard operator ignores."""
+    known = ATTRIBUTES.get(definition.op_type)
+    if known is None:
+        return
+    for name, value in definition.attributes:
+        if name in known or name in IDLE[definition.op_type]:
+            continue
+        if value != fallback.default_of(definition, name):
+            raise GraphError(
+                f"the attribute {name!r} of {definition.op_type} is {value!r}, which is not "
+                "implemented: export the model without it."
+            )
 
 
 def executed_types(definition: Definition) -> tuple[TensorType, ...] | None:
@@ -68,12 +92,16 @@ def executed_types(definition: Definition) -> tuple[TensorType, ...] | None:
     inputs = [None if slot is None else _without_data(slot.type) for slot in definition.inputs]
     try:
         found = operator(definition, *inputs)
+    except GraphError:
+        raise
     except NotImplementedError:
         return None
     except (RuntimeError, ValueError, IndexError, TypeError, KeyError, OverflowError) as error:
         raise GraphError(
             f"{definition.op_type} cannot take inputs of the shapes "
-            f"{[list(slot.type.shape) for slot in definition.inputs if slot is not None]}: {error}"
+            f"{[list(slot.type.shape) for slot in definition.inputs if slot is not None]} "
+            f"({error}): check its attributes, and give the input shape that the model was "
+            "exported for."
         ) from error
     results = found if isinstance(found, tuple) else (found,)
     return tuple(_type_of(one) for one in results)

@@ -8,7 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from archloom.execute.operators.table import DTYPES, Result, is_given, numbers, operator, pointwise
+from archloom.errors import GraphError
+from archloom.execute.operators.table import (
+    DTYPES,
+    Result,
+    is_given,
+    numbers,
+    operator,
+    pointwise,
+)
+from archloom.execute.words import word
 from archloom.graph.definition import Definition
 
 
@@ -86,12 +95,12 @@ pointwise(
 )
 
 
-@operator("Cast")
+@operator("Cast", attributes="to", idle="saturate round_mode")
 def _cast(d: Definition, x: Tensor) -> Result:
     return x.to(DTYPES[d.attribute("to")])
 
 
-@operator("Celu")
+@operator("Celu", attributes="alpha")
 def _celu(d: Definition, x: Tensor) -> Result:
     return F.celu(x, d.attribute("alpha", 1.0))
 
@@ -105,75 +114,89 @@ def _clip(
     return torch.clamp_max(x, numbers(d, 2, high)[0]) if is_given(d, 2) else x
 
 
-@operator("Dropout")
-def _dropout(d: Definition, x: Tensor, *_: Tensor) -> Result:
+@operator("Dropout", idle="seed")
+def _dropout(
+    d: Definition, x: Tensor, ratio: Tensor | None = None, training: Tensor | None = None
+) -> Result:
+    if is_given(d, 2) and any(numbers(d, 2, training)):
+        raise GraphError("the Dropout is in training mode: export the model in inference mode.")
     return x if len(d.outputs) < 2 else (x, torch.ones_like(x, dtype=torch.bool))
 
 
-@operator("Elu")
+@operator("Elu", attributes="alpha")
 def _elu(d: Definition, x: Tensor) -> Result:
     return F.elu(x, d.attribute("alpha", 1.0))
 
 
-@operator("Gelu")
+@operator("Gelu", attributes="approximate")
 def _gelu(d: Definition, x: Tensor) -> Result:
-    return F.gelu(x, approximate=d.attribute("approximate", "none"))
+    return F.gelu(x, approximate=word(d, "approximate", "none", "tanh"))
 
 
-@operator("HardSigmoid")
+@operator("HardSigmoid", attributes="alpha beta")
 def _hard_sigmoid(d: Definition, x: Tensor) -> Result:
     return (x * d.attribute("alpha", 0.2) + d.attribute("beta", 0.5)).clamp(0, 1)
 
 
-@operator("IsInf")
+@operator("IsInf", attributes="detect_negative detect_positive")
 def _is_inf(d: Definition, x: Tensor) -> Result:
     up, down = d.attribute("detect_positive", 1), d.attribute("detect_negative", 1)
     return torch.isinf(x) & (((x > 0) & bool(up)) | ((x < 0) & bool(down)))
 
 
-@operator("LeakyRelu")
+@operator("LeakyRelu", attributes="alpha")
 def _leaky_relu(d: Definition, x: Tensor) -> Result:
     return F.leaky_relu(x, d.attribute("alpha", 0.01))
 
 
-@operator("Mod")
+@operator("Mod", attributes="fmod")
 def _mod(d: Definition, x: Tensor, y: Tensor) -> Result:
     return torch.fmod(x, y) if d.attribute("fmod", 0) else torch.remainder(x, y)
 
 
-@operator("Selu")
+@operator("Selu", attributes="alpha gamma")
 def _selu(d: Definition, x: Tensor) -> Result:
     alpha = d.attribute("alpha", 1.67326319217681884765625)
     gamma = d.attribute("gamma", 1.05070102214813232421875)
     return gamma * torch.where(x > 0, x, alpha * torch.expm1(x))
 
 
-@operator("Shrink")
+@operator("Shrink", attributes="bias lambd")
 def _shrink(d: Definition, x: Tensor) -> Result:
     bound, bias = d.attribute("lambd", 0.5), d.attribute("bias", 0.0)
     zero = torch.zeros_like(x)
     return torch.where(x < -bound, x + bias, torch.where(x > bound, x - bias, zero))
 
 
-@operator("Swish")
+@operator("Swish", attributes="alpha")
 def _swish(d: Definition, x: Tensor) -> Result:
     return x * torch.sigmoid(x * d.attribute("alpha", 1.0))
 
 
-@operator("ThresholdedRelu")
+@operator("ThresholdedRelu", attributes="alpha")
 def _thresholded_relu(d: Definition, x: Tensor) -> Result:
     return torch.where(x > d.attribute("alpha", 1.0), x, torch.zeros_like(x))
 
 
-@operator("DequantizeLinear", unless=lambda d: d.attribute("block_size", 0) > 0)
+@operator(
+    "DequantizeLinear",
+    attributes="axis block_size",
+    unless=lambda d: d.attribute("block_size", 0) > 0,
+)
 def _dequantize(d: Definition, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Result:
     scale, axis = _along(d, x, scale), x.to(scale.dtype)
     return (axis if zero is None else axis - _along(d, x, zero).to(scale.dtype)) * scale
 
 
-@operator("QuantizeLinear", unless=lambda d: d.attribute("block_size", 0) > 0)
+@operator(
+    "QuantizeLinear",
+    attributes="axis block_size output_dtype",
+    idle="saturate",
+    unless=lambda d: d.attribute("block_size", 0) > 0,
+)
 def _quantize(d: Definition, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Result:
-    target = torch.uint8 if zero is None else zero.dtype
+    stated = DTYPES[d.attribute("output_dtype", 0) or 2]
+    target = stated if zero is None else zero.dtype
     shift = 0 if zero is None else _along(d, x, zero).to(x.dtype)
     limits = torch.iinfo(target)
     return (torch.round(x / _along(d, x, scale)) + shift).clamp(limits.min, limits.max).to(target)

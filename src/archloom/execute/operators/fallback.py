@@ -22,6 +22,22 @@ def is_standard(definition: Definition) -> bool:
     return definition.domain == "" and onnx.defs.has(definition.op_type, definition.version)
 
 
+def default_of(definition: Definition, name: str) -> Any:
+    """Return the default of an attribute of a standard operator, None where it has none."""
+    import onnx
+    from onnx import helper
+
+    try:
+        schema = onnx.defs.get_schema(definition.op_type, definition.version)
+    except onnx.defs.SchemaError:
+        return None
+    found = schema.attributes.get(name)
+    if found is None or not found.default_value.type:
+        return None
+    value = helper.get_attribute_value(found.default_value)
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def evaluate(definition: Definition, *inputs: Tensor | None) -> Result:
     """Return what the reference evaluator computes; raises ``GraphError`` when it cannot.
 

@@ -1,36 +1,96 @@
-"""LSTM, GRU and RNN with their default activations, step by step."""
+"""LSTM, GRU and RNN, step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from archloom.execute.operators.table import Result, is_given, operator
+from archloom.errors import GraphError
+from archloom.execute.operators.table import Result, operator
+from archloom.execute.words import word
 from archloom.graph.definition import Definition
 
 State = tuple[Tensor, ...]
-Step = Callable[[Tensor, State, Tensor, Tensor], State]
-"""Takes an input's share (B, gates * hidden), the state, recurrence weights and their bias."""
+Function = Callable[[Tensor], Tensor]
 
-_ACTIVATIONS = {
+
+class _Cell(NamedTuple):
+    """One direction of a recurrence: weights (gates * H, H), the shift that goes with them, the
+    peepholes (3 * H,) or None, and its activations.
+    """
+
+    recurrence: Tensor
+    shift: Tensor
+    peepholes: Tensor | None
+    activations: list[Function]
+
+
+Step = Callable[[Tensor, State, _Cell], State]
+"""Takes an input's share (B, gates * H), the state and the cell."""
+
+_DEFAULTS = {
     "LSTM": ("Sigmoid", "Tanh", "Tanh"),
     "GRU": ("Sigmoid", "Tanh"),
     "RNN": ("Tanh",),
 }
 
+_DIRECTIONS = ("forward", "reverse", "bidirectional")
 
-def _is_unusual(d: Definition) -> bool:
-    """Return whether a recurrence has lengths, peepholes, clipping or its own activations."""
-    directions = 2 if d.attribute("direction", "forward") == "bidirectional" else 1
-    usual = _ACTIVATIONS[d.op_type] * directions
-    more = is_given(d, 4) or is_given(d, 7) or d.attribute("layout", 0) or d.attribute("clip")
-    own = tuple(d.attribute("activations", usual)) != usual or d.attribute("input_forget", 0)
-    return bool(more or own)
+_PLAIN: dict[str, Function] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "softsign": F.softsign,
+    "softplus": F.softplus,
+}
+_WITH_ALPHA: dict[str, tuple[float, Callable[[Tensor, float], Tensor]]] = {
+    "leakyrelu": (0.01, lambda x, alpha: F.leaky_relu(x, alpha)),
+    "thresholdedrelu": (1.0, lambda x, alpha: torch.where(x > alpha, x, torch.zeros_like(x))),
+    "elu": (1.0, F.elu),
+}
+_WITH_BOTH: dict[str, tuple[float, float, Callable[[Tensor, float, float], Tensor]]] = {
+    "affine": (1.0, 0.0, lambda x, alpha, beta: alpha * x + beta),
+    "scaledtanh": (1.0, 1.0, lambda x, alpha, beta: alpha * torch.tanh(beta * x)),
+    "hardsigmoid": (0.2, 0.5, lambda x, alpha, beta: (alpha * x + beta).clamp(0, 1)),
+}
+_ALL = "activations activation_alpha activation_beta clip direction layout"
 
 
-@operator("LSTM", unless=_is_unusual)
+def _activations(d: Definition) -> Iterator[Function]:
+    """Yield the activations of all directions, each on clipped numbers; alpha and beta go to those
+    that take them, in order.
+    """
+    alphas, betas = (iter(d.attribute(f"activation_{one}", ())) for one in ("alpha", "beta"))
+    directions = 2 if word(d, "direction", *_DIRECTIONS) == "bidirectional" else 1
+    for name in d.attribute("activations", _DEFAULTS[d.op_type] * directions):
+        kind = name.lower()
+        if kind in _PLAIN:
+            yield _PLAIN[kind]
+        elif kind in _WITH_ALPHA:
+            default, one = _WITH_ALPHA[kind]
+            yield partial(one, alpha=next(alphas, default))  # type: ignore[call-arg]
+        elif kind in _WITH_BOTH:
+            alpha, beta, both = _WITH_BOTH[kind]
+            yield partial(both, alpha=next(alphas, alpha), beta=next(betas, beta))  # type: ignore[call-arg]
+        else:
+            raise GraphError(
+                f"the activation {name!r} of {d.op_type} is not known: known are Relu, Tanh, "
+                "Sigmoid, Affine, LeakyRelu, ThresholdedRelu, ScaledTanh, HardSigmoid, Elu, "
+                "Softsign and Softplus."
+            )
+
+
+def _clipped(d: Definition, x: Tensor) -> Tensor:
+    clip = d.attribute("clip", 0.0)
+    return x.clamp(-clip, clip) if clip else x
+
+
+@operator("LSTM", attributes=f"{_ALL} input_forget", idle="hidden_size")
 def _lstm(
     d: Definition,
     x: Tensor,
@@ -42,15 +102,24 @@ def _lstm(
     cell: Tensor | None = None,
     peephole: Tensor | None = None,
 ) -> Result:
-    def step(given: Tensor, state: State, r: Tensor, shift: Tensor) -> State:
-        i, o, f, c = (given + state[0] @ r.T + shift).chunk(4, -1)
-        memory = f.sigmoid() * state[1] + i.sigmoid() * c.tanh()
-        return o.sigmoid() * memory.tanh(), memory
+    def step(given: Tensor, state: State, one: _Cell) -> State:
+        before, memory = state
+        f, g, h = one.activations
+        i, o, forget, c = (given + before @ one.recurrence.T + one.shift).chunk(4, -1)
+        if one.peepholes is not None:
+            of_i, of_o, of_f = one.peepholes.chunk(3)
+            i, forget = i + of_i * memory, forget + of_f * memory
+        i = f(_clipped(d, i))
+        keep = 1 - i if d.attribute("input_forget", 0) else f(_clipped(d, forget))
+        memory = keep * memory + i * g(_clipped(d, c))
+        if one.peepholes is not None:
+            o = o + of_o * memory
+        return f(_clipped(d, o)) * h(memory), memory
 
-    return _run(d, x, w, r, bias, [hidden, cell], step)
+    return _run(d, x, w, r, bias, lengths, [hidden, cell], step, peephole)
 
 
-@operator("GRU", unless=_is_unusual)
+@operator("GRU", attributes=f"{_ALL} linear_before_reset", idle="hidden_size")
 def _gru(
     d: Definition,
     x: Tensor,
@@ -62,18 +131,20 @@ def _gru(
 ) -> Result:
     behind = bool(d.attribute("linear_before_reset", 0))
 
-    def step(given: Tensor, state: State, r: Tensor, shift: Tensor) -> State:
-        (h,), size = state, r.shape[0] // 3
-        gates = (given[..., : 2 * size] + h @ r[: 2 * size].T + shift[: 2 * size]).sigmoid()
-        update, reset = gates.chunk(2, -1)
-        own, offset = r[2 * size :].T, shift[2 * size :]
-        inner = reset * (h @ own + offset) if behind else (reset * h) @ own + offset
-        return ((1 - update) * (given[..., 2 * size :] + inner).tanh() + update * h,)
+    def step(given: Tensor, state: State, one: _Cell) -> State:
+        (before,), size = state, one.recurrence.shape[0] // 3
+        f, g = one.activations
+        own, offset = one.recurrence[2 * size :].T, one.shift[2 * size :]
+        both = before @ one.recurrence[: 2 * size].T + one.shift[: 2 * size]
+        update, reset = f(_clipped(d, given[..., : 2 * size] + both)).chunk(2, -1)
+        inner = reset * (before @ own + offset) if behind else (reset * before) @ own + offset
+        new = g(_clipped(d, given[..., 2 * size :] + inner))
+        return ((1 - update) * new + update * before,)
 
-    return _run(d, x, w, r, bias, [hidden], step)
+    return _run(d, x, w, r, bias, lengths, [hidden], step)
 
 
-@operator("RNN", unless=_is_unusual)
+@operator("RNN", attributes=_ALL, idle="hidden_size")
 def _rnn(
     d: Definition,
     x: Tensor,
@@ -83,10 +154,11 @@ def _rnn(
     lengths: Tensor | None = None,
     hidden: Tensor | None = None,
 ) -> Result:
-    def step(given: Tensor, state: State, r: Tensor, shift: Tensor) -> State:
-        return ((given + state[0] @ r.T + shift).tanh(),)
+    def step(given: Tensor, state: State, one: _Cell) -> State:
+        f = one.activations[0]
+        return (f(_clipped(d, given + state[0] @ one.recurrence.T + one.shift)),)
 
-    return _run(d, x, w, r, bias, [hidden], step)
+    return _run(d, x, w, r, bias, lengths, [hidden], step)
 
 
 def _run(
@@ -95,26 +167,54 @@ def _run(
     w: Tensor,
     r: Tensor,
     bias: Tensor | None,
+    lengths: Tensor | None,
     initial: list[Tensor | None],
     step: Step,
+    peephole: Tensor | None = None,
 ) -> Result:
-    """Return all outputs Y (T, D, B, H), then the last states (D, B, H); x is (T, B, features)."""
-    direction = d.attribute("direction", "forward")
-    gates = w.shape[1]
+    """Return all outputs Y (T, D, B, H), then the last states (D, B, H); x is (T, B, features).
+    With ``layout`` the batch is first everywhere. Behind the end of a sequence outputs are zero.
+    """
+    batch_first = bool(d.attribute("layout", 0))
+    if batch_first:
+        x = x.transpose(0, 1)
+        initial = [None if one is None else one.transpose(0, 1) for one in initial]
+    activations = list(_activations(d))
+    per, gates = len(activations) // w.shape[0], w.shape[1]
     results, finals = [], []
     for index in range(w.shape[0]):
         both = x.new_zeros(2 * gates) if bias is None else bias[index]
-        back = direction == "reverse" or index == 1
-        given = (x.flip(0) if back else x) @ w[index].T + both[:gates]
+        back = word(d, "direction", *_DIRECTIONS) == "reverse" or index == 1
+        own = activations[index * per : (index + 1) * per]
+        peepholes = None if peephole is None else peephole[index]
+        cell = _Cell(r[index], both[gates:], peepholes, own)
         zeros = x.new_zeros(x.shape[1], r.shape[2])
         state: State = tuple(zeros if one is None else one[index] for one in initial)
-        outputs = []
-        for now in given.unbind(0):
-            state = step(now, state, r[index], both[gates:])
-            outputs.append(state[0])
-        whole = torch.stack(outputs)
-        results.append(whole.flip(0) if back else whole)
-        finals.append(state)
-    last = [torch.stack([state[i] for state in finals]) for i in range(len(initial))]
-    everything = (torch.stack(results, 1), *last)
-    return everything[: len(d.outputs)] if len(d.outputs) > 1 else everything[0]
+        whole, last = _steps(x @ w[index].T + both[:gates], state, cell, step, lengths, back)
+        results.append(whole)
+        finals.append(last)
+    states = [torch.stack([state[i] for state in finals]) for i in range(len(initial))]
+    outputs = [torch.stack(results, 1), *states]
+    if batch_first:
+        outputs = [outputs[0].permute(2, 0, 1, 3), *(one.transpose(0, 1) for one in states)]
+    return tuple(outputs[: len(d.outputs)]) if len(d.outputs) > 1 else outputs[0]
+
+
+def _steps(
+    given: Tensor, state: State, cell: _Cell, step: Step, lengths: Tensor | None, back: bool
+) -> tuple[Tensor, State]:
+    """Return the outputs (T, B, H) of one direction and its last state."""
+    order = range(len(given))
+    outputs: list[Tensor] = [given] * len(given)
+    for time in reversed(order) if back else order:
+        new = step(given[time], state, cell)
+        outputs[time] = new[0]
+        if lengths is None:
+            state = new
+        else:
+            alive = (lengths > time).unsqueeze(-1)
+            outputs[time] = torch.where(alive, new[0], torch.zeros_like(new[0]))
+            state = tuple(
+                torch.where(alive, one, other) for one, other in zip(new, state, strict=True)
+            )
+    return torch.stack(outputs), state

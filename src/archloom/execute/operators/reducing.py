@@ -14,7 +14,7 @@ from archloom.graph.definition import Definition
 pointwise({"MatMul": torch.matmul})
 
 
-@operator("Gemm")
+@operator("Gemm", attributes="alpha beta transA transB")
 def _gemm(d: Definition, a: Tensor, b: Tensor, c: Tensor | None = None) -> Result:
     a = a.T if d.attribute("transA", 0) else a
     b = b.T if d.attribute("transB", 0) else b
@@ -22,7 +22,7 @@ def _gemm(d: Definition, a: Tensor, b: Tensor, c: Tensor | None = None) -> Resul
     return product if c is None else product + c * d.attribute("beta", 1.0)
 
 
-@operator("Einsum")
+@operator("Einsum", attributes="equation")
 def _einsum(d: Definition, *inputs: Tensor) -> Result:
     return torch.einsum(d.attribute("equation").replace(" ", ""), *inputs)
 
@@ -65,10 +65,10 @@ def _reducing(function: Reduction) -> Operator:
 
 
 for _name, _function in _REDUCTIONS.items():
-    operator(_name)(_reducing(_function))
+    operator(_name, attributes="keepdims noop_with_empty_axes")(_reducing(_function))
 
 
-@operator("ArgMax", "ArgMin")
+@operator("ArgMax", "ArgMin", attributes="axis keepdims select_last_index")
 def _arg_extreme(d: Definition, x: Tensor) -> Result:
     axis, keep = d.attribute("axis", 0), bool(d.attribute("keepdims", 1))
     find = torch.argmax if d.op_type == "ArgMax" else torch.argmin
@@ -80,41 +80,41 @@ def _arg_extreme(d: Definition, x: Tensor) -> Result:
 # --- normalisation -------------------------------------------------------------------------------
 
 
-@operator("Softmax")
+@operator("Softmax", attributes="axis")
 def _softmax(d: Definition, x: Tensor) -> Result:
     return x.softmax(d.attribute("axis", -1))
 
 
-@operator("LogSoftmax")
+@operator("LogSoftmax", attributes="axis")
 def _log_softmax(d: Definition, x: Tensor) -> Result:
     return x.log_softmax(d.attribute("axis", -1))
 
 
-@operator("Hardmax")
+@operator("Hardmax", attributes="axis")
 def _hardmax(d: Definition, x: Tensor) -> Result:
     axis = d.attribute("axis", -1)
     best = x.argmax(axis, keepdim=True)
     return torch.zeros_like(x).scatter(axis, best, 1.0)
 
 
-@operator("BatchNormalization", unless=lambda d: d.attribute("training_mode", 0) == 1)
+@operator("BatchNormalization", attributes="epsilon", idle="momentum")
 def _batch_norm(
     d: Definition, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, var: Tensor
 ) -> Result:
     return F.batch_norm(x, mean, var, scale, shift, eps=d.attribute("epsilon", 1e-5))
 
 
-@operator("InstanceNormalization")
+@operator("InstanceNormalization", attributes="epsilon")
 def _instance_norm(d: Definition, x: Tensor, scale: Tensor, shift: Tensor) -> Result:
     return F.instance_norm(x, weight=scale, bias=shift, eps=d.attribute("epsilon", 1e-5))
 
 
-@operator("GroupNormalization")
+@operator("GroupNormalization", attributes="epsilon num_groups", idle="stash_type")
 def _group_norm(d: Definition, x: Tensor, scale: Tensor, shift: Tensor) -> Result:
     return F.group_norm(x, d.attribute("num_groups"), scale, shift, d.attribute("epsilon", 1e-5))
 
 
-@operator("LayerNormalization")
+@operator("LayerNormalization", attributes="axis epsilon", idle="stash_type")
 def _layer_norm(d: Definition, x: Tensor, scale: Tensor, shift: Tensor | None = None) -> Result:
     axis, epsilon = d.attribute("axis", -1) % x.dim(), d.attribute("epsilon", 1e-5)
     axes = list(range(axis, x.dim()))
@@ -127,20 +127,27 @@ def _layer_norm(d: Definition, x: Tensor, scale: Tensor, shift: Tensor | None = 
     return (normal, mean, inverse)[: len(d.outputs)] if len(d.outputs) > 1 else normal
 
 
-@operator("LpNormalization")
+@operator("RMSNormalization", attributes="axis epsilon", idle="stash_type")
+def _rms_norm(d: Definition, x: Tensor, scale: Tensor) -> Result:
+    axes = list(range(d.attribute("axis", -1) % x.dim(), x.dim()))
+    square = x.square().mean(axes, keepdim=True)
+    return x * (square + d.attribute("epsilon", 1e-5)).rsqrt() * scale
+
+
+@operator("LpNormalization", attributes="axis p")
 def _lp_norm(d: Definition, x: Tensor) -> Result:
     norm = torch.linalg.vector_norm(x, d.attribute("p", 2), d.attribute("axis", -1), keepdim=True)
     return torch.where(norm == 0, torch.zeros_like(x), x / norm)
 
 
-@operator("MeanVarianceNormalization")
+@operator("MeanVarianceNormalization", attributes="axes")
 def _mean_variance_norm(d: Definition, x: Tensor) -> Result:
     axes = d.attribute("axes", (0, 2, 3))
     mean, square = x.mean(axes, keepdim=True), x.square().mean(axes, keepdim=True)
     return (x - mean) / ((square - mean.square()).clamp_min(0).sqrt() + 1e-9)
 
 
-@operator("LRN")
+@operator("LRN", attributes="alpha beta bias size")
 def _local_response_norm(d: Definition, x: Tensor) -> Result:
     size = d.attribute("size")
     before, rest = (size - 1) // 2, x.shape[2:]

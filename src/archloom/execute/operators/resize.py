@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from archloom.errors import GraphError
 from archloom.execute.geometry import LARGEST_SIZE
 from archloom.execute.operators.table import Result, is_given, numbers, operator
+from archloom.execute.words import word
 from archloom.graph.definition import Definition
+
+_RULES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric")
 
 
 def _is_unusual(d: Definition) -> bool:
@@ -18,7 +22,13 @@ def _is_unusual(d: Definition) -> bool:
     return crops or bool(d.attribute("antialias", 0))
 
 
-@operator("Resize", unless=_is_unusual)
+@operator(
+    "Resize",
+    attributes="antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside "
+    "keep_aspect_ratio_policy mode nearest_mode",
+    idle="extrapolation_value",
+    unless=_is_unusual,
+)
 def _resize(
     d: Definition,
     x: Tensor,
@@ -26,7 +36,7 @@ def _resize(
     scales: Tensor | None = None,
     sizes: Tensor | None = None,
 ) -> Result:
-    rule = d.attribute("coordinate_transformation_mode", "half_pixel")
+    rule = word(d, "coordinate_transformation_mode", *_RULES)
     axes = [axis % x.dim() for axis in d.attribute("axes", tuple(range(x.dim())))]
     for axis, (scale, size) in zip(axes, _targets(d, x, axes, scales, sizes), strict=True):
         if size != x.shape[axis] or scale != 1.0:
@@ -43,7 +53,7 @@ def _targets(
         factors = numbers(d, 2, scales)
         return [(f, math.floor(n * f)) for n, f in zip(before, factors, strict=True)]
     after = numbers(d, 3, sizes)
-    policy = d.attribute("keep_aspect_ratio_policy", "stretch")
+    policy = word(d, "keep_aspect_ratio_policy", "stretch", "not_larger", "not_smaller")
     factors = [size / n for n, size in zip(before, after, strict=True)]
     if policy != "stretch":
         factor = (min if policy == "not_larger" else max)(factors)
@@ -57,9 +67,9 @@ def _sampled(d: Definition, x: Tensor, axis: int, scale: float, size: int, rule:
         raise GraphError(f"a Resize of {x.shape[axis]} to {size:,}: the model is damaged.")
     length = x.shape[axis]
     places = _places(length, size, scale, rule)
-    mode = d.attribute("mode", "nearest")
+    mode = word(d, "mode", "nearest", "linear", "cubic")
     if mode == "nearest":
-        rounding = _ROUNDINGS[d.attribute("nearest_mode", "round_prefer_floor")]
+        rounding = _ROUNDINGS[word(d, "nearest_mode", *_ROUNDINGS)]
         index = [min(max(rounding(place), 0), length - 1) for place in places]
         return x.index_select(axis, torch.tensor(index, device=x.device))
     taps = 2 if mode == "linear" else 4
@@ -77,18 +87,23 @@ def _sampled(d: Definition, x: Tensor, axis: int, scale: float, size: int, rule:
 
 
 def _places(length: int, size: int, scale: float, rule: str) -> list[float]:
-    """Return where each new element lies among the ``length`` old ones."""
+    """Return where each new element lies among the ``length`` old ones, in single precision as
+    runtimes compute it: at ties the rounding decides.
+    """
+    new, factor, half = np.arange(size, dtype=np.float32), np.float32(scale), np.float32(0.5)
     if rule == "align_corners":
-        step = (length - 1) / (size - 1) if size > 1 else 0.0
-        return [i * step for i in range(size)]
-    if rule == "asymmetric":
-        return [i / scale for i in range(size)]
-    if rule == "pytorch_half_pixel" and size == 1:
-        return [0.0]
-    shift = 0.0
-    if rule == "half_pixel_symmetric":
-        shift = length / 2 * (1 - size / (scale * length))
-    return [shift + (i + 0.5) / scale - 0.5 for i in range(size)]
+        places = new * np.float32(length - 1) / np.float32(max(size - 1, 1))
+    elif rule == "asymmetric":
+        places = new / factor
+    elif rule == "pytorch_half_pixel" and size == 1:
+        places = new
+    else:
+        shift = np.float32(0.0)
+        if rule == "half_pixel_symmetric":
+            shift = np.float32(length / 2 * (1 - size / (scale * length)))
+        places = shift + (new + half) / factor - half
+    found: list[float] = places.tolist()
+    return found
 
 
 _ROUNDINGS = {

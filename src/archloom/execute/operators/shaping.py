@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from archloom.execute.operators.table import DTYPES, Result, is_given, numbers, operator
+from archloom.execute.words import word
 from archloom.graph.definition import OWN_DOMAIN, Definition
 
 
@@ -21,7 +22,7 @@ def _pick(d: Definition, values: tuple[Tensor, ...]) -> Result:
 # --- shape ---------------------------------------------------------------------------------------
 
 
-@operator("Reshape")
+@operator("Reshape", attributes="allowzero")
 def _reshape(d: Definition, x: Tensor, shape: Tensor) -> Result:
     wanted = numbers(d, 1, shape)
     if not d.attribute("allowzero", 0):
@@ -29,7 +30,7 @@ def _reshape(d: Definition, x: Tensor, shape: Tensor) -> Result:
     return x.reshape(wanted)
 
 
-@operator("Flatten")
+@operator("Flatten", attributes="axis")
 def _flatten(d: Definition, x: Tensor) -> Result:
     axis = d.attribute("axis", 1)
     if axis == 1 and x.dim() > 1:
@@ -51,7 +52,7 @@ def _unsqueeze(d: Definition, x: Tensor, axes: Tensor) -> Result:
     return x
 
 
-@operator("Transpose")
+@operator("Transpose", attributes="perm")
 def _transpose(d: Definition, x: Tensor) -> Result:
     return x.permute(d.attribute("perm", tuple(reversed(range(x.dim())))))
 
@@ -69,7 +70,7 @@ def _tile(d: Definition, x: Tensor, repeats: Tensor) -> Result:
     return x.repeat(numbers(d, 1, repeats))
 
 
-@operator("Shape")
+@operator("Shape", attributes="end start")
 def _shape(d: Definition, x: Tensor) -> Result:
     shape = x.shape[d.attribute("start", 0) : d.attribute("end", x.dim())]
     return torch.tensor(shape, dtype=torch.int64, device=x.device)
@@ -83,12 +84,12 @@ def _size(_: Definition, x: Tensor) -> Result:
 # --- joining and cutting -------------------------------------------------------------------------
 
 
-@operator("Concat")
+@operator("Concat", attributes="axis")
 def _concat(d: Definition, *inputs: Tensor) -> Result:
     return torch.cat(inputs, d.attribute("axis"))
 
 
-@operator("Split")
+@operator("Split", attributes="axis", idle="num_outputs")
 def _split(d: Definition, x: Tensor, split: Tensor | None = None) -> Result:
     axis, sizes = d.attribute("axis", 0), numbers(d, 1, split)
     if not sizes:
@@ -123,7 +124,7 @@ def _slice(
     return x
 
 
-@operator("Pad")
+@operator("Pad", attributes="mode")
 def _pad(
     d: Definition,
     x: Tensor,
@@ -135,7 +136,7 @@ def _pad(
     befores, afters = [0] * x.dim(), [0] * x.dim()
     for position, axis in enumerate(where):
         befores[axis], afters[axis] = widths[position], widths[position + len(where)]
-    mode = d.attribute("mode", "constant")
+    mode = word(d, "mode", "constant", "reflect", "edge", "wrap")
     if mode == "constant":
         fill = (numbers(d, 2, value) or [0.0])[0]
         flat = [w for pair in zip(reversed(befores), reversed(afters), strict=True) for w in pair]
@@ -158,10 +159,10 @@ def _outside(size: int, before: int, after: int, mode: str) -> list[int]:
     return [min(place % period, period - place % period) if size > 1 else 0 for place in places]
 
 
-@operator("DepthToSpace")
+@operator("DepthToSpace", attributes="blocksize mode")
 def _depth_to_space(d: Definition, x: Tensor) -> Result:
     block = d.attribute("blocksize")
-    if d.attribute("mode", "DCR") == "CRD":
+    if word(d, "mode", "DCR", "CRD") == "CRD":
         return F.pixel_shuffle(x, block)
     channels, height, width = x.shape[1:]
     x = x.reshape(-1, block, block, channels // block**2, height, width)
@@ -170,7 +171,7 @@ def _depth_to_space(d: Definition, x: Tensor) -> Result:
     )
 
 
-@operator("SpaceToDepth")
+@operator("SpaceToDepth", attributes="blocksize")
 def _space_to_depth(d: Definition, x: Tensor) -> Result:
     block = d.attribute("blocksize")
     channels, height, width = x.shape[1:]
@@ -183,7 +184,7 @@ def _space_to_depth(d: Definition, x: Tensor) -> Result:
 # --- picking and placing -------------------------------------------------------------------------
 
 
-@operator("Gather")
+@operator("Gather", attributes="axis")
 def _gather(d: Definition, x: Tensor, indices: Tensor) -> Result:
     axis = d.attribute("axis", 0) % x.dim()
     flat = _wrapped(indices.flatten(), x.shape[axis])
@@ -191,13 +192,13 @@ def _gather(d: Definition, x: Tensor, indices: Tensor) -> Result:
     return x.index_select(axis, flat).reshape(shape)
 
 
-@operator("GatherElements")
+@operator("GatherElements", attributes="axis")
 def _gather_elements(d: Definition, x: Tensor, indices: Tensor) -> Result:
     axis = d.attribute("axis", 0)
     return x.gather(axis, _wrapped(indices, x.shape[axis]))
 
 
-@operator("GatherND")
+@operator("GatherND", attributes="batch_dims")
 def _gather_nd(d: Definition, x: Tensor, indices: Tensor) -> Result:
     batch, depth = d.attribute("batch_dims", 0), indices.shape[-1]
     lead = x.shape[:batch]
@@ -206,9 +207,9 @@ def _gather_nd(d: Definition, x: Tensor, indices: Tensor) -> Result:
     return x[tuple(index)]
 
 
-@operator("ScatterElements")
+@operator("ScatterElements", attributes="axis reduction")
 def _scatter_elements(d: Definition, x: Tensor, indices: Tensor, updates: Tensor) -> Result:
-    axis, reduction = d.attribute("axis", 0), d.attribute("reduction", "none")
+    axis, reduction = d.attribute("axis", 0), word(d, "reduction", "none", *_REDUCTIONS)
     places = _wrapped(indices, x.shape[axis])
     if reduction == "none":
         return x.scatter(axis, places, updates)
@@ -218,7 +219,7 @@ def _scatter_elements(d: Definition, x: Tensor, indices: Tensor, updates: Tensor
 _REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
 
-@operator("ScatterND")
+@operator("ScatterND", attributes="reduction")
 def _scatter_nd(d: Definition, x: Tensor, indices: Tensor, updates: Tensor) -> Result:
     depth = indices.shape[-1]
     size = math.prod(x.shape[:depth])
@@ -228,13 +229,13 @@ def _scatter_nd(d: Definition, x: Tensor, indices: Tensor, updates: Tensor) -> R
     rest = x.shape[depth:]
     table, rows = x.reshape(size, -1), updates.reshape(-1, math.prod(rest))
     index = places.reshape(-1, 1).expand(rows.shape)
-    reduction = d.attribute("reduction", "none")
+    reduction = word(d, "reduction", "none", *_REDUCTIONS)
     if reduction == "none":
         return table.scatter(0, index, rows).reshape(x.shape)
     return table.scatter_reduce(0, index, rows, _REDUCTIONS[reduction]).reshape(x.shape)
 
 
-@operator("OneHot")
+@operator("OneHot", attributes="axis")
 def _one_hot(d: Definition, indices: Tensor, depth: Tensor, values: Tensor) -> Result:
     size = int(numbers(d, 1, depth)[0])
     axis = d.attribute("axis", -1)
@@ -244,7 +245,7 @@ def _one_hot(d: Definition, indices: Tensor, depth: Tensor, values: Tensor) -> R
     return chosen.movedim(-1, axis)
 
 
-@operator("TopK")
+@operator("TopK", attributes="axis largest", idle="sorted")
 def _top_k(d: Definition, x: Tensor, k: Tensor) -> Result:
     count, axis = int(numbers(d, 1, k)[0]), d.attribute("axis", -1)
     found = torch.sort(x, dim=axis, stable=True, descending=bool(d.attribute("largest", 1)))
@@ -267,7 +268,7 @@ def _grid(lead: Sequence[int], rank: int, device: torch.device) -> list[Tensor]:
 # --- making --------------------------------------------------------------------------------------
 
 
-@operator("ConstantOfShape")
+@operator("ConstantOfShape", attributes="value")
 def _constant_of_shape(d: Definition, shape: Tensor) -> Result:
     value = d.attribute("value")
     fill, dtype = (value.values[0], value.type.dtype) if value else (0.0, "float32")
@@ -280,20 +281,20 @@ def _range(d: Definition, start: Tensor, limit: Tensor, delta: Tensor) -> Result
     return torch.arange(*bounds, dtype=start.dtype, device=start.device)
 
 
-@operator("EyeLike")
+@operator("EyeLike", attributes="dtype k")
 def _eye_like(d: Definition, x: Tensor) -> Result:
     dtype = DTYPES[d.attribute("dtype")] if d.attribute("dtype") else x.dtype
     one = torch.ones_like(x, dtype=dtype)
     return one.triu(d.attribute("k", 0)).tril(d.attribute("k", 0))
 
 
-@operator("Trilu")
+@operator("Trilu", attributes="upper")
 def _trilu(d: Definition, x: Tensor, k: Tensor | None = None) -> Result:
     diagonal = int((numbers(d, 1, k) or [0])[0])
     return x.triu(diagonal) if d.attribute("upper", 1) else x.tril(diagonal)
 
 
-@operator("CumSum")
+@operator("CumSum", attributes="exclusive reverse")
 def _cum_sum(d: Definition, x: Tensor, axis: Tensor) -> Result:
     where = int(numbers(d, 1, axis)[0])
     if d.attribute("reverse", 0):

@@ -19,6 +19,16 @@ where the definition has several.
 OPERATORS: dict[tuple[str, str], Operator] = {}
 """By domain and operator."""
 
+ATTRIBUTES: dict[str, frozenset[str]] = {}
+"""By standard operator: the attributes that its function implements; another one is refused, unless
+it is in ``IDLE`` or has its default.
+"""
+
+IDLE: dict[str, frozenset[str]] = {}
+"""By standard operator: attributes that change nothing here, since they follow from the inputs or
+are about training, precision or element types that archloom does not compute with.
+"""
+
 DTYPES = {
     1: torch.float32,
     2: torch.uint8,
@@ -36,21 +46,31 @@ DTYPES = {
 }
 """PyTorch's types by ONNX's element type."""
 
+_ELEMENT_TYPES = {dtype: number for number, dtype in DTYPES.items()}
+
 
 UNUSUAL: dict[str, Callable[[Definition], bool]] = {}
 """By operator: whether a definition uses what its function leaves to ONNX's reference."""
 
 
 def operator(
-    *names: str, domain: str = "", unless: Callable[[Definition], bool] | None = None
+    *names: str,
+    attributes: str = "",
+    idle: str = "",
+    domain: str = "",
+    unless: Callable[[Definition], bool] | None = None,
 ) -> Callable[[Operator], Operator]:
-    """Enter the decorated function into the table under ``names``, for all definitions but those
-    that ``unless`` names.
+    """Enter the decorated function into the table under ``names``, with the ``attributes`` that it
+    implements and those that are ``idle`` (names in a row), for all definitions but those that
+    ``unless`` names.
     """
 
     def enter(function: Operator) -> Operator:
         for name in names:
             OPERATORS[domain, name] = function
+            if not domain:
+                ATTRIBUTES[name] = frozenset(attributes.split())
+                IDLE[name] = frozenset(idle.split())
             if unless is not None:
                 UNUSUAL[name] = unless
         return function
@@ -61,7 +81,7 @@ def operator(
 def pointwise(table: dict[str, Callable[..., Tensor]]) -> None:
     """Enter functions of tensors alone, which read no attributes."""
     for name, function in table.items():
-        OPERATORS["", name] = _without_definition(function)
+        operator(name)(_without_definition(function))
 
 
 def _without_definition(function: Callable[..., Tensor]) -> Operator:
@@ -77,6 +97,11 @@ def numbers(definition: Definition, slot: int, value: Tensor | None) -> list[Any
     if isinstance(given, Literal):
         return list(given.values)
     return [] if value is None else list(value.flatten().tolist())
+
+
+def onnx_type(dtype: torch.dtype) -> int:
+    """Return ONNX's number of an element type."""
+    return _ELEMENT_TYPES[dtype]
 
 
 def is_given(definition: Definition, slot: int) -> bool:

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from archloom.execute.geometry import Pads, transposed_window_of, window_of
-from archloom.execute.operators.table import Result, operator, pointwise
+from archloom.execute.operators.table import Result, numbers, operator, pointwise
+from archloom.execute.words import word
 from archloom.graph.definition import Definition
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -25,14 +26,18 @@ def padded(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
     return F.pad(x, widths, value=value) if any(widths) else x
 
 
-@operator("Conv")
+@operator("Conv", attributes="auto_pad dilations group pads strides", idle="kernel_shape")
 def _conv(d: Definition, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Result:
     strides, dilations, pads = window_of(d, x.shape[2:], weight.shape[2:])
     convolve, groups = _CONVOLUTIONS[x.dim() - 2], d.attribute("group", 1)
     return convolve(padded(x, pads), weight, bias, strides, 0, dilations, groups)
 
 
-@operator("ConvTranspose")
+@operator(
+    "ConvTranspose",
+    attributes="auto_pad dilations group output_padding output_shape pads strides",
+    idle="kernel_shape",
+)
 def _conv_transpose(d: Definition, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Result:
     rank = x.dim() - 2
     strides, dilations, extra, pads = transposed_window_of(d, x.shape[2:], weight.shape[2:])
@@ -43,7 +48,11 @@ def _conv_transpose(d: Definition, x: Tensor, weight: Tensor, bias: Tensor | Non
     return result if bias is None else result + bias.reshape(-1, *[1] * rank)
 
 
-@operator("MaxPool", unless=lambda d: d.attribute("storage_order", 0) == 1)
+@operator(
+    "MaxPool",
+    attributes="auto_pad ceil_mode dilations kernel_shape pads storage_order strides",
+    unless=lambda d: d.attribute("storage_order", 0) == 1,
+)
 def _max_pool(d: Definition, x: Tensor) -> Result:
     kernel = d.attribute("kernel_shape")
     strides, dilations, pads = window_of(d, x.shape[2:], kernel)
@@ -66,7 +75,11 @@ def _flat_places(places: Tensor, shape: Sequence[int], pads: Pads) -> Tensor:
     return flat + maps.reshape(shape[0], shape[1], *[1] * len(size)) * factor
 
 
-@operator("AveragePool", unless=lambda d: set(d.attribute("dilations", (1,))) != {1})
+@operator(
+    "AveragePool",
+    attributes="auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides",
+    unless=lambda d: set(d.attribute("dilations", (1,))) != {1},
+)
 def _avg_pool(d: Definition, x: Tensor) -> Result:
     kernel = d.attribute("kernel_shape")
     strides, _, pads = window_of(d, x.shape[2:], kernel)
@@ -84,6 +97,33 @@ def _avg_pool(d: Definition, x: Tensor) -> Result:
     return mean / pool(padded(inside, pads), kernel, strides)
 
 
+def _axes_of(d: Definition) -> int:
+    """Return the number of axes of the image that a Col2Im makes."""
+    slot = d.inputs[1]
+    return 0 if slot is None else slot.type.size
+
+
+@operator("LpPool", attributes="auto_pad ceil_mode dilations kernel_shape p pads strides")
+def _lp_pool(d: Definition, x: Tensor) -> Result:
+    kernel, power = d.attribute("kernel_shape"), d.attribute("p", 2)
+    strides, dilations, pads = window_of(d, x.shape[2:], kernel)
+    ones = x.new_ones(x.shape[1], 1, *kernel)
+    powers = padded(x.abs() ** power, pads)
+    total = _CONVOLUTIONS[len(kernel)](powers, ones, None, strides, 0, dilations, x.shape[1])
+    return total ** (1 / power)
+
+
+@operator("Col2Im", attributes="dilations pads strides", unless=lambda d: _axes_of(d) != 2)
+def _col2im(d: Definition, x: Tensor, size: Tensor, block: Tensor) -> Result:
+    image, kernel = numbers(d, 1, size), numbers(d, 2, block)
+    strides = d.attribute("strides", (1, 1))
+    dilations = d.attribute("dilations", (1, 1))
+    pads = d.attribute("pads", (0, 0, 0, 0))
+    whole = [image[axis] + pads[axis] + pads[axis + 2] for axis in (0, 1)]
+    found = F.fold(x, tuple(whole), tuple(kernel), dilations, 0, strides)
+    return found[:, :, pads[0] : pads[0] + image[0], pads[1] : pads[1] + image[1]]
+
+
 def _space(x: Tensor) -> list[int]:
     return list(range(2, x.dim()))
 
@@ -96,13 +136,15 @@ pointwise(
 )
 
 
-@operator("GlobalLpPool")
+@operator("GlobalLpPool", attributes="p")
 def _global_lp_pool(d: Definition, x: Tensor) -> Result:
     return torch.linalg.vector_norm(x, d.attribute("p", 2), _space(x), keepdim=True)
 
 
-@operator("GridSample")
+@operator("GridSample", attributes="align_corners mode padding_mode")
 def _grid_sample(d: Definition, x: Tensor, grid: Tensor) -> Result:
-    mode = {"linear": "bilinear", "cubic": "bicubic"}.get(d.attribute("mode", "linear"), "nearest")
-    padding, corners = d.attribute("padding_mode", "zeros"), bool(d.attribute("align_corners", 0))
+    mode = word(d, "mode", "linear", "nearest", "cubic")
+    mode = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
+    padding = word(d, "padding_mode", "zeros", "border", "reflection")
+    corners = bool(d.attribute("align_corners", 0))
     return F.grid_sample(x, grid, mode, padding, corners)

@@ -11,12 +11,21 @@ _CASTS = {1: "float32", 6: "int32", 7: "int64", 9: "bool", 11: "float64"}
 
 
 @form(
-    *"Abs Acos Acosh Asin Asinh Atan Atanh Celu Ceil Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid "
-    "HardSwish LeakyRelu Log Mish Neg Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh "
-    "Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu".split()
+    *"Abs Acos Acosh Asin Asinh Atan Atanh Ceil Cos Cosh Erf Exp Floor HardSwish Log Mish Neg "
+    "Reciprocal Relu Round Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Tan Tanh".split()
 )
+@form("Celu", "Elu", "LeakyRelu", "Swish", "ThresholdedRelu", attributes="alpha")
+@form("HardSigmoid", attributes="alpha beta")
+@form("Selu", attributes="alpha gamma")
+@form("Shrink", attributes="bias lambd")
 def _unary(_: Definition, x: Type) -> Types:
     return (x,) if floats(x) else None
+
+
+@form("Gelu", attributes="approximate")
+def _gelu(d: Definition, x: Type) -> Types:
+    known = d.attribute("approximate", "none") in ("none", "tanh")
+    return (x,) if floats(x) and known else None
 
 
 @form("Identity")
@@ -24,9 +33,10 @@ def _identity(_: Definition, x: Type) -> Types:
     return (x,)
 
 
-@form("Dropout", most=3)
-def _dropout(_: Definition, x: Type, *_more: Type | None) -> Types:
-    return (x,)
+@form("Dropout", most=3, attributes="seed")
+def _dropout(d: Definition, x: Type, *_more: Type | None) -> Types:
+    training = numbers(d, 2)
+    return None if training is None or any(training) else (x,)
 
 
 @form("Clip", most=3)
@@ -36,7 +46,7 @@ def _clip(d: Definition, x: Type, _low: Type | None = None, _high: Type | None =
     return (x,) if floats(x) and known else None
 
 
-@form("Cast")
+@form("Cast", attributes="to saturate round_mode")
 def _cast(d: Definition, x: Type) -> Types:
     dtype = _CASTS.get(d.attribute("to"))
     return None if dtype is None else (Type(dtype, x.shape),)
@@ -59,7 +69,7 @@ def _float_pair(_: Definition, x: Type, y: Type) -> Types:
     return joined(x.dtype, x, y) if floats(x, y) else None
 
 
-@form("Mod", least=2, most=2)
+@form("Mod", least=2, most=2, attributes="fmod")
 def _mod(d: Definition, x: Type, y: Type) -> Types:
     fits = x.dtype == y.dtype == "int64" and not d.attribute("fmod", 0)
     return joined(x.dtype, x, y) if fits else None

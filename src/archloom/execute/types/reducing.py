@@ -18,7 +18,7 @@ from archloom.graph.definition import Definition
 from archloom.graph.definition import TensorType as Type
 
 
-@form("Gemm", least=2, most=3)
+@form("Gemm", least=2, most=3, attributes="alpha beta transA transB")
 def _gemm(d: Definition, a: Type, b: Type, c: Type | None = None) -> Types:
     if not floats(a, b, c) or len(a.shape) != 2 or len(b.shape) != 2:
         return None
@@ -38,20 +38,20 @@ def _matmul(_: Definition, a: Type, b: Type) -> Types:
     return None if batch is None else (Type(a.dtype, (*batch, a.shape[-2], b.shape[-1])),)
 
 
-@form("BatchNormalization", least=5, most=5)
+@form("BatchNormalization", least=5, most=5, attributes="epsilon momentum training_mode")
 def _batch_norm(d: Definition, x: Type, scale: Type, shift: Type, mean: Type, var: Type) -> Types:
     parts = (scale, shift, mean, var)
     fits = floats(x, *parts) and len(x.shape) > 1 and not d.attribute("training_mode", 0)
     return (x,) if fits and all(one.shape == x.shape[1:2] for one in parts) else None
 
 
-@form("InstanceNormalization", least=3, most=3)
+@form("InstanceNormalization", least=3, most=3, attributes="epsilon")
 def _instance_norm(_: Definition, x: Type, scale: Type, shift: Type) -> Types:
     fits = floats(x, scale, shift) and len(x.shape) > 2 and math.prod(x.shape[2:]) > 1
     return (x,) if fits and scale.shape == shift.shape == x.shape[1:2] else None
 
 
-@form("LayerNormalization", least=2, most=3)
+@form("LayerNormalization", least=2, most=3, attributes="axis epsilon stash_type")
 def _layer_norm(d: Definition, x: Type, scale: Type, shift: Type | None = None) -> Types:
     axis = axis_of(d.attribute("axis", -1), len(x.shape)) if floats(x, scale, shift) else None
     if axis is None or any(one and one.shape != x.shape[axis:] for one in (scale, shift)):
@@ -59,13 +59,17 @@ def _layer_norm(d: Definition, x: Type, scale: Type, shift: Type | None = None) 
     return (x,)
 
 
-@form("Softmax", "LogSoftmax")
+@form("Softmax", "LogSoftmax", attributes="axis")
 def _softmax(d: Definition, x: Type) -> Types:
     fits = floats(x) and axis_of(d.attribute("axis", -1), len(x.shape)) is not None
     return (x,) if fits else None
 
 
-@form(*(f"Reduce{kind}" for kind in "L1 L2 LogSum Max Mean Min Sum SumSquare".split()), most=2)
+@form(
+    *(f"Reduce{kind}" for kind in "L1 L2 LogSum Max Mean Min Sum SumSquare".split()),
+    most=2,
+    attributes="keepdims noop_with_empty_axes",
+)
 def _reduce(d: Definition, x: Type, _axes_type: Type | None = None) -> Types:
     given = numbers(d, 1)
     if given is None or not floats(x) or not x.shape:

@@ -20,7 +20,7 @@ from archloom.graph.definition import Definition
 from archloom.graph.definition import TensorType as Type
 
 
-@form("Reshape", least=2, most=2)
+@form("Reshape", least=2, most=2, attributes="allowzero")
 def _reshape(d: Definition, x: Type, _target: Type) -> Types:
     target = numbers(d, 1)
     if target is None:
@@ -36,7 +36,7 @@ def _reshape(d: Definition, x: Type, _target: Type) -> Types:
     return (Type(x.dtype, tuple(target)),) if fits else None
 
 
-@form("Flatten")
+@form("Flatten", attributes="axis")
 def _flatten(d: Definition, x: Type) -> Types:
     axis = d.attribute("axis", 1)
     if not -len(x.shape) <= axis <= len(x.shape):
@@ -68,7 +68,7 @@ def _unsqueeze(d: Definition, x: Type, _axes_type: Type) -> Types:
     return (Type(x.dtype, tuple(1 if axis in axes else next(rest) for axis in range(rank))),)
 
 
-@form("Transpose")
+@form("Transpose", attributes="perm")
 def _transpose(d: Definition, x: Type) -> Types:
     perm = d.attribute("perm", tuple(reversed(range(len(x.shape)))))
     if sorted(perm) != list(range(len(x.shape))):
@@ -76,7 +76,7 @@ def _transpose(d: Definition, x: Type) -> Types:
     return (Type(x.dtype, tuple(x.shape[axis] for axis in perm)),)
 
 
-@form("Concat", most=MANY)
+@form("Concat", most=MANY, attributes="axis")
 def _concat(d: Definition, x: Type, *others: Type) -> Types:
     axis = axis_of(d.attribute("axis", 0), len(x.shape)) if x.shape else None
     if axis is None or any(one is None or one.dtype != x.dtype for one in others):
@@ -87,7 +87,7 @@ def _concat(d: Definition, x: Type, *others: Type) -> Types:
     return (Type(x.dtype, (*x.shape[:axis], total, *x.shape[axis + 1 :])),)
 
 
-@form("Split", most=2)
+@form("Split", most=2, attributes="axis num_outputs")
 def _split(d: Definition, x: Type, _sizes: Type | None = None) -> Types:
     axis, sizes = axis_of(d.attribute("axis", 0), len(x.shape)), numbers(d, 1)
     if axis is None or sizes is None:
@@ -125,7 +125,7 @@ def _slice(
     return (Type(x.dtype, tuple(shape)),)
 
 
-@form("Pad", least=2, most=4)
+@form("Pad", least=2, most=4, attributes="mode")
 def _pad(
     d: Definition,
     x: Type,
@@ -137,14 +137,15 @@ def _pad(
     if pads is None or value is None or where is None or not floats(x):
         return None
     axes = axes_of(where or range(len(x.shape)), len(x.shape))
-    known = d.attribute("mode", "constant") in ("constant", "reflect", "edge", "wrap")
+    mode = d.attribute("mode", "constant")
+    known = mode in ("constant", "reflect", "edge", "wrap")
     if axes is None or len(pads) != 2 * len(axes) or not known:
         return None
     shape = list(x.shape)
     for position, axis in enumerate(axes):
         pair = pads[position], pads[position + len(axes)]
         left = shape[axis] + sum(min(one, 0) for one in pair)  # by negative pads
-        if left < 1 or (left < shape[axis] and d.attribute("mode", "constant") != "constant"):
+        if left < 1 or (left < shape[axis] and mode != "constant"):
             return None
         shape[axis] += sum(pair)
     return (Type(x.dtype, tuple(shape)),)
@@ -157,7 +158,7 @@ def _expand(d: Definition, x: Type, _shape: Type) -> Types:
     return None if shape is None else joined(x.dtype, x, Type(x.dtype, shape))
 
 
-@form("Gather", least=2, most=2)
+@form("Gather", least=2, most=2, attributes="axis")
 def _gather(d: Definition, x: Type, indices: Type) -> Types:
     axis = axis_of(d.attribute("axis", 0), len(x.shape))
     if axis is None or indices.dtype not in ("int32", "int64"):
@@ -166,7 +167,7 @@ def _gather(d: Definition, x: Type, indices: Type) -> Types:
     return (Type(x.dtype, (*before, *indices.shape, *after)),)
 
 
-@form("ConstantOfShape")
+@form("ConstantOfShape", attributes="value")
 def _constant_of_shape(d: Definition, _shape: Type) -> Types:
     shape, value = numbers(d, 0), d.attribute("value")
     if shape is None or min(shape, default=1) < 1:
@@ -174,10 +175,12 @@ def _constant_of_shape(d: Definition, _shape: Type) -> Types:
     return (Type(value.type.dtype if value else "float32", tuple(shape)),)
 
 
-@form("DepthToSpace", "SpaceToDepth")
+@form("DepthToSpace", attributes="blocksize mode")
+@form("SpaceToDepth", attributes="blocksize")
 def _blocks(d: Definition, x: Type) -> Types:
     block = d.attribute("blocksize", 0)
-    if len(x.shape) != 4 or block < 1:
+    known = d.attribute("mode", "DCR") in ("DCR", "CRD")
+    if len(x.shape) != 4 or block < 1 or not known:
         return None
     batch, channels, height, width = x.shape
     if d.op_type == "DepthToSpace":

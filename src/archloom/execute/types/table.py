@@ -19,17 +19,26 @@ MANY = 1 << 30
 """As many inputs as there are."""
 
 
-def form(*names: str, least: int = 1, most: int = 1) -> Callable[[Form], Form]:
-    """Enter the decorated form into the table; a definition with fewer inputs than ``least`` or
-    more than ``most`` is not ordinary.
+KNOWN: dict[str, frozenset[str]] = {}
+"""Attributes that a form knows, by operator."""
+
+
+def form(
+    *names: str, least: int = 1, most: int = 1, attributes: str = ""
+) -> Callable[[Form], Form]:
+    """Enter the decorated form into the table; a definition with fewer inputs than ``least``, more
+    than ``most`` or another attribute than ``attributes`` (names in a row) is not ordinary.
     """
+    known = frozenset(attributes.split())
 
     def enter(function: Form) -> Form:
         def guarded(d: Definition, *types: TensorType | None) -> Types:
             fits = least <= len(types) <= most and None not in types[:least]
+            fits = fits and all(name in known for name, _ in d.attributes)
             return function(d, *types) if fits else None
 
         FORMS.update(dict.fromkeys(names, guarded))
+        KNOWN.update(dict.fromkeys(names, known))
         return function
 
     return enter

@@ -49,7 +49,10 @@ def _steps(
     return found if min(found) > 0 else None
 
 
-@form("Conv", least=2, most=3)
+_MOVES = "auto_pad dilations kernel_shape pads strides "
+
+
+@form("Conv", least=2, most=3, attributes=_MOVES + "group")
 def _conv(d: Definition, x: Type, weight: Type, bias: Type | None = None) -> Types:
     if not floats(x, weight, bias) or len(x.shape) < 3 or len(weight.shape) != len(x.shape):
         return None
@@ -62,7 +65,12 @@ def _conv(d: Definition, x: Type, weight: Type, bias: Type | None = None) -> Typ
     return (Type(x.dtype, (x.shape[0], maps, *space)),)
 
 
-@form("ConvTranspose", least=2, most=3)
+@form(
+    "ConvTranspose",
+    least=2,
+    most=3,
+    attributes=_MOVES + "group output_padding output_shape",
+)
 def _conv_transpose(d: Definition, x: Type, weight: Type, bias: Type | None = None) -> Types:
     if not floats(x, weight, bias) or len(x.shape) < 3 or len(weight.shape) != len(x.shape):
         return None
@@ -80,7 +88,8 @@ def _conv_transpose(d: Definition, x: Type, weight: Type, bias: Type | None = No
     return (Type(x.dtype, (x.shape[0], maps, *space)),) if min(space) > 0 else None
 
 
-@form("MaxPool", "AveragePool")
+@form("MaxPool", attributes=_MOVES + "ceil_mode storage_order")
+@form("AveragePool", attributes=_MOVES + "ceil_mode count_include_pad")
 def _pool(d: Definition, x: Type) -> Types:
     if not floats(x) or len(x.shape) < 3 or d.attribute("storage_order", 0):
         return None
@@ -96,7 +105,24 @@ def _global_pool(_: Definition, x: Type) -> Types:
     return (Type(x.dtype, (*x.shape[:2], *[1] * (len(x.shape) - 2))),)
 
 
-@form("Resize", most=4)
+_RESIZES = {
+    "coordinate_transformation_mode": (
+        *("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel"),
+        *("align_corners", "asymmetric"),
+    ),
+    "mode": ("nearest", "linear", "cubic"),
+    "nearest_mode": ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"),
+    "keep_aspect_ratio_policy": ("stretch",),
+    "antialias": (0,),
+}
+"""Ordinary values of attributes, the default first."""
+
+
+@form(
+    "Resize",
+    most=4,
+    attributes=" ".join(_RESIZES) + " axes cubic_coeff_a exclude_outside extrapolation_value",
+)
 def _resize(
     d: Definition,
     x: Type,
@@ -105,12 +131,9 @@ def _resize(
     _sizes: Type | None = None,
 ) -> Types:
     axes = axes_of(d.attribute("axes", tuple(range(len(x.shape)))), len(x.shape))
-    crops = d.attribute("coordinate_transformation_mode") == "tf_crop_and_resize"
-    policy = d.attribute("keep_aspect_ratio_policy", "stretch")
+    known = all(d.attribute(key, words[0]) in words for key, words in _RESIZES.items())
     scales, sizes = numbers(d, 2), numbers(d, 3)
-    if not floats(x) or axes is None or crops or policy != "stretch":
-        return None
-    if d.attribute("antialias", 0) or scales is None or sizes is None:
+    if not floats(x) or axes is None or not known or scales is None or sizes is None:
         return None
     if len(sizes or scales) != len(axes):
         return None

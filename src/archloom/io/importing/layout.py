@@ -9,28 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from archloom.io.importing.batch import batch_axis
+from archloom.io.importing.names import CHANNELS_FIRST
 from archloom.io.importing.rewrite import Rewriter
 from archloom.io.importing.rules import reduced_axes
-from archloom.io.importing.values import Step
-
-CHANNELS_FIRST = {
-    "Conv",
-    "ConvTranspose",
-    "MaxPool",
-    "AveragePool",
-    "LpPool",
-    "GlobalAveragePool",
-    "GlobalMaxPool",
-    "GlobalLpPool",
-    "BatchNormalization",
-    "InstanceNormalization",
-    "GroupNormalization",
-    "DepthToSpace",
-    "SpaceToDepth",
-    "LRN",
-    "GridSample",
-}
-"""Operators for which the second dimension is the channels."""
+from archloom.io.importing.steps import Step
 
 _TAKEN_APART = {"Transpose", "Einsum", "Gather", "GatherElements", "GatherND", "LSTM", "GRU", "RNN"}
 
@@ -49,7 +32,8 @@ def maps_of(r: Rewriter, inputs: Iterable[str]) -> set[str]:
 def _is_image(r: Rewriter, name: str) -> bool:
     """Return whether an input is read as NCHW; one that is transposed at once has another order."""
     readers = [step.op_type for step in r.steps if name in step.inputs]
-    return len(r.value(name).shape) == 4 and set(readers) != {"Transpose"}
+    one = r.value(name)
+    return len(one.shape) == 4 and batch_axis(one) == 0 and set(readers) != {"Transpose"}
 
 
 def is_map_shaped(r: Rewriter, name: str) -> bool:

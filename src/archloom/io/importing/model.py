@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.errors import FormatError
+from archloom.errors import FormatError, GraphError
 from archloom.graph import Graph, check
+from archloom.graph.graph import End
 from archloom.io.importing.nodes import NodeWriter
-from archloom.io.importing.operations import Network
+from archloom.io.importing.operations import AS_STATED, Network
 from archloom.io.importing.rewrite import Rewriter
 from archloom.io.importing.values import Values
 
@@ -69,7 +70,39 @@ def to_model(network: Network) -> Model:
     nodes. Raises ``FormatError`` naming the operation for control flow, for shapes that do not fit
     and for an unknown operator whose output type is not stated, ``GraphError`` for a broken graph.
     """
-    values = Values(network)
+    attempts = [network]
+    if network.literal is not None:
+        axes = dict.fromkeys(network.inputs)
+        notes = (*network.notes, AS_STATED)
+        stated = replace(network, inputs=network.literal, batch=0, batch_axes=axes, notes=notes)
+        attempts.append(stated)
+    return first_model(attempts)
+
+
+def first_model(attempts: Iterable[Network]) -> Model:
+    """Return the model of the first network that is one for every example of a batch, where the
+    attempts read the same source in another way; the last one is taken as it is.
+    """
+    waiting = iter(attempts)
+    network = next(waiting)
+    while True:
+        failed: FormatError | GraphError | None = None
+        try:
+            values = Values(network)
+            model = _to_model(network, values)
+            if not (values.joined or values.bound):
+                return model
+        except (FormatError, GraphError) as error:
+            failed = error
+        following = next(waiting, None)
+        if following is None:
+            if failed is not None:
+                raise failed
+            return model
+        network = following
+
+
+def _to_model(network: Network, values: Values) -> Model:
     missing = [name for name in network.outputs if name not in values.of]
     if missing or not network.outputs:
         what = (
@@ -79,7 +112,11 @@ def to_model(network: Network) -> Model:
     rewriter = Rewriter(values, network.outputs)
     read = {name for step in rewriter.steps for name in step.inputs} | set(rewriter.outputs)
     inputs = [name for name in network.inputs if name in read]
-    notes = [*network.notes, *values.notes]
+    notes = list(network.notes)
+    if values.bound:
+        notes.append(
+            f"the network takes batches of one only: {values.bound} is made for one input."
+        )
     if len(inputs) < len(network.inputs):
         unused = [name for name in network.inputs if name not in read]
         notes.append(f"inputs that no output depends on were left out: {', '.join(unused)}.")
@@ -92,6 +129,10 @@ def to_model(network: Network) -> Model:
         writer.write_output(name)
     graph = writer.builder.build()
     check(graph)
+    names = [*inputs, *network.outputs]
+    nodes = [*graph.sources.tolist(), *graph.sinks.tolist()]
+    ends = [End(node, name, network.batch) for node, name in zip(nodes, names, strict=True)]
+    graph = graph.replace(ends=tuple(ends), shared=tuple(writer.shared))
     return Model(
         graph,
         writer.weights,

@@ -25,6 +25,28 @@ PARTS = {
 }
 """Names of the weights of operators by position; ``weight`` and ``weight{position}`` elsewhere."""
 
+CHANNELS_FIRST = {
+    "Conv",
+    "ConvTranspose",
+    "MaxPool",
+    "AveragePool",
+    "LpPool",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "GlobalLpPool",
+    "BatchNormalization",
+    "InstanceNormalization",
+    "GroupNormalization",
+    "DepthToSpace",
+    "SpaceToDepth",
+    "LRN",
+    "GridSample",
+}
+"""Operators for which the second dimension is the channels."""
+
+COUNTED = "archloom.parameters/"
+"""Key of an ONNX file's properties, in front of a tensor's name, for the parameters behind it."""
+
 BY_CONSTANT = {
     "MatMul": ("batched_matmul", "matmul"),
     "Einsum": ("batched_matmul", "matmul"),

@@ -13,11 +13,19 @@ from numpy.typing import NDArray
 
 from archloom.errors import FormatError
 from archloom.graph import Definition, GraphBuilder
-from archloom.graph.definition import OWN_DOMAIN, Operand, Slot, TensorType, Weight
-from archloom.io.importing.layout import CHANNELS_FIRST, maps_of
-from archloom.io.importing.names import BY_CONSTANT, NUMBERS, OP_NAMES, PARTS, Shape, sizes_of
+from archloom.graph.definition import OPSET, OWN_DOMAIN, Operand, Slot, TensorType, Weight
+from archloom.io.importing.layout import maps_of
+from archloom.io.importing.names import (
+    BY_CONSTANT,
+    CHANNELS_FIRST,
+    NUMBERS,
+    OP_NAMES,
+    PARTS,
+    Shape,
+    sizes_of,
+)
 from archloom.io.importing.rewrite import Rewriter
-from archloom.io.importing.values import Step, is_float, literal_of
+from archloom.io.importing.steps import Step, Value, is_float, literal_of
 from archloom.io.importing.vocabulary import HANDLERS
 
 
@@ -33,6 +41,9 @@ class NodeWriter:
         self.node: dict[str, int] = {}
         self.weights: dict[str, NDArray[Any]] = {}
         self.origins: dict[str, str] = {}
+        self._counted: set[str] = set()  # parameters that a node has
+        self._owns: list[bool] = []  # of the weights of a vocabulary node: whether it counts them
+        self.shared: list[int] = []
 
     # --- ends ------------------------------------------------------------------------------------
 
@@ -42,7 +53,8 @@ class NodeWriter:
         if name in self.maps and len(one.shape) == 4:
             self.node[name] = self.builder.input(one.shape[2], one.shape[3], one.shape[1])
             return
-        definition = Definition("Input", (), (one,), domain=OWN_DOMAIN)
+        batch = _batch_attribute(self.r.value(name))
+        definition = Definition("Input", (), (one,), batch, OWN_DOMAIN)
         sizes = sizes_of(one.shape)
         self.node[name] = self.builder.fixed("input", (), definition, sizes, sizes)
 
@@ -58,7 +70,8 @@ class NodeWriter:
         if name in self.maps and (len(one.shape) == 2 or one.shape[2:] != (1, 1)):
             self.builder.output(node)
             return
-        definition = Definition("Output", (Operand(one),), (one,), domain=OWN_DOMAIN)
+        batch = _batch_attribute(self.r.value(name))
+        definition = Definition("Output", (Operand(one),), (one,), batch, OWN_DOMAIN)
         sizes = self._sizes(name)
         self.builder.fixed("output", (node,), definition, sizes, sizes)
 
@@ -67,11 +80,14 @@ class NodeWriter:
     def write(self, step: Step) -> None:
         """Add what ``step`` computes."""
         handler = HANDLERS.get(step.op_type) if not step.domain else None
+        self._owns.clear()
         node = handler(self, step) if handler is not None else None
         if node is None:
             self._write_fixed(step)
-        else:
-            self.node[step.outputs[0]] = node
+            return
+        self.node[step.outputs[0]] = node
+        if self._owns and not any(self._owns):
+            self.shared.append(node)
 
     def operand(self, name: str) -> int:
         """Return the node that computes ``name``."""
@@ -103,7 +119,15 @@ class NodeWriter:
         """Take the constant ``name`` as a weight of the node that is added next."""
         one = self.r.value(name)
         assert one.data is not None
+        if part not in ("mean", "var"):
+            self.count(name)
         self.keep(part, one.data, one.origin, infinite=infinite)
+
+    def count(self, name: str) -> None:
+        """Take the constant ``name`` for parameters of the node that is added next."""
+        trained = self.r.value(name).trained
+        self._owns.append(trained is None or bool(trained.keys() - self._counted))
+        self._counted.update(trained or ())
 
     # --- fixed nodes -----------------------------------------------------------------------------
 
@@ -113,6 +137,8 @@ class NodeWriter:
             return
         outputs = step.outputs[: self.used_outputs(step)]
         slots = [self._slot(step, position) for position in range(len(step.inputs))]
+        while slots and slots[-1] is None:
+            del slots[-1]
         if not any(isinstance(slot, Operand) for slot in slots):
             raise FormatError(
                 f"{step.where} computes something from nothing, such as random numbers: make it an "
@@ -127,7 +153,7 @@ class NodeWriter:
             types,
             tuple(sorted(step.attributes.items())),
             step.domain,
-            **({"version": step.version} if step.domain else {}),
+            step.version or OPSET,
         )
         node = self._add_fixed(step, definition)
         if len(outputs) == 1:
@@ -163,12 +189,18 @@ class NodeWriter:
         named = position < len(parts)
         says = step.op_type in NUMBERS or one.data.size <= 1
         says |= not is_float(one.data) and one.data.size <= 64
+        argument = step.op_type in NUMBERS and position > 0
+        says &= argument or not (one.trained and is_float(one.data))
         if says and not named:
             return literal_of(one.data)
         first = not any(n and self.r.value(n).is_constant for n in step.inputs[:position])
         part = parts[position] if named else "weight" if first else f"weight{position}"
+        fresh = {key: size for key, size in (one.trained or {}).items() if key not in self._counted}
         self.keep_input(part, name, infinite=not named)
-        return Weight(part, one.type)
+        weight = Weight(part, one.type)
+        if one.trained is None or sum(fresh.values()) == weight.parameters:
+            return weight
+        return Weight(part, one.type, sum(fresh.values()))
 
     def _add_fixed(self, step: Step, definition: Definition) -> int:
         operands = [name for name in step.inputs if name and not self.r.value(name).is_constant]
@@ -216,12 +248,30 @@ class NodeWriter:
             start = end
 
     def _write_swish(self, step: Step) -> None:
-        """Write x * sigmoid(x), which the operator set has no name for."""
+        """Write x * sigmoid(alpha x), which the operator set has no name for."""
         x, result = step.inputs[0], step.outputs[0]
-        gate = f"{result}/gate"
+        gate, slope = f"{result}/gate", step.attributes.get("alpha", 1.0)
         self.r.values.of[gate] = self.r.value(result)
-        self._write_fixed(Step("Sigmoid", [x], [gate], name=step.name))
+        inner = x
+        if slope != 1:
+            inner = f"{result}/steep"
+            self.r.values.of[inner] = self.r.value(result)
+            factor = self.r.values.constant(np.array(slope, dtype=np.float32))
+            self._write_fixed(Step("Mul", [x, factor], [inner], name=step.name))
+        self._write_fixed(Step("Sigmoid", [inner], [gate], name=step.name))
         self._write_fixed(Step("Mul", [x, gate], [result], name=step.name))
+
+
+def _batch_attribute(one: Value) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Return the attributes of an end: which of its axes grow with the batch, if it is not the
+    first alone.
+    """
+    if one.wide is None:
+        axes: tuple[int, ...] = (0,) if one.shape[:1] == (1,) else ()
+    else:
+        pairs = enumerate(zip(one.shape, one.wide, strict=True))
+        axes = tuple(axis for axis, (size, wide) in pairs if size != wide)
+    return () if axes == (0,) else (("batch", axes),)
 
 
 _EXPANDED: dict[str, Callable[[NodeWriter, Step], None]] = {

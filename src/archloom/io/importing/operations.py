@@ -7,7 +7,7 @@ given, they are inferred. A model that was written for another batch size keeps 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 
 from archloom.graph.definition import Attribute, TensorType
 
-InputShape = tuple[int, ...] | Mapping[str, tuple[int, ...]]
+InputShape = Sequence[int] | Mapping[str, Sequence[int]]
 """Sizes of the input, batch included; of several inputs by name."""
+
+AS_STATED = "no axis of an input was taken for a batch: the sizes are those that were stated."
+"""Note of a network that is not read for any batch."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Operation:
     inputs, outputs   names of values; "" where an optional one is left out
     attributes        as ``Definition`` keeps them (tuples instead of lists)
     name              how messages speak of the operation, such as the node's name in the file
-    version           of the operator set of a foreign domain
+    version           of the operator set of a foreign domain, or of an operator that ``OPSET``
+                      does not have yet; 0 for all others
     """
 
     op_type: str
@@ -52,12 +56,18 @@ class Operation:
 class Network:
     """Operations in an order in which they can be executed, with their constants.
 
-    inputs      name and type of what is fed in, in order; the first dimension is the batch, 1
+    inputs      name and type of what is fed in, in order, at a batch of 1
     outputs     names of the results, in order
     constants   weights and all other tensors that are known
     types       types that the source states, batch 1; needed for operators that archloom does not
                 know
-    batch       batch size that constants (the targets of Reshape) were written for
+    batch       size to which the source fixes the batch, 0 where it is open; constants (the targets
+                of Reshape) were written for it
+    batch_axes  axes of the inputs that are the batch, None: the input has none; 0 where not named
+    literal     inputs with the sizes that the source states, where it is not sure that one of them
+                is the batch: the network is read with these if it is not the same for every example
+    trained     by constant: the parameters behind it with their sizes, none for what no optimiser
+                trains; of one that is not named its size is taken
     notes       what the reader of the model has to be told
     """
 
@@ -67,7 +77,10 @@ class Network:
     constants: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     name: str = ""
     types: Mapping[str, TensorType] = field(default_factory=dict)
-    batch: int = 1
+    batch: int = 0
+    batch_axes: Mapping[str, int | None] = field(default_factory=dict)
+    literal: Mapping[str, TensorType] | None = None
+    trained: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

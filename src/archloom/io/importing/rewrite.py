@@ -13,7 +13,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from archloom.io.importing.rules import RULES
-from archloom.io.importing.values import Step, Value, Values
+from archloom.io.importing.steps import Step, Value
+from archloom.io.importing.values import Values
 
 
 class Rewriter:

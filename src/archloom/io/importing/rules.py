@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archloom.io.importing.values import Step, reshape_target
+from archloom.execute.geometry import window_of
+from archloom.graph import Definition
+from archloom.io.importing.steps import Step
+from archloom.io.importing.values import reshape_target
 
 if TYPE_CHECKING:
     from archloom.io.importing.rewrite import Rewriter
@@ -85,7 +88,8 @@ def _resize(r: Rewriter, step: Step) -> str | None:
     """Give the new sizes of H and W alone, which hold for every batch."""
     given, result = r.value(step.inputs[0]), r.value(step.outputs[0])
     kept = given.shape[:2] == result.shape[:2] and (given.wide or ())[:2] == (result.wide or ())[:2]
-    if len(given.shape) == 4 and kept and "axes" not in step.attributes:
+    crops = step.attributes.get("coordinate_transformation_mode") == "tf_crop_and_resize"
+    if len(given.shape) == 4 and kept and not crops and "axes" not in step.attributes:
         for position, name in list(enumerate(step.inputs))[2:]:
             data = r.value(name).data if name else None
             if data is not None and len(data) == 4:
@@ -160,6 +164,22 @@ def _minus_nothing(wanted: float) -> Rule:
         return _same_type(r, step) if found == wanted else None
 
     return rule
+
+
+def _ceil_mode(r: Rewriter, step: Step) -> str | None:
+    """Round down where that gives as many windows: a window that would start in the padding behind
+    is no window, which not every runtime knows.
+    """
+    if step.attributes.get("ceil_mode", 0):
+        size, kernel = r.value(step.inputs[0]).shape[2:], step.attributes["kernel_shape"]
+        plain = {name: value for name, value in step.attributes.items() if name != "ceil_mode"}
+        up, down = (
+            window_of(Definition(step.op_type, (), (), tuple(sorted(one.items()))), size, kernel)  # type: ignore[arg-type]
+            for one in (step.attributes, plain)
+        )
+        if up == down:
+            step.attributes = plain
+    return None
 
 
 # --- what was taken apart ------------------------------------------------------------------------
@@ -371,6 +391,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "Resize": (_resize,),
     "Transpose": (_transpose,),
     "Pad": (_pad_nothing,),
+    "AveragePool": (_ceil_mode,),
+    "MaxPool": (_ceil_mode,),
     "Add": (_neutral(0.0), _layer_norm, _bias),
     "Mul": (_neutral(1.0), _hard_sigmoid, _hard_swish, _gelu, _swish, _norm_scale),
     "Sub": (_minus_nothing(0.0),),

@@ -3,13 +3,16 @@
 Every operation is tried at two batch sizes, 1 and another, without computing anything. What is the
 same at both and depends on constants alone is folded; where a constant follows from the batch (the
 target of a Reshape), it is put so that it holds for every batch.
+
+More than 400 lines: types, constants and the place of the batch follow from each other.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +21,16 @@ from numpy.typing import NDArray
 from archloom.errors import FormatError, GraphError
 from archloom.execute.folding import computed
 from archloom.execute.types import output_types
-from archloom.graph.definition import Attribute, Definition, Literal, Operand, Slot, TensorType
+from archloom.graph.definition import (
+    OPSET,
+    Definition,
+    Operand,
+    Slot,
+    TensorType,
+)
+from archloom.io.importing.batch import batch_axis, first_difference, joins_batch
 from archloom.io.importing.operations import Body, Network, Operation
+from archloom.io.importing.steps import Step, Value, constant_value, is_float, literal_of, type_of
 
 _LARGEST_FOLDED = 1 << 28  # elements
 _SHORT = {True: 8, False: 256}
@@ -30,79 +41,43 @@ _CONTROL = {"If", "Loop", "Scan", "SequenceMap", "SequenceEmpty", "SequenceConst
 _RESHAPING = {"Reshape", "Flatten", "Squeeze", "Unsqueeze"}
 
 
-@dataclass(frozen=True)
-class Value:
-    """What is known of a tensor.
-
-    type      element type and shape at batch 1
-    wide      shape at the second batch size, None where the network cannot have that
-    data      the tensor at batch 1 when it depends on constants and shapes alone
-    wide_data the same at the second batch size where that differs
-    origin    name in the model of the constant that it is, as it was there
-    """
-
-    type: TensorType
-    wide: tuple[int, ...] | None
-    data: NDArray[Any] | None = None
-    wide_data: NDArray[Any] | None = None
-    origin: str = ""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape at batch 1."""
-        return self.type.shape
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether the tensor is the same for every input and batch."""
-        return self.data is not None and self.wide_data is None
-
-
-@dataclass(eq=False)
-class Step:
-    """An operation whose inputs and outputs are in ``Values.of``."""
-
-    op_type: str
-    inputs: list[str]
-    outputs: list[str]
-    attributes: dict[str, Attribute] = field(default_factory=dict)
-    domain: str = ""
-    name: str = ""
-    version: int = 0
-
-    @property
-    def where(self) -> str:
-        """How messages speak of the step."""
-        return f"node {self.name or self.outputs[0]!r} ({self.op_type})"
-
-
 class Values:
-    """All values by name and the steps that are left to be executed, in order."""
+    """All values by name and the steps that are left to be executed, in order.
+
+    bound    the first step that is made for one batch size, "" where there is none
+    joined   the first step that joins the examples of a batch, "" where there is none
+    """
 
     def __init__(self, network: Network) -> None:
         self.of: dict[str, Value] = {}
         self.steps: list[Step] = []
-        self.notes: list[str] = []
+        self.bound = self.joined = ""
         self._stated = network.types
+        self._trained = network.trained
         self._written_wide = network.batch > 1  # constants hold for the second batch size
-        self._read_batch = network.batch
-        wide_batch = max(network.batch, 2)
+        self._is_open = network.batch == 0
+        self._read_batch = max(network.batch, 1)
+        self._wide_batch = max(network.batch, 2)
         for name, one in network.inputs.items():
-            wide = (one.shape[0] * wide_batch, *one.shape[1:]) if one.shape else None
-            self.of[name] = Value(one, wide)
+            wide, axis = list(one.shape), network.batch_axes.get(name, 0)
+            if axis is not None and wide:
+                wide[axis] *= self._wide_batch
+            self.of[name] = Value(one, tuple(wide))
         self._enter_constants(network.constants)
         for operation in network.operations:
             self.resolve(operation)
 
-    def constant(self, data: NDArray[Any], origin: str = "") -> str:
+    def constant(
+        self, data: NDArray[Any], origin: str = "", trained: Mapping[str, int] | None = None
+    ) -> str:
         """Enter a new constant and return its name."""
         name = f"constant {len(self.of)}"
-        self.of[name] = constant_value(data, origin)
+        self.of[name] = constant_value(data, origin, trained)
         return name
 
     def _enter_constants(self, constants: Mapping[str, NDArray[Any]]) -> None:
         for name, data in constants.items():
-            self.of[name] = constant_value(data, name)
+            self.of[name] = constant_value(data, name, self._trained.get(name))
 
     def resolve(self, operation: Operation) -> None:
         """Take in an operation whose inputs are known."""
@@ -146,24 +121,36 @@ class Values:
         """Repeat a constant that is joined with tensors of a batch (a class token) for every one of
         the batch.
         """
-        batches = [n for n in step.inputs if self.of[n].shape[:1] != (self.of[n].wide or (0,))[:1]]
-        if not batches or step.attributes.get("axis") == 0:
+        places = {name: batch_axis(self.of[name]) for name in step.inputs}
+        batched = next((name for name, axis in places.items() if axis is not None), None)
+        axis = places.get(batched or "")
+        if batched is None or axis is None or step.attributes.get("axis") == axis:
             return
-        size = self._read_batch
         for position, name in enumerate(step.inputs):
             one = self.of[name]
-            if one.is_constant and one.data is not None and one.shape[:1] in ((1,), (size,)):
-                first_row = np.ascontiguousarray(one.data[:1])
-                row = self.constant(first_row, one.origin if size == 1 else "")
-                rest = self.constant(np.array(one.shape[1:], dtype=np.int64))
-                if (one.data != one.data[:1]).any():
-                    continue
-                first, target, result = (f"{step.outputs[0]} {part}{position}" for part in "bte")
-                start_end = {"start": 0, "end": 1}
-                self.resolve(Operation("Shape", (batches[0],), (first,), start_end))
-                self.resolve(Operation("Concat", (first, rest), (target,), {"axis": 0}))
-                self.resolve(Operation("Expand", (row, target), (result,), name=step.name))
-                step.inputs[position] = result
+            if not one.is_constant or one.data is None or axis >= one.data.ndim:
+                continue
+            row = one.data.take([0], axis)
+            if one.shape[axis] in (1, self._read_batch) and (one.data == row).all():
+                origin = one.origin if row.shape == one.shape else ""
+                step.inputs[position] = self._repeated(
+                    step,
+                    position,
+                    self.constant(row, origin, one.trained),
+                    batched,
+                    axis,
+                )
+
+    def _repeated(self, step: Step, position: int, row: str, batched: str, axis: int) -> str:
+        """Return the constant ``row`` repeated along ``axis`` as often as ``batched`` is long."""
+        shape = self.of[row].shape
+        size, target, result = (f"{step.outputs[0]} {part}{position}" for part in "bte")
+        ends = [self.constant(np.array(part)) for part in (shape[:axis], shape[axis + 1 :]) if part]
+        parts = (*ends[: bool(axis)], size, *ends[bool(axis) :])
+        self.resolve(Operation("Shape", (batched,), (size,), {"start": axis, "end": axis + 1}))
+        self.resolve(Operation("Concat", parts, (target,), {"axis": 0}))
+        self.resolve(Operation("Expand", (row, target), (result,), name=step.name))
+        return result
 
     def _branch(self, operation: Operation) -> None:
         """Take the branch of an ``If`` with a constant condition."""
@@ -198,15 +185,21 @@ class Values:
         self, step: Step, results: Sequence[NDArray[Any]], wides: Sequence[NDArray[Any] | None]
     ) -> None:
         """Enter what a step computes from constants; it stays when the batch changes it."""
-        varies = False
+        varies, trained = False, self._behind(step)
         for name, data, wide in zip(step.outputs, results, wides, strict=False):
             if wide is not None and (data.shape != wide.shape or not np.array_equal(data, wide)):
                 self.of[name] = Value(type_of(data), tuple(wide.shape), data, wide)
                 varies = True
             elif name:
-                self.of[name] = constant_value(data)
+                self.of[name] = constant_value(data, trained=trained)
         if varies:
             self.steps.append(step)
+
+    def _behind(self, step: Step) -> dict[str, int] | None:
+        """Return the parameters behind what a step computes from constants."""
+        known = [self.of[name].trained for name in step.inputs if name]
+        found = [one for one in known if one is not None]
+        return {name: size for one in found for name, size in one.items()} if found else None
 
     def _folds(self, step: Step) -> bool:
         if step.op_type in _RANDOM or step.domain:
@@ -231,15 +224,31 @@ class Values:
         self._enter_computed(step, results, wides)
 
     def _infer(self, step: Step) -> None:
+        outer = None
         if step.op_type in _RESHAPING and not step.domain:
-            self._general_reshape(step)
+            outer = self._general_reshape(step)
         types = self._types(step, wide=False) or self._stated_types(step)
         wides = self._wide_types(step, types)
+        absent = [name for name in step.outputs[len(types) :] if name]
+        if absent:
+            raise FormatError(
+                f"{step.where}: its output {absent[0]!r} is not computed: archloom knows "
+                f"{len(types)} of the outputs of {step.op_type}."
+            )
+        outer = self._outer(step) if outer is None else outer
         for position, name in enumerate(step.outputs):
             if name:
                 wide = wides[position].shape if wides else None
-                self.of[name] = Value(types[position], wide)
+                self.of[name] = Value(types[position], wide, outer=outer)
+        if not self.joined and joins_batch(self.of, step, self._wide_batch):
+            self.joined = step.where
         self.steps.append(step)
+
+    def _outer(self, step: Step) -> int:
+        """Return ``Value.outer`` of what a step computes that leaves the batch where it is."""
+        values = [self.of[name] for name in step.inputs if name]
+        known = {one.outer for one in values if batch_axis(one) is not None} or {1}
+        return known.pop() if len(known) == 1 else 0
 
     def _wide_types(self, step: Step, types: Sequence[TensorType]) -> Sequence[TensorType] | None:
         """Return the types at the second batch size, None where there are none."""
@@ -252,10 +261,8 @@ class Values:
             found = self._types(step, wide=True)
         except (FormatError, GraphError):
             found = None
-        if found is None:
-            self.notes.append(
-                f"the network takes batches of one only: {step.where} is made for one input."
-            )
+        if found is None and not self.bound:
+            self.bound = step.where
         return found
 
     def _stated_types(self, step: Step) -> Sequence[TensorType]:
@@ -267,16 +274,19 @@ class Values:
                 f"the operator {operator} decides: store it in the model (value_info), or export "
                 "the model with known operators and fixed sizes."
             )
-        return [self._stated[name] if name else _PLACEHOLDER for name in step.outputs]
+        found = [self._stated[name] if name else _PLACEHOLDER for name in step.outputs]
+        if not self._written_wide:
+            return found
+        return [  # stated for the batch that the source fixes
+            replace(one, shape=(1, *one.shape[1:])) if one.shape[:1] == (self._read_batch,) else one
+            for one in found
+        ]
 
     def _types(self, step: Step, *, wide: bool) -> tuple[TensorType, ...] | None:
         try:
             return output_types(self._definition(step, wide=wide))
         except GraphError as error:
-            raise FormatError(
-                f"{step.where}: {error}; the model is damaged, or was exported for another input "
-                "size."
-            ) from error
+            raise FormatError(f"{step.where}: {error}") from error
 
     def _definition(self, step: Step, *, wide: bool) -> Definition:
         """Return the step as a definition for inference."""
@@ -294,55 +304,113 @@ class Values:
                 slots.append(Operand(TensorType(one.type.dtype, shape)))
         outputs = (_PLACEHOLDER,) * len(step.outputs)
         attributes = tuple(sorted(step.attributes.items()))
-        return Definition(step.op_type, tuple(slots), outputs, attributes, step.domain)
+        version = step.version or OPSET
+        return Definition(step.op_type, tuple(slots), outputs, attributes, step.domain, version)
 
     # --- Reshape for any batch -------------------------------------------------------------------
 
-    def _general_reshape(self, step: Step) -> None:
+    def _general_reshape(self, step: Step) -> int | None:
         """Put Reshape, Flatten, Squeeze and Unsqueeze as one Reshape to a target that holds for
-        every batch where there is one.
+        every batch where there is one; return ``Value.outer`` of the result.
         """
         if any(self.of[name].data is None for name in step.inputs[1:] if name):
-            return  # a target that depends on data
+            return None  # a target that depends on data
         given = self.of[step.inputs[0]]
+        if step.op_type == "Squeeze" and not any(step.inputs[1:]) and not self._is_bound_to_one:
+            sizes = given.shape if given.wide is None else given.wide
+            axes = [axis for axis, size in enumerate(sizes) if size == 1]
+            step.inputs[1:] = [self.constant(np.array(axes, dtype=np.int64))]
         types = self._types(step, wide=self._written_wide)
         assert types is not None
         target = list(types[0].shape)
-        place = self._batch_place(step, given, target)
+        place, outer = self._batch_place(step, given, target)
         if place is not None:
             written = given.wide if self._written_wide else given.shape
             target[place] = _open_size(given, written, target, place)
         constant = self.constant(np.array(target, dtype=np.int64))
         step.op_type, step.attributes = "Reshape", {}
         step.inputs = [step.inputs[0], constant]
+        return outer
 
-    def _batch_place(self, step: Step, given: Value, target: list[int]) -> int | None:
-        """Return the dimension of ``target`` that grows with the batch, None where none does.
+    @property
+    def _is_bound_to_one(self) -> bool:
+        return not self._is_open and not self._written_wide
 
-        Where the model does not say it, a dimension of the batch's size at the same place in the
-        order of the elements is it, else one that the model leaves open, else one that begins
-        there.
+    def _batch_place(self, step: Step, given: Value, target: list[int]) -> tuple[int | None, int]:
+        """Return the dimension of ``target`` that grows with the batch and how many rows of it
+        stand outside of the batch; None and 1 where none grows.
+
+        A Reshape to constants does not say it: the batch keeps its place in the order of the
+        elements, and what stands behind it stays if it can (``_choice``).
         """
-        source = _first_difference(given.shape, given.wide)
+        source = batch_axis(given)
         if source is None:
-            return None
-        numbers = self.of[step.inputs[1]] if len(step.inputs) > 1 and step.inputs[1] else None
-        if not self._written_wide and numbers is not None and numbers.wide_data is not None:
-            wides = self._types(step, wide=True)
-            return _first_difference(tuple(target), wides[0].shape if wides else None)
+            return None, 1
         written = given.wide if self._written_wide and given.wide else given.shape
-        before = math.prod(written[:source])
-        begins = [p for p in range(len(target)) if math.prod(target[:p]) == before]
-        batch = written[source] == self._read_batch
-        exact = [p for p in begins if batch and target[p] == self._read_batch]
+        before = math.prod(written[:source]) * given.outer
+        numbers = self.of[step.inputs[1]] if len(step.inputs) > 1 and step.inputs[1] else None
+        says = step.op_type != "Reshape" or (
+            not self._written_wide and (self._is_open or _follows_batch(numbers))
+        )
+        if says and (wide := self._other_shape(step)) is not None:
+            if len(wide) != len(target):
+                return None, 1  # a Squeeze takes a batch of one away
+            place = first_difference(target, wide)
+            ahead = math.prod(target[: place or 0])
+            return place, before // ahead if ahead and before % ahead == 0 else 0
+        rows = {
+            place: before // ahead
+            for place, size in enumerate(target)
+            if (ahead := math.prod(target[:place])) and before % ahead == 0
+            if size and size % (before // ahead * self._read_batch) == 0
+        }
         stated = numbers.data.tolist() if numbers is not None and numbers.data is not None else []
-        left = [stated.index(-1)] if step.op_type == "Reshape" and -1 in stated else []
-        return next(iter([*exact, *left, *begins]), None)
+        alone = written[source] == given.outer * self._read_batch
+        place = self._choice(rows, target, stated, alone, written[source + 1 :])
+        return place, 1 if place is None else rows.get(place, 0)
+
+    def _other_shape(self, step: Step) -> tuple[int, ...] | None:
+        """Return the shape of a result at the batch size that constants were not written for, None
+        where they do not fit it.
+        """
+        with suppress(FormatError):
+            types = self._types(step, wide=not self._written_wide)
+            return None if types is None else types[0].shape
+        return None
+
+    def _choice(
+        self,
+        rows: Mapping[int, int],
+        target: list[int],
+        stated: Sequence[int],
+        alone: bool,
+        behind: Sequence[int],
+    ) -> int | None:
+        """Return which of the dimensions ``rows`` of a target is the batch: one of exactly its
+        size, one that the model leaves open, one behind which all stays as it is, one that begins
+        with the batch, any other; the last dimension of several at the end.
+        """
+        if len(target) == 1 and target[0] != self._read_batch:
+            return None  # examples are not joined in one row
+        last = len(target) - 1
+        exact = [
+            p for p, row in rows.items() if alone and row == 1 and target[p] == self._read_batch
+        ]
+        left = [stated.index(-1)] if -1 in stated else []
+        same = [p for p in rows if tuple(target[p + 1 :]) == tuple(behind)]
+        inner = [p for p in rows if p < last]
+        begins = [p for p in inner if rows[p] == 1]
+        return next(iter([*exact, *left, *same, *begins, *inner, *rows]), None)
+
+
+def _follows_batch(numbers: Value | None) -> bool:
+    """Return whether a target is computed from the batch size."""
+    return numbers is not None and numbers.wide_data is not None
 
 
 def reshape_target(given: Value, result: Value) -> list[int]:
     """Return the target of a Reshape from ``given`` to ``result`` that holds for every batch."""
-    target, place = list(result.shape), _first_difference(result.shape, result.wide)
+    target, place = list(result.shape), batch_axis(result)
     if place is not None:
         target[place] = _open_size(given, given.shape, target, place)
     return target
@@ -352,28 +420,8 @@ def _open_size(
     given: Value, written: Sequence[int] | None, target: Sequence[int], place: int
 ) -> int:
     """Return what a target says where the batch is: 0 (as in the input) or -1 (what is left)."""
-    same = _first_difference(given.shape, given.wide) == place
+    same = batch_axis(given) == place
     return 0 if same and written is not None and written[place] == target[place] else -1
-
-
-def constant_value(data: NDArray[Any], origin: str = "") -> Value:
-    """Return the value of a constant."""
-    return Value(type_of(data), tuple(data.shape), data, origin=origin)
-
-
-def type_of(data: NDArray[Any]) -> TensorType:
-    """Return type and shape of a tensor."""
-    return TensorType(data.dtype.name, data.shape)
-
-
-def literal_of(data: NDArray[Any]) -> Literal:
-    """Return a tensor as a literal."""
-    return Literal(type_of(data), tuple(data.flatten().tolist()))
-
-
-def is_float(data: NDArray[Any]) -> bool:
-    """Return whether the elements are floats of any width."""
-    return "float" in data.dtype.name
 
 
 def is_short(data: NDArray[Any]) -> bool:
@@ -385,11 +433,3 @@ def _wide_data(one: Value | None) -> NDArray[Any] | None:
     if one is None:
         return None
     return one.data if one.wide_data is None else one.wide_data
-
-
-def _first_difference(one: Sequence[int], other: Sequence[int] | None) -> int | None:
-    if other is None:
-        return None
-    return next(
-        (i for i, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None
-    )

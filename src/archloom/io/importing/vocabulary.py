@@ -16,7 +16,7 @@ from archloom.graph import Definition
 from archloom.graph.shapes import same_pads
 from archloom.io.importing.layout import is_pixel
 from archloom.io.importing.rules import clip_bounds, is_hard_sigmoid, reduced_axes
-from archloom.io.importing.values import Step
+from archloom.io.importing.steps import Step
 
 if TYPE_CHECKING:
     from archloom.io.importing.nodes import NodeWriter
@@ -159,6 +159,7 @@ def _batch_norm(w: NodeWriter, step: Step) -> int | None:
     if same:
         w.keep_input("weight", step.inputs[1])
     else:
+        w.count(step.inputs[1])
         w.keep("weight", scale * ratio.astype(scale.dtype))
     for part, name in zip(("bias", "mean", "var"), step.inputs[2:], strict=True):
         w.keep_input(part, name)
@@ -176,6 +177,8 @@ def _dense(w: NodeWriter, step: Step) -> int | None:
     alpha, beta = (step.attributes.get(key, 1.0) for key in ("alpha", "beta"))
     assert isinstance(alpha, int | float) and isinstance(beta, int | float)
     matrix = weight if step.attributes.get("transB", 0) else np.ascontiguousarray(weight.T)
+    for name in step.inputs[1:]:
+        w.count(name)
     origin = w.r.value(step.inputs[1]).origin if matrix is weight and alpha == 1 else ""
     w.keep("weight", matrix * alpha if alpha != 1 else matrix, origin)
     whole = np.broadcast_to(bias.reshape(-1), matrix.shape[:1])
@@ -202,6 +205,10 @@ def _unary(op: str) -> Handler:
         return w.builder.unary(op, w.operand(x)) if w.are_maps(x) else None
 
     return handler
+
+
+def _swish(w: NodeWriter, step: Step) -> int | None:
+    return _unary("swish")(w, step) if step.attributes.get("alpha", 1.0) == 1.0 else None
 
 
 def _hard_sigmoid(w: NodeWriter, step: Step) -> int | None:
@@ -263,7 +270,7 @@ HANDLERS: dict[str, Handler] = {
     "Sigmoid": _unary("sigmoid"),
     "Tanh": _unary("tanh"),
     "HardSwish": _unary("hardswish"),
-    "Swish": _unary("swish"),
+    "Swish": _swish,
     "HardSigmoid": _hard_sigmoid,
     "Gelu": _gelu,
     "Clip": _clip,

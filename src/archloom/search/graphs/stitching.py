@@ -184,7 +184,8 @@ def stitch(parent: Graph, grafts: Sequence[Graft], first_id: int) -> Children:
     arrays["in_ptr"] = np.concatenate([[0], np.cumsum(degrees)]).astype(np.int32)
     for array in arrays.values():
         array.setflags(write=False)
-    union = Graph(**arrays, family=parent.family, definitions=parent.definitions)
+    facts = {name: getattr(parent, name) for name in ("family", "definitions", "ends", "shared")}
+    union = Graph(**arrays, **facts)
     return Children(union, bounds, origin, touched)
 
 

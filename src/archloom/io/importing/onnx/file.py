@@ -8,30 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from archloom.errors import DataError, FormatError
 from archloom.files import reading
-from archloom.graph.definition import OPSET
 from archloom.io.importing.onnx.functions import check_functions
+from archloom.io.importing.onnx.operator_sets import adapt
 
 if TYPE_CHECKING:
-    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
-
-_OLDEST = 7
-_KEPT = 1024  # elements of the largest tensor that conversion to another operator set sees
+    from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 
 
 def load(content: bytes, folder: Path) -> ModelProto:
-    """Return the model in ``content`` with all tensors inline, converted to operator set ``OPSET``.
+    """Return the model in ``content`` with all tensors inline, its nodes in operator set ``OPSET``.
 
     External tensors are looked for in ``folder``. Raises ``FormatError`` for what is no complete
-    ONNX file, an operator set that cannot be converted or an external tensor outside of ``folder``,
+    ONNX file, a node that ``OPSET`` cannot express or an external tensor outside of ``folder``,
     ``DataError`` for files that are not there.
     """
-    return _converted(_complete(content, folder))
+    model = _complete(content, folder)
+    adapt(model)
+    return model
 
 
 def _complete(content: bytes, folder: Path) -> ModelProto:
@@ -129,129 +128,3 @@ def _inside(location: str, folder: Path, name: str) -> Path:
             "folder of the model: such a file is not opened, put the data beside the model."
         )
     return path
-
-
-# --- operator sets -------------------------------------------------------------------------------
-
-
-def _converted(model: ModelProto) -> ModelProto:
-    """Return ``model`` in the operator set ``OPSET``."""
-    version = next((one.version for one in model.opset_import if not one.domain), OPSET)
-    if version < _OLDEST:
-        raise FormatError(
-            f"the model uses ONNX operator set {version}, read are {_OLDEST} and later: export the "
-            "model again."
-        )
-    if version > OPSET:
-        _check_newer(model.graph, version)
-        return model
-    if version == OPSET or all(_is_unchanged(node, version, OPSET) for node in _nodes(model.graph)):
-        return model
-    return _upgraded(model)
-
-
-def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
-    """Yield the nodes of standard operators, those of branches included."""
-    for node in graph.node:
-        if node.domain in ("", "ai.onnx"):
-            yield node
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _nodes(attribute.g)
-
-
-def _is_unchanged(node: NodeProto, one: int, other: int) -> bool:
-    """Return whether a node means the same in two operator sets: what only one of them has, it does
-    not use. Element types may have been added.
-    """
-    import onnx
-
-    try:
-        schemas = [onnx.defs.get_schema(node.op_type, version) for version in (one, other)]
-    except onnx.defs.SchemaError:
-        return False
-    if schemas[0].since_version == schemas[1].since_version:
-        return True
-    used = {attribute.name for attribute in node.attribute}
-    first, second = (_attributes(schema) for schema in schemas)
-    same = all(
-        first.get(name) == second.get(name) for name in used | (first.keys() & second.keys())
-    )
-    ends = all(
-        _options(a)[: len(found)] == _options(b)[: len(found)]
-        for a, b, found in (
-            (schemas[0].inputs, schemas[1].inputs, node.input),
-            (schemas[0].outputs, schemas[1].outputs, node.output),
-        )
-    )
-    return same and ends and min(one, other) >= _REDEFINED.get(node.op_type, 0)
-
-
-_REDEFINED = {
-    "Softmax": 13,
-    "LogSoftmax": 13,
-    "Hardmax": 13,
-    "Resize": 11,
-    "GroupNormalization": 21,
-}
-"""Operators whose meaning changed while their attributes and inputs look the same, and the operator
-set since which it is what it is now.
-"""
-
-
-def _attributes(schema: Any) -> dict[str, tuple[Any, ...]]:
-    return {
-        key: (one.type, one.required, str(one.default_value))
-        for key, one in schema.attributes.items()
-    }
-
-
-def _options(parameters: Any) -> list[Any]:
-    return [one.option for one in parameters]
-
-
-def _check_newer(graph: GraphProto, version: int) -> None:
-    """Raise ``FormatError`` for an operator that means something else in a newer operator set."""
-    for node in _nodes(graph):
-        if not _is_unchanged(node, version, OPSET):
-            raise FormatError(
-                f"node {node.name or node.output[0]!r} ({node.op_type}) is written in operator set "
-                f"{version} of ONNX, where it is not what it is in {OPSET}: export the model with "
-                f"operator set {OPSET}."
-            )
-
-
-def _upgraded(model: ModelProto) -> ModelProto:
-    """Return an older ``model`` converted; large tensors are set aside meanwhile."""
-    import onnx
-    from onnx import helper, version_converter
-
-    light = onnx.ModelProto()
-    light.CopyFrom(model)
-    large = [one for one in model.graph.initializer if np.prod(one.dims, dtype=object) > _KEPT]
-    names = {one.name for one in large}
-    kept = [one for one in model.graph.initializer if one.name not in names]
-    del light.graph.initializer[:]
-    light.graph.initializer.extend(kept)
-    known = {one.name for one in light.graph.input}
-    light.graph.input.extend(
-        helper.make_tensor_value_info(one.name, one.data_type, one.dims)
-        for one in large
-        if one.name not in known
-    )
-    try:
-        result = version_converter.convert_version(onnx.shape_inference.infer_shapes(light), OPSET)
-    except Exception as error:  # the converter raises whatever C++ gave it
-        raise FormatError(
-            f"the model cannot be brought to ONNX operator set {OPSET} ({_first_line(error)}): "
-            "export the model with a newer operator set."
-        ) from error
-    inputs = [one for one in result.graph.input if one.name not in names]
-    del result.graph.input[:]
-    result.graph.input.extend(inputs)
-    result.graph.initializer.extend(large)
-    return result
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import FormatError
-from archloom.graph.definition import Attribute, TensorType
-from archloom.io.importing.operations import Body, InputShape, Network, Operation
-from archloom.io.importing.values import literal_of
+from archloom.graph.definition import Attribute
+from archloom.io.importing.names import COUNTED, PARTS
+from archloom.io.importing.onnx.inputs import (
+    ELEMENTS,
+    WIDENED,
+    inputs_of,
+    stated_types,
+    weights_among_inputs,
+)
+from archloom.io.importing.onnx.operator_sets import own_version
+from archloom.io.importing.operations import AS_STATED, Body, InputShape, Network, Operation
+from archloom.io.importing.steps import is_float, literal_of
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-_WIDENED = {"float16", "float64", "bfloat16"}
-_ELEMENTS = _WIDENED | {"float32", "bool", "complex64", "complex128"}
-_ELEMENTS |= {f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
-"""Element types that can be computed with."""
 _ONES = {"BatchNormalization": (1, 4), "LayerNormalization": (1,), "InstanceNormalization": (1,)}
 _ONES |= {"GroupNormalization": (1,)}
 """Inputs that are ones where a model comes without weights."""
@@ -36,17 +41,46 @@ def network_of(
     """
     reader = _Reader(model)
     operations, constants = reader.body(model.graph)
-    inputs, batch = _inputs(model.graph, set(constants), input_shape)
+    constants |= reader.missing(weights_among_inputs(model.graph, constants))
+    found = inputs_of(model.graph, constants, input_shape)
+    if not any(axis is not None for axis in found.axes.values()):
+        reader.notes[AS_STATED] = None
     return Network(
         operations,
-        inputs,
+        found.types,
         tuple(one.name for one in model.graph.output),
         constants,
         name,
-        _stated(model.graph, batch),
-        batch,
-        tuple(reader.notes),
+        types=stated_types(model.graph),
+        batch=found.batch,
+        batch_axes=found.axes,
+        literal=found.literal,
+        trained=_trained(model, constants),
+        notes=tuple(reader.notes),
     )
+
+
+def _trained(model: ModelProto, constants: Mapping[str, NDArray[Any]]) -> dict[str, dict[str, int]]:
+    """Return the parameters behind constants: tensors of the file count, numbers of Constant nodes
+    do not, unless they stand where an operator takes its weights. A file of archloom says what it
+    counted.
+    """
+    slots = {
+        node.input[position]
+        for node in model.graph.node
+        for position, part in enumerate(PARTS.get(node.op_type, ()))
+        if part and position < len(node.input)
+    }
+    nodes = {node.output[0] for node in model.graph.node if node.op_type == "Constant"} - slots
+    found: dict[str, dict[str, int]] = {name: {} for name in nodes & constants.keys()}
+    for name, data in constants.items():
+        if name not in nodes and is_float(data) and data.size > 1:
+            found[name] = {name: data.size}
+    for entry in model.metadata_props:
+        name = entry.key.removeprefix(COUNTED)
+        if entry.key.startswith(COUNTED) and name in constants and entry.value.isdecimal():
+            found[name] = {name: int(entry.value)} if int(entry.value) else {}
+    return found
 
 
 class _Reader:
@@ -78,6 +112,23 @@ class _Reader:
                 operations.append(self._operation(node))
         return tuple(operations), constants
 
+    def missing(self, inputs: Iterable[ValueInfoProto]) -> dict[str, NDArray[Any]]:
+        """Return weights, drawn anew, for inputs that are weights without values."""
+        from onnx import helper
+
+        found = {}
+        for one in inputs:
+            tensor = one.type.tensor_type
+            shape = tuple(size.dim_value for size in tensor.shape.dim)
+            dtype = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+            found[one.name] = self._random(one.name, shape, dtype)
+        if found:
+            names = ", ".join(list(found)[:3]) + (", ..." if len(found) > 3 else "")
+            self.notes[f"{len(found)} inputs were taken for weights without values: {names}."] = (
+                None
+            )
+        return found
+
     def _operation(self, node: NodeProto) -> Operation:
         domain = "" if node.domain == "ai.onnx" else node.domain
         attributes = {one.name: self._attribute(one, node) for one in node.attribute}
@@ -90,7 +141,9 @@ class _Reader:
             attributes,
             domain,
             node.name,
-            self._versions.get(domain, 1) if domain else 0,
+            self._versions.get(domain, 1)
+            if domain
+            else own_version(node.op_type, self._versions.get("", 0)),
         )
 
     def _attribute(self, attribute: AttributeProto, node: NodeProto) -> Attribute | Body:
@@ -143,7 +196,7 @@ class _Reader:
             dtype = helper.tensor_dtype_to_np_dtype(proto.data_type)
         except KeyError:
             dtype = np.dtype(object)
-        if dtype.name not in _ELEMENTS:
+        if dtype.name not in ELEMENTS:
             raise FormatError(
                 f"tensor {name!r} has the element type {dtype.name}, with which archloom cannot "
                 "compute: export the model with 32-bit floats."
@@ -160,7 +213,7 @@ class _Reader:
                 f"tensor {name!r} does not hold the {list(shape)} numbers that it states ({error}):"
                 " the model is damaged, get it again."
             ) from error
-        if dtype.name in _WIDENED:
+        if dtype.name in WIDENED:
             self.notes[_WIDE_NOTE] = None
             array = array.astype(np.float32)
         return np.array(array, copy=not array.flags.writeable)
@@ -195,99 +248,3 @@ def _widened(element: int) -> int:
 
     floats = (TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
     return int(TensorProto.FLOAT) if element in floats else element
-
-
-# --- inputs --------------------------------------------------------------------------------------
-
-
-def _inputs(
-    graph: GraphProto, constants: set[str], given: InputShape | None
-) -> tuple[dict[str, TensorType], int]:
-    """Return the inputs with batch 1, and the batch size that the model was written for."""
-    protos = [one for one in graph.input if one.name not in constants]
-    if not protos:
-        raise FormatError("the model has no input: archloom works with networks that read one.")
-    if isinstance(given, tuple):
-        if len(protos) > 1:
-            names = ", ".join(repr(one.name) for one in protos)
-            raise FormatError(f"the model has several inputs ({names}): give their shapes by name.")
-        given = {protos[0].name: given}
-    given = dict(given or {})
-    unknown = sorted(set(given) - {one.name for one in protos})
-    if unknown:
-        names = ", ".join(one.name for one in protos)
-        raise FormatError(f"{unknown[0]!r} is no input of the model: its inputs are {names}.")
-    shapes = {one.name: _input_shape(one, given.get(one.name)) for one in protos}
-    firsts = {shape[0] for shape in shapes.values() if shape}
-    batch = firsts.pop() if len(firsts) == 1 and all(len(s) > 1 for s in shapes.values()) else 1
-    types = {}
-    for one in protos:
-        shape = shapes[one.name]
-        shape = (1, *shape[1:]) if batch > 1 else shape
-        types[one.name] = TensorType(_dtype(one), shape)
-    return types, batch
-
-
-def _input_shape(proto: ValueInfoProto, given: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Return the shape of an input, an open batch as 1."""
-    name, tensor = proto.name, proto.type.tensor_type
-    if not proto.type.HasField("tensor_type"):
-        raise FormatError(f"input {name!r} is no tensor: archloom reads networks on tensors.")
-    dims = [one.dim_value for one in tensor.shape.dim] if tensor.HasField("shape") else None
-    if given is not None:
-        fits = dims is None or (
-            len(dims) == len(given)
-            and all(a in (0, b) for a, b in list(zip(dims, given, strict=True))[1:])
-        )
-        if not fits or min(given, default=0) < 1:
-            raise FormatError(
-                f"input {name!r} has the shape {_shown(proto)}, {list(given)} does not fit: give "
-                "all sizes with the batch, and those that are fixed as they are."
-            )
-        return (1 if not dims or dims[0] == 0 else dims[0], *given[1:])
-    if dims is None or any(size < 1 for size in dims[1:]):
-        raise FormatError(
-            f"input {name!r} has the shape {_shown(proto)}: sizes other than the batch have to be "
-            "known, give them with input_shape (on the command line --input-shape), such as "
-            "1,3,224,224."
-        )
-    if any(size > np.iinfo(np.int32).max for size in dims):
-        raise FormatError(f"input {name!r} has the shape {_shown(proto)}: the model is damaged.")
-    return tuple(size if position or size > 0 else 1 for position, size in enumerate(dims))
-
-
-def _shown(proto: ValueInfoProto) -> str:
-    tensor = proto.type.tensor_type
-    if not tensor.HasField("shape"):
-        return "unknown"
-    return "[" + ", ".join(str(d.dim_param or d.dim_value or "?") for d in tensor.shape.dim) + "]"
-
-
-def _dtype(proto: ValueInfoProto) -> str:
-    from onnx import helper
-
-    try:
-        name = helper.tensor_dtype_to_np_dtype(proto.type.tensor_type.elem_type).name
-    except KeyError:
-        name = "unknown"
-    if name in _WIDENED:
-        return "float32"
-    if name not in _ELEMENTS:
-        raise FormatError(
-            f"{proto.name!r} has the element type {name}, with which archloom cannot compute: "
-            "export the model with tensors of numbers."
-        )
-    return str(name)
-
-
-def _stated(graph: GraphProto, batch: int) -> dict[str, TensorType]:
-    """Return the types that the model states, batch 1, where they are complete."""
-    found = {}
-    for one in (*graph.value_info, *graph.output):
-        tensor = one.type.tensor_type
-        sizes = [int(d.dim_value) for d in tensor.shape.dim] if tensor.HasField("shape") else [0]
-        if sizes and sizes[0] in (0, batch):
-            sizes[0] = 1
-        if tensor.HasField("shape") and min(sizes, default=1) > 0:
-            found[one.name] = TensorType(_dtype(one), tuple(sizes))
-    return found

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from archloom.execute.operators.table import onnx_type
 from archloom.io.importing.tensorflow.messages import Node
 from archloom.io.importing.tensorflow.translator import (
     Result,
@@ -14,7 +15,6 @@ from archloom.io.importing.tensorflow.translator import (
     Value,
     rule,
 )
-from archloom.io.importing.torch.translator import onnx_type
 
 
 def _unary(op_type: str, **attributes: Any) -> Rule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from archloom.execute.operators.table import onnx_type
 from archloom.io.importing.tensorflow.messages import Node
 from archloom.io.importing.tensorflow.translator import (
     CHANNELS_LAST,
@@ -14,7 +15,6 @@ from archloom.io.importing.tensorflow.translator import (
     rule,
     type_of,
 )
-from archloom.io.importing.torch.translator import onnx_type
 
 _LAST = 2**63 - 1
 

@@ -191,17 +191,39 @@ def pool(t: Translator, node: Node) -> Result:
 @rule("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 def batch_norm(t: Translator, node: Node) -> Result:
     """BatchNormalization with running statistics."""
-    if node.attributes.get("is_training", True):
-        raise node.refuse(
-            "the batch norm is in training mode: freeze the graph of the network in inference mode."
-        )
     name, order = _map(t, node)
+    if node.attributes.get("is_training", True):
+        return Value(_own_statistics(t, node, name), order)
     parts = [
         t.add_constant(t.constant(node, position).contiguous())
         for position, part in enumerate(("scale", "offset", "mean", "variance"), start=1)
     ]
     epsilon = float(node.attributes.get("epsilon") or 1e-4)
     return Value(t.emit("BatchNormalization", name, *parts, epsilon=epsilon), order)
+
+
+def _own_statistics(t: Translator, node: Node, name: str) -> str:
+    """Return a map of one example normalised by its own statistics per channel: as Keras does a
+    layer norm, with the rows for channels.
+    """
+    whole = Value(name, (0, 1, 2, 3))
+    known = t.known(whole)
+    if known.shape[0] != 1 or known.wide is None or known.wide[0] != 1:
+        raise node.refuse(
+            "the batch norm is in training mode: freeze the graph of the network in inference mode."
+        )
+    axes = t.integers([2, 3])
+    centred = t.emit("Sub", name, t.emit("ReduceMean", name, axes))
+    variance = t.emit("ReduceMean", t.emit("Mul", centred, centred), axes)
+    epsilon = t.number(float(node.attributes.get("epsilon") or 1e-4), whole)
+    result = t.emit("Div", centred, t.emit("Sqrt", t.emit("Add", variance, epsilon)))
+    for position, op_type, neutral in ((1, "Mul", 1.0), (2, "Add", 0.0)):
+        part = t.value(node, position)
+        data = t.known(part).data
+        if data is None or (data != neutral).any():
+            column = t.emit("Reshape", t.plain(part), t.integers([-1, 1, 1]))
+            result = t.emit(op_type, result, column)
+    return result
 
 
 @rule("LRN")

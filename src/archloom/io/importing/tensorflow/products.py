@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from archloom.execute.operators.table import onnx_type
 from archloom.io.importing.tensorflow.messages import Node
 from archloom.io.importing.tensorflow.translator import (
     Result,
@@ -13,7 +14,6 @@ from archloom.io.importing.tensorflow.translator import (
     rule,
     without,
 )
-from archloom.io.importing.torch.translator import onnx_type
 
 
 @rule("Mean", "Sum", "Max", "Min", "Prod")

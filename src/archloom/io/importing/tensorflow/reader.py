@@ -6,16 +6,18 @@ dimensions included, and outputs of four dimensions where there is such an input
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from archloom.errors import FormatError
 from archloom.graph.definition import TensorType
-from archloom.io.importing.operations import InputShape, Network, Operation
+from archloom.io.importing.inputs import batch_axes, given_shapes
+from archloom.io.importing.operations import AS_STATED, InputShape, Network, Operation
 from archloom.io.importing.tensorflow import Translator
 from archloom.io.importing.tensorflow.messages import Node, read_nodes
 from archloom.io.importing.tensorflow.translator import CHANNELS_LAST, Value, sorted_nodes, type_of
 
-__all__ = ["network_of_nodes", "read_nodes"]
+__all__ = ["networks_of_nodes", "read_nodes"]
 
 _NO_RESULTS = {"Const", "NoOp", "Assert", "Print", "PrintV2", "Placeholder", "SaveV2", "RestoreV2"}
 _VARIABLES = {"Variable", "VariableV2", "VarHandleOp", "ReadVariableOp", "TemporaryVariable"}
@@ -25,10 +27,11 @@ _LOOPS |= {"If", "StatelessIf", "Case", "For"}
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 
 
-def network_of_nodes(
+def networks_of_nodes(
     nodes: list[Node], input_shape: InputShape | None = None, *, name: str = ""
-) -> Network:
-    """Return a frozen graph as operations.
+) -> Iterator[Network]:
+    """Yield a frozen graph as operations: for any batch, then, where it is not sure that an axis
+    of its inputs is one, with the sizes as they are.
 
     ``input_shape`` gives sizes that the graph leaves open, in TensorFlow's order of axes, by the
     name of the placeholder where there are several. Raises ``FormatError`` naming the node for
@@ -43,15 +46,27 @@ def network_of_nodes(
     for node in needed:
         _check(node)
     placeholders = [node for node in needed if node.op == "Placeholder"]
-    shapes = _shapes(placeholders, input_shape)
-    last = not any(node.attributes.get("data_format") == "NCHW" for node in needed)
-    maps = {name for name, shape in shapes.items() if _is_image(shape, last)}
-    inputs = {}
-    for node in placeholders:
-        shape = shapes[node.name]
-        stored = (shape[0], shape[3], *shape[1:3]) if node.name in maps else shape
-        inputs[node.name] = TensorType(type_of(node, "dtype"), stored)
-    return _translated(Translator(by_name, inputs, maps), needed, ends, name)
+    literal = _shapes(placeholders, input_shape)
+    stated = {node.name: _stated(node, len(literal[node.name])) for node in placeholders}
+    axes, batch = batch_axes(stated, literal)
+    shapes = {
+        name: tuple(1 if axis == axes[name] else size for axis, size in enumerate(shape))
+        for name, shape in literal.items()
+    }
+
+    def network(sizes: Mapping[str, tuple[int, ...]], axes: Mapping[str, int | None]) -> Network:
+        last = not any(node.attributes.get("data_format") == "NCHW" for node in needed)
+        maps = {name for name, shape in sizes.items() if _is_image(shape, last)}
+        inputs = {}
+        for node in placeholders:
+            shape = sizes[node.name]
+            stored = (shape[0], shape[3], *shape[1:3]) if node.name in maps else shape
+            inputs[node.name] = TensorType(type_of(node, "dtype"), stored)
+        return _translated(Translator(by_name, inputs, maps, axes), needed, ends, name)
+
+    yield replace(network(shapes, axes), batch=batch)
+    if shapes != literal:
+        yield replace(network(literal, dict.fromkeys(literal)), notes=(AS_STATED,))
 
 
 def _translated(t: Translator, needed: list[Node], ends: list[str], name: str) -> Network:
@@ -68,7 +83,14 @@ def _translated(t: Translator, needed: list[Node], ends: list[str], name: str) -
                 stored = t.ordered(value, CHANNELS_LAST) if is_map else t.plain(value)
                 t.operations.append(Operation("Identity", (stored,), (output,), name=end))
                 outputs.append(output)
-    return Network(tuple(t.operations), t.inputs, tuple(outputs), t.constants, name)
+    return Network(
+        tuple(t.operations),
+        t.inputs,
+        tuple(outputs),
+        t.constants,
+        name,
+        batch_axes=t.batch_axes,
+    )
 
 
 def _ends(nodes: list[Node]) -> list[str]:
@@ -113,45 +135,43 @@ def _shapes(placeholders: list[Node], given: InputShape | None) -> dict[str, tup
         raise FormatError(
             "the graph has no placeholder: archloom works with networks that read one."
         )
-    names = [node.name for node in placeholders]
-    if given is None:
-        given = {}
-    elif not isinstance(given, Mapping):
-        if len(names) > 1:
-            listed = ", ".join(map(repr, names))
-            raise FormatError(
-                f"the graph has several inputs ({listed}): give their shapes by name."
-            )
-        given = {names[0]: given}
-    unknown = sorted(set(given) - set(names))
-    if unknown:
-        raise FormatError(
-            f"{unknown[0]!r} is no input of the graph: its inputs are {', '.join(names)}."
-        )
-    return {node.name: _shape(node, given.get(node.name)) for node in placeholders}
+    shapes = given_shapes(given, [node.name for node in placeholders], "graph")
+    return {node.name: _shape(node, shapes.get(node.name)) for node in placeholders}
+
+
+def _stated(node: Node, rank: int) -> list[int]:
+    """Return the sizes that a placeholder states, 0 where they are open."""
+    stated = node.attributes.get("shape")
+    if stated is None or len(stated) != rank:
+        return [0] * rank
+    return [max(size, 0) for size in stated]
 
 
 def _shape(node: Node, given: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Return the sizes of a placeholder, an open batch that is not given as 1."""
     stated = node.attributes.get("shape")
     if stated == () and given is not None:
         stated = None  # TensorFlow 1 writes an unknown shape like this too
     if given is not None:
         fits = stated is None or (
             len(stated) == len(given)
-            and all(a in (-1, b) for a, b in list(zip(stated, given, strict=True))[1:])
+            and all(
+                one in (-1, size) or not position
+                for position, (one, size) in enumerate(zip(stated, given, strict=True))
+            )
         )
-        if not fits or min(given, default=0) < 1:
+        if not fits or min(given, default=1) < 1:
             raise node.refuse(
                 f"its shape is {_shown(stated)}, {list(given)} does not fit: give all sizes with "
                 "the batch, in this order."
             )
-        return (1, *given[1:])
-    if stated is None or any(size < 1 for size in stated[1:]):
+        return given
+    if stated is None or sum(size < 1 for size in stated) > 1:
         raise node.refuse(
             f"its shape is {_shown(stated)}: sizes other than the batch have to be known, give "
             "them with input_shape (on the command line --input-shape), such as 1,224,224,3."
         )
-    return (1, *stated[1:]) if stated else stated
+    return tuple(1 if size < 1 else size for size in stated)
 
 
 def _shown(shape: tuple[int, ...] | None) -> str:

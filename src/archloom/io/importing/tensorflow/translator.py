@@ -18,8 +18,10 @@ from archloom.errors import FormatError
 from archloom.execute.tensors import array_of, tensor_of
 from archloom.graph.definition import TensorType
 from archloom.io.importing.operations import Network, Operation, as_stored
+from archloom.io.importing.steps import Value as Known
+from archloom.io.importing.steps import constant_value
 from archloom.io.importing.tensorflow.messages import Node, dtype_name
-from archloom.io.importing.values import Values, constant_value
+from archloom.io.importing.values import Values
 
 CHANNELS_LAST = (0, 2, 3, 1)
 """Order of a map that is stored as NCHW where TensorFlow has NHWC."""
@@ -68,16 +70,21 @@ class Translator:
     """Collects operations; rules ask it for the inputs of their node in the order they need."""
 
     def __init__(
-        self, nodes: Mapping[str, Node], inputs: Mapping[str, TensorType], maps: set[str]
+        self,
+        nodes: Mapping[str, Node],
+        inputs: Mapping[str, TensorType],
+        maps: set[str],
+        batch_axes: Mapping[str, int | None],
     ) -> None:
         self.nodes, self.inputs = nodes, dict(inputs)
+        self.batch_axes = batch_axes
         self.maps = maps  # inputs that are stored as NCHW
         self.operations: list[Operation] = []
         self.constants: dict[str, NDArray[Any]] = {}
         self.results: dict[str, Result] = {}
         self.readers: dict[str, list[Node]] = {}
         self.closed: set[str] = set()  # BatchToSpaceND nodes that a convolution has taken in
-        self._known = Values(Network((), self.inputs, ()))
+        self._known = Values(Network((), self.inputs, (), batch_axes=batch_axes))
         self._node = Node("", "", (), {})
         self._count = 0
         for node in nodes.values():
@@ -140,6 +147,10 @@ class Translator:
         """Return the shape as TensorFlow has it, at batch 1."""
         stored = self._known.of[value.name].shape
         return tuple(stored[axis] for axis in value.order)
+
+    def known(self, value: Value) -> Known:
+        """Return what is known of the stored tensor."""
+        return self._known.of[value.name]
 
     def dtype(self, value: Value) -> str:
         """Return NumPy's name of the element type."""

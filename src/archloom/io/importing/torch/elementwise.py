@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from archloom.io.importing.torch.translator import Call, Rule, Translator, Value, onnx_type, rule
+from archloom.execute.operators.table import onnx_type
+from archloom.io.importing.torch.translator import Call, Rule, Translator, Value, rule
 
 
 def _unary(op_type: str, **attributes: Any) -> Rule:

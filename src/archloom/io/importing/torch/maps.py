@@ -14,6 +14,7 @@ import torch
 
 from archloom.io.importing.torch.translator import (
     Batch,
+    BatchError,
     Call,
     Operand,
     Size,
@@ -54,6 +55,11 @@ def convolution(t: Translator, call: Call) -> str:
     if call["transposed"]:
         return transposed_convolution(t, call)
     weight = call.value("weight")
+    if isinstance(call["groups"], Batch) or isinstance(weight.shape[0], Batch):
+        raise BatchError(
+            f"{call.where}: its kernel is computed for every example (a conditional convolution), "
+            "which a graph has for a batch of one only: give an example with a batch of one."
+        )
     value = _batched(call, "input", weight.rank)
     axes = weight.rank - 2
     kernel = tuple(weight.fixed(axis) for axis in range(2, weight.rank))
@@ -95,6 +101,21 @@ def transposed_convolution(t: Translator, call: Call) -> str:
         attributes["output_padding"] = extra
     value = _batched(call, "input", weight.rank)
     return t.emit("ConvTranspose", value, weight, call["bias"], **attributes)
+
+
+@rule("col2im")
+def col2im(t: Translator, call: Call) -> str:
+    """Col2Im: overlapping patches are added up."""
+    value, pads = _batched(call, "self", 3), _spread(call["padding"], 2)
+    return t.emit(
+        "Col2Im",
+        value,
+        t.numbers(list(call["output_size"])),
+        t.numbers(list(call["kernel_size"])),
+        strides=_spread(call["stride"], 2),
+        dilations=_spread(call["dilation"], 2),
+        pads=(*pads, *pads),
+    )
 
 
 # --- pools ---------------------------------------------------------------------------------------
@@ -160,8 +181,8 @@ def adaptive_avg_pool(t: Translator, call: Call) -> str:
     if len(before) != 2:
         raise call.refuse(f"sizes {before} cannot be averaged to {after}: use multiples.")
     rows, columns = (_averages(*pair) for pair in zip(before, after, strict=True))
-    narrowed = t.emit("MatMul", value, t.constant(columns.T.contiguous()))
-    return t.emit("MatMul", t.constant(rows), narrowed)
+    narrowed = t.emit("MatMul", value, t.untrained(columns.T.contiguous()))
+    return t.emit("MatMul", t.untrained(rows), narrowed)
 
 
 @rule("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d")
@@ -201,8 +222,8 @@ def batch_norm(t: Translator, call: Call) -> str:
         )
     value = call.value("input")
     mean, variance = call.value("running_mean"), call.value("running_var")
-    scale = call["weight"] or t.constant(torch.ones(mean.fixed(0), dtype=value.dtype))
-    shift = call["bias"] or t.constant(torch.zeros(mean.fixed(0), dtype=value.dtype))
+    scale = call["weight"] or t.untrained(torch.ones(mean.fixed(0), dtype=value.dtype))
+    shift = call["bias"] or t.untrained(torch.zeros(mean.fixed(0), dtype=value.dtype))
     return t.emit(
         "BatchNormalization", value, scale, shift, mean, variance, epsilon=float(call["eps"])
     )
@@ -221,8 +242,8 @@ def instance_norm(t: Translator, call: Call) -> str:
         return batch_norm(t, call)
     value = call.value("input")
     channels = value.fixed(1)
-    scale = call["weight"] or t.constant(torch.ones(channels, dtype=value.dtype))
-    shift = call["bias"] or t.constant(torch.zeros(channels, dtype=value.dtype))
+    scale = call["weight"] or t.untrained(torch.ones(channels, dtype=value.dtype))
+    shift = call["bias"] or t.untrained(torch.zeros(channels, dtype=value.dtype))
     return t.emit("InstanceNormalization", value, scale, shift, epsilon=float(call["eps"]))
 
 
@@ -231,8 +252,8 @@ def group_norm(t: Translator, call: Call) -> str:
     """GroupNormalization."""
     value = call.value("input")
     channels = value.fixed(1)
-    scale = call["weight"] or t.constant(torch.ones(channels, dtype=value.dtype))
-    shift = call["bias"] or t.constant(torch.zeros(channels, dtype=value.dtype))
+    scale = call["weight"] or t.untrained(torch.ones(channels, dtype=value.dtype))
+    shift = call["bias"] or t.untrained(torch.zeros(channels, dtype=value.dtype))
     groups = int(call["num_groups"])
     return t.emit(
         "GroupNormalization", value, scale, shift, num_groups=groups, epsilon=float(call["eps"])
@@ -244,7 +265,7 @@ def layer_norm(t: Translator, call: Call) -> str:
     """LayerNormalization over the last axes."""
     shape = list(call["normalized_shape"])
     value = call.value("input")
-    scale: Operand = call["weight"] or t.constant(torch.ones(shape, dtype=value.dtype))
+    scale: Operand = call["weight"] or t.untrained(torch.ones(shape, dtype=value.dtype))
     return t.emit(
         "LayerNormalization",
         value,

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
+from archloom.execute.operators.table import onnx_type
 from archloom.io.importing.torch.translator import (
     Batch,
     Call,
     Rule,
     Translator,
     Value,
-    onnx_type,
     rule,
 )
 
@@ -194,7 +194,9 @@ def _turned(t: Translator, weight: Value) -> str:
     known = t.known(weight)
     if known is None:
         return t.emit("Transpose", weight, perm=(1, 0))
-    return t.constant(known.t().contiguous(), f"{weight.name}/transposed")
+    name = t.constant(known.t().contiguous(), f"{weight.name}/transposed")
+    t.trained[name] = t.trained.get(weight.name, {})
+    return name
 
 
 @rule("matmul", "mm", "bmm", "mv", "dot")
@@ -258,7 +260,7 @@ def _mask(t: Translator, call: Call, query: Value, key: Value) -> str | None:
     if call["is_causal"]:
         rows, columns = query.fixed(-2), key.fixed(-2)
         hidden = torch.ones(rows, columns, dtype=torch.bool).triu(1)
-        return t.constant(
+        return t.untrained(
             torch.zeros(rows, columns, dtype=query.dtype).masked_fill(hidden, -math.inf)
         )
     mask = call["attn_mask"]

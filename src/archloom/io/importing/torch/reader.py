@@ -30,6 +30,7 @@ from archloom.graph.definition import TensorType
 from archloom.io.importing.model import Model, to_model, with_origins
 from archloom.io.importing.operations import Network, Operation
 from archloom.io.importing.torch import RULES, Translator
+from archloom.io.importing.torch.regions import inline_regions
 from archloom.io.importing.torch.translator import (
     Batch,
     BatchError,
@@ -62,6 +63,11 @@ def from_torch(module: nn.Module, example: Example, *, name: str = "") -> Model:
     """
     if not isinstance(module, nn.Module):
         raise ConfigError(f"{type(module).__name__} is no PyTorch module: give a torch.nn.Module.")
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        raise FormatError(
+            "the module is or holds a TorchScript module (torch.jit), whose code cannot be "
+            "exported again: give the module that it was made from, or write it as an ONNX file."
+        )
     positional, named = _examples(example)
     with _evaluating(module) as quiet:
         source = _plain(quiet)
@@ -146,7 +152,8 @@ def _network(
             advice = "" if isinstance(error, BatchError) else " Try a batch of one, too."
             raise FormatError(f"{error}{advice}") from error
     network = _translated(_export(module, positional, named, free=False), name)
-    return replace(network, notes=(*network.notes, "the network takes batches of one only."))
+    note = "the network takes batches of one only."
+    return replace(network, batch=1, notes=(*network.notes, note))
 
 
 def _of_two(positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -177,6 +184,7 @@ def _export(
         dynamic = shapes.dynamic_shapes(module, positional, named)  # type: ignore[no-untyped-call]
     with _exporting():
         program = torch.export.export(module, positional, named, dynamic_shapes=dynamic)
+        inline_regions(program.graph_module)
     if free and not _is_free(program):
         raise BatchError(_BOUND)
     unknown = _unknown(program)
@@ -346,6 +354,7 @@ def _translated(program: ExportedProgram, name: str) -> Network:
         outputs=outputs,
         constants=arrays_of(translator.constants),
         name=name,
+        trained=translator.trained,
         notes=tuple(dropped),
     )
 
@@ -378,7 +387,8 @@ def _feed(
             f"the module cannot be imported: it holds {target!r}, which is no tensor "
             f"({type(tensor).__name__}); keep it out of forward."
         )
-    translator.feed(node, str(target), tensor.detach().cpu().clone())
+    trained = specification.kind == InputKind.PARAMETER
+    translator.feed(node, str(target), tensor.detach().cpu().clone(), trained=trained)
 
 
 def _outputs(

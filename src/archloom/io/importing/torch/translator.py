@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, fx
 
 from archloom.errors import FormatError
+from archloom.execute.operators.table import onnx_type
 from archloom.io.importing.operations import Operation, as_stored
 
 
@@ -113,6 +114,7 @@ class Translator:
     def __init__(self) -> None:
         self.operations: list[Operation] = []
         self.constants: dict[str, Tensor] = {}
+        self.trained: dict[str, dict[str, int]] = {}  # parameters behind constants
         self.values: dict[fx.Node, Any] = {}
         self.zeros: set[str] = set()  # values of a batch-dependent shape that are zero
         self._batch_source = ""
@@ -152,6 +154,12 @@ class Translator:
         self.constants[name] = tensor
         return name
 
+    def untrained(self, tensor: Tensor) -> str:
+        """Add a constant that is no parameter and return its name."""
+        name = self.constant(tensor)
+        self.trained[name] = {}
+        return name
+
     def known(self, operand: Operand) -> Tensor | None:
         """Return the constant, of any shape, that ``operand`` is; None where it is computed."""
         return self.constants.get(_name(operand))
@@ -160,7 +168,7 @@ class Translator:
         """Return the name of a small constant: a number, or a list of them."""
         key = (str(dtype), np.shape(values), *np.ravel(values).tolist())
         if key not in self._known:
-            self._known[key] = self.constant(torch.tensor(values, dtype=dtype))
+            self._known[key] = self.untrained(torch.tensor(values, dtype=dtype))
         return self._known[key]
 
     def cast(self, operand: Operand | Batch | float, dtype: torch.dtype) -> str:
@@ -212,14 +220,17 @@ class Translator:
 
     # --- the walk ---
 
-    def feed(self, node: fx.Node, name: str, constant: Tensor | None) -> Value:
-        """Take a placeholder of the graph: an input of the network, or a constant of the module of
-        any shape.
+    def feed(
+        self, node: fx.Node, name: str, constant: Tensor | None, *, trained: bool = False
+    ) -> Value:
+        """Take a placeholder of the graph: an input of the network or a constant of the module of
+        any shape, which may be ``trained``.
         """
         fake = node.meta["val"]
         value = Value(name, tuple(map(as_size, fake.shape)), fake.dtype)
         if constant is not None:
             self.constants[name] = constant
+            self.trained[name] = {name: constant.numel()} if trained else {}
         elif value.shape and isinstance(value.shape[0], Batch):
             self._batch_source = self._batch_source or name
         self.values[node] = value
@@ -304,10 +315,14 @@ class Translator:
         with torch.no_grad():
             result = target(*positional, **named)
         several = isinstance(result, list | tuple)
+        leaves = [leaf for argument in arguments.values() for leaf in _leaves(argument)]
+        behind = [self.trained.get(one.name, {}) for one in leaves if isinstance(one, Value)]
         values = tuple(
             Value(self.constant(one), tuple(one.shape), one.dtype)
             for one in (result if several else [result])
         )
+        for value in values:
+            self.trained[value.name] = {name: size for one in behind for name, size in one.items()}
         return values if several else values[0]
 
     def _translate(self, node: fx.Node, arguments: Mapping[str, Any]) -> Any:
@@ -385,25 +400,7 @@ def describe(node: fx.Node) -> str:
     return f"operator {node.target}{module}{line}"
 
 
-def onnx_type(dtype: torch.dtype) -> int:
-    """Return ONNX's number of an element type."""
-    return _ONNX_TYPES[dtype]
-
-
 _NUMBERS = (torch.SymInt, torch.SymFloat, torch.SymBool, int, float, bool)
-
-_ONNX_TYPES = {
-    torch.float32: 1,
-    torch.uint8: 2,
-    torch.int8: 3,
-    torch.int16: 5,
-    torch.int32: 6,
-    torch.int64: 7,
-    torch.bool: 9,
-    torch.float16: 10,
-    torch.float64: 11,
-    torch.bfloat16: 16,
-}
 
 
 def _name(operand: Operand) -> str:

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 import archloom as al
 from archloom.errors import FormatError, GraphError
 from archloom.io import read, read_model
-from archloom.io.onnx_export import to_onnx
+from archloom.io.exporting.file import to_onnx
 from import_suite import run_onnx
 from import_suite.handmade import Builder, floats
 

@@ -1,171 +1,49 @@
-"""Writer of ONNX files: one ONNX node per graph node, so that the file reads like the graph.
+"""ONNX nodes of a graph: one node per graph node, helper nodes with a suffix (``conv_7/join``).
 
-Node and tensor names are ``{op}_{node id}``; helper nodes carry a suffix (``conv_7/join``).
-Batch norms stay nodes, pads are written out from the stored sizes, the batch size is free. The
-output equals that of ``to_torch`` in evaluation mode. A fixed node is written as its definition.
+Vectors (N, C) and maps (N, C, 1, 1) stand for each other in a graph; here every tensor has a rank,
+and gets another where a node takes it so.
+
+More than 400 lines: one short method per operation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import GraphError
 from archloom.execute.operators.fallback import attribute_value
-from archloom.files import replacing
+from archloom.execute.operators.table import OPERATORS
+from archloom.execute.types import output_types
 from archloom.graph import OPS, Definition, Graph, Merge, window_pads
 from archloom.graph.definition import OWN_DOMAIN, Literal, Operand, TensorType, Weight
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
-    from torch import Tensor
+from archloom.graph.graph import End
 
 OPSET = 17
-"""Written where no fixed node asks for its own."""
+"""Oldest operator set that is written; a later one where a fixed node asks for it."""
 BATCH = "batch"
 """Name of the free first dimension."""
 
 
-LARGEST_INLINE = 2**31 - 2**24
-"""Bytes of weights that fit into one protobuf beside the nodes."""
-
-_SMALLEST_EXTERNAL = 1024
-_ALIGNMENT = 4096  # of external tensors, so that readers can map them
-
-
-def write_onnx(graph: Graph, path: str | Path, weights: Mapping[str, Tensor] | None = None) -> None:
-    """Write ``graph`` with ``weights`` to ``path``, atomically; see ``to_onnx``.
-
-    Weights that are too large for one protobuf lie beside it, in ``{path}.data``.
-    """
-    import onnx
-
-    target, arrays = Path(path), _arrays(graph, weights)
-    if _size(arrays) <= LARGEST_INLINE:
-        model = _model(graph, arrays)
-        onnx.checker.check_model(model, full_check=True)
-        with replacing(target) as temporary:
-            temporary.write_bytes(model.SerializeToString())
-        return
-    data = target.with_name(f"{target.name}.data")
-    with replacing(data) as temporary, temporary.open("wb") as file:
-        model = _model(graph, arrays, store=_External(file, data.name))
-    with replacing(target) as temporary:
-        temporary.write_bytes(model.SerializeToString())
-        onnx.checker.check_model(str(temporary), full_check=True)
-
-
-def to_onnx(
-    graph: Graph, weights: Mapping[str, Tensor] | None = None, opset: int | None = None
-) -> ModelProto:
-    """Return ``graph`` as a checked ONNX model; without ``weights`` those of ``to_torch`` (seed 0).
-
-    Inputs and outputs are (batch, C, H, W), outputs of 1x1 maps (batch, C). Raises ``GraphError``
-    for a node that cannot be executed, for weights of another graph or too large for one protobuf,
-    and for an opset below 17.
-    """
-    import onnx
-
-    arrays = _arrays(graph, weights)
-    if _size(arrays) > LARGEST_INLINE:
-        raise GraphError(
-            f"the weights of graph {graph.name!r} have {_size(arrays):,} bytes, one protobuf holds "
-            f"{LARGEST_INLINE:,}: write them with write_onnx, which puts them beside the file."
-        )
-    model = _model(graph, arrays, opset)
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-def _size(arrays: Mapping[str, NDArray[Any]]) -> int:
-    return sum(array.nbytes for array in arrays.values())
-
-
-class _External:
-    """Puts tensors into a data file and returns references to them; small ones stay inline."""
-
-    def __init__(self, file: BinaryIO, location: str) -> None:
-        self.file, self.location = file, location
-
-    def __call__(self, array: NDArray[Any], name: str) -> Any:
-        from onnx import TensorProto, external_data_helper, helper, numpy_helper
-
-        if array.nbytes < _SMALLEST_EXTERNAL:
-            return numpy_helper.from_array(array, name)
-        self.file.write(bytes(-self.file.tell() % _ALIGNMENT))
-        offset = self.file.tell()
-        self.file.write(np.ascontiguousarray(array).data)
-        proto = TensorProto(name=name, dims=array.shape)
-        proto.data_type = helper.np_dtype_to_tensor_dtype(array.dtype)
-        proto.raw_data = b""
-        external_data_helper.set_external_data(proto, self.location, offset, array.nbytes)
-        proto.ClearField("raw_data")
-        return proto
-
-
-def _model(
-    graph: Graph,
-    arrays: dict[str, NDArray[Any]],
-    opset: int | None = None,
-    store: Callable[[NDArray[Any], str], Any] | None = None,
-) -> ModelProto:
-    """Return the model; ``store`` makes the protobufs of its tensors."""
-    from onnx import helper, numpy_helper
-
-    opsets = {one.domain: one.version for one in graph.definitions if one.domain != OWN_DOMAIN}
-    fixed = opsets.setdefault("", opset or OPSET)
-    if opset is not None and (opset < OPSET or opset != fixed):
-        what = "later" if fixed == opset else f"this graph, for its fixed nodes, {fixed} only"
-        raise GraphError(f"opset {opset} cannot be written: archloom writes {OPSET} and {what}.")
-    writer = _Writer(graph, arrays)
-    writer.write_all()
-    model = helper.make_model(
-        writer.proto(store or numpy_helper.from_array),
-        opset_imports=[helper.make_opsetid(*one) for one in opsets.items()],
-        producer_name="archloom",
-        producer_version=_version(),
-    )
-    model.ir_version = 10 if graph.definitions else 8
-    facts = {"archloom.graph": graph.hash, "archloom.family": graph.family}
-    helper.set_model_props(model, facts)
-    return model
-
-
-def _arrays(graph: Graph, weights: Mapping[str, Tensor] | None) -> dict[str, NDArray[Any]]:
-    """Return the weights as arrays, random ones for None; they are checked where the graph can be
-    run here.
-    """
-    from archloom.execute.module import to_torch
-
-    foreign = any(one.domain not in ("", OWN_DOMAIN) for one in graph.definitions)
-    if weights is None or not foreign:
-        weights = to_torch(graph, weights).weights()
-    return {name: one.detach().cpu().numpy() for name, one in weights.items()}
-
-
-def _version() -> str:
-    try:
-        return version("archloom")
-    except PackageNotFoundError:
-        return "unknown"
-
-
-class _Writer:
+class Writer:
     """Collects the ONNX nodes and constants of one graph."""
 
     def __init__(self, graph: Graph, weights: Mapping[str, NDArray[Any]]) -> None:
         self.graph, self.weights = graph, weights
         self.nodes: list[Any] = []
+        self.versions: list[int] = []  # operator sets that the nodes are written in
         self.constants: dict[str, NDArray[Any]] = {}
         self.values: dict[int, str] = {}
         self.flat: set[str] = set()  # tensors without H and W
-        self.by_definition: set[str] = set()  # tensors of the rank that a definition states
+        self.ranks: dict[str, int] = {}  # of tensors of which a definition states it
+        self.reshaped: dict[tuple[str, int], str] = {}  # the same tensors in another rank
         self.foreign: list[Any] = []  # types that nobody could infer
+        self.trained: dict[str, int] = {}  # parameters of tensors where they are not their size
+        self.ends = _named_ends(graph)
+        self.taken = {end.name for end in self.ends.values()}
 
     def write_all(self) -> None:
         """Emit all nodes in execution order."""
@@ -178,7 +56,7 @@ class _Writer:
             if operands:
                 value = self._joined(node, [self.values[operand] for operand in operands])
             else:
-                value = self._input_name(node)
+                value = self.ends[node].name
             self.values[node] = self._write_node(node, value)
         for sink in self.graph.sinks.tolist():
             self._finish(sink)
@@ -187,14 +65,13 @@ class _Writer:
         """Return the ONNX graph, with tensors as ``store`` makes them."""
         from onnx import helper
 
-        inputs = [
-            helper.make_tensor_value_info(self._input_name(node), *self._end(node, 0))
-            for node in self.graph.sources.tolist()
-        ]
-        outputs = [
-            helper.make_tensor_value_info(self._output_name(node), *self._end(node, 1))
-            for node in self.graph.sinks.tolist()
-        ]
+        inputs, outputs = (
+            [
+                helper.make_tensor_value_info(self.ends[node].name, *self._end(node, side))
+                for node in nodes.tolist()
+            ]
+            for side, nodes in enumerate((self.graph.sources, self.graph.sinks))
+        )
         constants = [store(array, name) for name, array in self.constants.items()]
         title = self.graph.name or "archloom"
         return helper.make_graph(
@@ -205,33 +82,40 @@ class _Writer:
         """Return element type and shape of the input (``side`` 0) or output (1) at ``node``."""
         from onnx import TensorProto
 
-        definition = self.graph.definition_of(node)
+        definition, batch = self.graph.definition_of(node), self.ends[node].batch
         if definition is not None:
-            return _element_and_shape(
-                definition.operands[0].type if side else definition.outputs[0]
-            )
+            one = definition.outputs[0]
+            element, shape = _element_and_shape(one)
+            for axis in definition.batch_axes:
+                free = BATCH if one.shape[axis] == 1 else None
+                shape[axis] = batch * one.shape[axis] if batch else free
+            return element, shape
         height, width, channels = self.graph.resolution[node, side::2].tolist()
         size = [] if side and (height, width) == (1, 1) else [height, width]
-        return TensorProto.FLOAT, [BATCH, channels, *size]
+        return TensorProto.FLOAT, [batch or BATCH, channels, *size]
 
     # --- fixed nodes -----------------------------------------------------------------------------
 
     def _write_fixed(self, node: int, definition: Definition, values: list[str]) -> None:
         """Emit a fixed node; the values of its operands come in the rank that it takes."""
         if definition.domain == OWN_DOMAIN and definition.op_type == "Input":
-            self.values[node] = self._input_name(node)
-            self.by_definition.add(self.values[node])
+            self._define(node, self.ends[node].name, definition)
             return
         ranks = [len(one.type.shape) for one in definition.operands]
         values = [self._ranked(*pair) for pair in zip(values, ranks, strict=True)]
         if definition.domain == OWN_DOMAIN:  # Output, Pick
             index = definition.attribute("index", 0)
-            self.values[node] = values[0] if not index else f"{values[0]}/{index}"
+            result = values[0] if not index else self._free(f"{values[0]}/{index}")
         else:
-            self.values[node] = self._emit_definition(node, definition, values)
-        self.by_definition.add(self.values[node])
-        if len(definition.outputs[0].shape) == 2:
-            self.flat.add(self.values[node])
+            result = self._emit_definition(node, definition, values)
+        self._define(node, result, definition)
+
+    def _define(self, node: int, value: str, definition: Definition) -> None:
+        """Take ``value`` for the output of a fixed node, of the rank that it states."""
+        self.values[node] = value
+        self.ranks[value] = len(definition.outputs[0].shape)
+        if self.ranks[value] == 2:
+            self.flat.add(value)
 
     def _emit_definition(self, node: int, definition: Definition, operands: list[str]) -> str:
         from onnx import helper
@@ -243,16 +127,24 @@ class _Writer:
                     inputs.append(next(waiting))
                 case Weight(name=part):
                     inputs.append(self._weight(node, part))
+                    if slot.trained >= 0 or slot.type.size == 1:
+                        self.trained[inputs[-1]] = slot.parameters
                 case Literal():
                     array = slot.array()
                     inputs.append(self._constant(f"{name}/in{position}", array, array.dtype.type))
+                    if array.size > 1 and array.dtype.kind == "f":
+                        self.trained[inputs[-1]] = 0
                 case None:
                     inputs.append("")
-        outputs = [name, *(f"{name}/{i}" for i in range(1, len(definition.outputs)))]
-        if definition.domain:
+        while not inputs[-1]:  # runtimes trip over names that are left out at the end
+            del inputs[-1]
+        outputs = [name, *(self._free(f"{name}/{i}") for i in range(1, len(definition.outputs)))]
+        if definition.domain or _depends_on_data(definition):
+            first = BATCH if definition.domain else None
             ends = zip(outputs, definition.outputs, strict=True)
-            self.foreign += [_value_info(*end) for end in ends]
+            self.foreign += [_value_info(*end, first) for end in ends]
         attributes = {key: attribute_value(value) for key, value in definition.attributes}
+        self.versions.append(definition.version)
         self.nodes.append(
             helper.make_node(
                 definition.op_type,
@@ -271,39 +163,47 @@ class _Writer:
         """
         if rank == 4:
             return self._mapped(value)
-        if rank != 2 or value in self.flat or value in self.by_definition:
+        if rank != 2 or value in self.flat or self.ranks.get(value, 4) != 4:
             return value
-        name = f"{value}/flat"
-        if name not in self.flat:
-            self._emit("Flatten", [value], name)
-            self.flat.add(name)
-        return name
+        if (value, 2) not in self.reshaped:
+            self.reshaped[value, 2] = self._emit("Flatten", [value], f"{value}/flat")
+            self.flat.add(self.reshaped[value, 2])
+        return self.reshaped[value, 2]
 
     # --- names and emission ----------------------------------------------------------------------
 
     def _name(self, node: int) -> str:
-        return f"{self.graph.op_name(node)}_{int(self.graph.ids[node])}"
+        return self._free(f"{self.graph.op_name(node)}_{int(self.graph.ids[node])}")
 
-    def _input_name(self, node: int) -> str:
-        return "input" if len(self.graph.sources) == 1 else f"input_{int(self.graph.ids[node])}"
-
-    def _output_name(self, node: int) -> str:
-        return "output" if len(self.graph.sinks) == 1 else f"output_{int(self.graph.ids[node])}"
+    def _free(self, name: str) -> str:
+        """Return ``name``, longer where an input or output is called so."""
+        while name in self.taken:
+            name += "_"
+        return name
 
     def _emit(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """Add a node and return the name of its output."""
+        return self._add(op, inputs, self._free(output), **attributes)
+
+    def _add(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
         from onnx import helper
 
+        self.versions.append(OPSET)
         self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
         return output
 
     def _constant(self, name: str, values: Any, dtype: type = np.float32) -> str:
+        name = self._free(name)
         self.constants[name] = np.asarray(values, dtype=dtype)
         return name
 
     def _weight(self, node: int, part: str) -> str:
         key = f"{int(self.graph.ids[node])}.{part}"
-        self.constants[key] = self.weights[key]
-        return key
+        name = self._free(key)
+        if int(self.graph.ids[node]) in self.graph.shared:
+            self.trained[name] = 0
+        self.constants[name] = self.weights[key]
+        return name
 
     # --- operands --------------------------------------------------------------------------------
 
@@ -316,9 +216,11 @@ class _Writer:
             return values[0]
         own = self.graph.op_name(node) in ("add", "mul", "concat")
         name = self._name(node) if own else f"{self._name(node)}/join"
-        if all(value in self.flat for value in values):
+        pixels = self.graph.resolution[node, [0, 2]].tolist() == [1, 1]
+        if any(value in self.flat for value in values) and pixels:
             self.flat.add(name)
-        values = values if name in self.flat else [self._mapped(value) for value in values]
+        rank = 2 if name in self.flat else 4
+        values = [self._ranked(value, rank) for value in values]
         if merge == Merge.CONCAT:
             return self._emit("Concat", values, name, axis=1)
         if merge == Merge.SUM:
@@ -348,11 +250,10 @@ class _Writer:
         """Return ``value`` with H and W."""
         if value not in self.flat:
             return value
-        name = f"{value}/map"
-        if name not in self.constants and not any(one.name == name for one in self.nodes):
-            axes = self._constant(f"{name}/axes", [2, 3], np.int64)
-            self._emit("Unsqueeze", [value, axes], name)
-        return name
+        if (value, 4) not in self.reshaped:
+            axes = self._constant(f"{value}/map/axes", [2, 3], np.int64)
+            self.reshaped[value, 4] = self._emit("Unsqueeze", [value, axes], f"{value}/map")
+        return self.reshaped[value, 4]
 
     # --- operations ------------------------------------------------------------------------------
 
@@ -378,8 +279,7 @@ class _Writer:
         if self.graph.resolution[node, [0, 2]].tolist() != [1, 1]:
             self.constants[weight] = self.constants[weight][:, :, None, None]
             return self._emit("Conv", [value, weight, bias], name, kernel_shape=[1, 1])
-        if value not in self.flat:
-            value = self._emit("Flatten", [value], f"{name}/flatten")
+        value = self._ranked(value, 2)
         self.flat.add(name)
         return self._emit("Gemm", [value, weight, bias], name, transB=1)
 
@@ -458,26 +358,50 @@ class _Writer:
 
     def _finish(self, node: int) -> None:
         """Give the output of a sink its name and rank."""
-        value, name = self.values[node], self._output_name(node)
-        if self.graph.is_fixed[node]:
-            self._emit("Identity", [value], name)
-            return
+        value = self.values[node]
         maps = self.graph.resolution[node, [1, 3]].tolist() != [1, 1]
-        keep = maps or value in self.flat
-        self._emit("Identity" if keep else "Flatten", [value], name)
+        keep = self.graph.is_fixed[node] or maps or value in self.flat
+        self._add("Identity" if keep else "Flatten", [value], self.ends[node].name)
+
+
+def _named_ends(graph: Graph) -> dict[int, End]:
+    """Return what the ends are called, by node: as in the model that the graph was read from, or
+    after what they are; every name once.
+    """
+    known = {end.node: end for end in graph.ends if end.name}
+    found: dict[int, End] = {}
+    for what, nodes in (("input", graph.sources.tolist()), ("output", graph.sinks.tolist())):
+        for node in nodes:
+            identity = int(graph.ids[node])
+            plain = what if len(nodes) == 1 else f"{what}_{identity}"
+            end = known.get(identity, End(identity, plain))
+            taken = {other.name for other in found.values()}
+            name = end.name if end.name not in taken else plain
+            while name in taken:
+                name += "_"
+            found[node] = end._replace(name=name)
+    return found
 
 
 def _element_and_shape(one: TensorType) -> tuple[int, list[Any]]:
-    """Return ONNX's element type and a shape with a free batch."""
+    """Return ONNX's element type and the shape of a type."""
     from onnx import helper
 
-    return helper.np_dtype_to_tensor_dtype(np.dtype(one.dtype)), [BATCH, *one.shape[1:]]
+    return helper.np_dtype_to_tensor_dtype(np.dtype(one.dtype)), list(one.shape)
 
 
-def _value_info(name: str, one: TensorType) -> Any:
+def _depends_on_data(definition: Definition) -> bool:
+    """Return whether the sizes of a standard operator's outputs follow from its data alone."""
+    known = ("", definition.op_type) in OPERATORS
+    return (not known or definition.op_type == "NonZero") and output_types(definition) is None
+
+
+def _value_info(name: str, one: TensorType, first: str | None) -> Any:
+    """Return the type of a value, its ``first`` size open under that name, or without one."""
     from onnx import helper
 
-    return helper.make_tensor_value_info(name, *_element_and_shape(one))
+    element, shape = _element_and_shape(one)
+    return helper.make_tensor_value_info(name, element, [first, *shape[1:]] if shape else [])
 
 
 _SIMPLE = {
@@ -490,21 +414,21 @@ _SIMPLE = {
     "mul": "Identity",
     "concat": "Identity",
 }
-_Handler = Callable[[_Writer, int, str, str], str]
+_Handler = Callable[[Writer, int, str, str], str]
 _MAPPED: dict[str, _Handler] = {
-    "conv": _Writer._convolution,
-    "depthwise": _Writer._convolution,
-    "maxpool": _Writer._maxpool,
-    "avgpool": _Writer._avgpool,
-    "paddings": _Writer._paddings,
-    "mean": _Writer._mean,
-    "global": _Writer._mean,
+    "conv": Writer._convolution,
+    "depthwise": Writer._convolution,
+    "maxpool": Writer._maxpool,
+    "avgpool": Writer._avgpool,
+    "paddings": Writer._paddings,
+    "mean": Writer._mean,
+    "global": Writer._mean,
 }
 _ANY_RANK: dict[str, _Handler] = {
-    "batchnorm": _Writer._norm,
-    "relu6": _Writer._relu6,
-    "swish": _Writer._swish,
-    "hardsigmoid": _Writer._hardsigmoid,
-    "gelu": _Writer._gelu,
-    "zero": _Writer._zero,
+    "batchnorm": Writer._norm,
+    "relu6": Writer._relu6,
+    "swish": Writer._swish,
+    "hardsigmoid": Writer._hardsigmoid,
+    "gelu": Writer._gelu,
+    "zero": Writer._zero,
 }
