@@ -11,7 +11,8 @@ from torch import Tensor
 
 from archloom.execute.operators.windows import window_of
 from archloom.graph import Definition
-from archloom.io.importing.values import Step, reshape_target
+from archloom.io.importing.reshaping import reshape_target
+from archloom.io.importing.values import Step
 
 if TYPE_CHECKING:
     from archloom.io.importing.rewrite import Rewriter

@@ -61,21 +61,24 @@ KINDS = {
     ),
     "avg_dil_incl": Kind(
         "g (float[n,2,6,6] x) => (float[n,c,h,w] y) { y = "
-        "AveragePool<kernel_shape=[2,2],dilations=[2,3],pads=[1,0,0,1],count_include_pad=1,ceil_mode=1,strides=[2,2]>(x) "
+        "AveragePool<kernel_shape=[2,2],dilations=[2,3],pads=[1,0,0,1],"
+        "count_include_pad=1,ceil_mode=1,strides=[2,2]>(x) "
         "}",
         X,
         opset=19,
     ),
     "avg_ceil": Kind(
         "g (float[n,2,6,6] x) => (float[n,c,h,w] y) { y = "
-        "AveragePool<kernel_shape=[3,3],pads=[1,1,1,1],count_include_pad=1,ceil_mode=1,strides=[2,2]>(x) "
+        "AveragePool<kernel_shape=[3,3],pads=[1,1,1,1],count_include_pad=1,"
+        "ceil_mode=1,strides=[2,2]>(x) "
         "}",
         X,
         opset=19,
     ),
     "avg_ceil10": Kind(
         "g (float[n,2,6,6] x) => (float[n,c,h,w] y) { y = "
-        "AveragePool<kernel_shape=[3,3],pads=[1,1,1,1],count_include_pad=0,ceil_mode=1,strides=[2,2]>(x) "
+        "AveragePool<kernel_shape=[3,3],pads=[1,1,1,1],count_include_pad=0,"
+        "ceil_mode=1,strides=[2,2]>(x) "
         "}",
         X,
         opset=10,

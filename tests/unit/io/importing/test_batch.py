@@ -179,7 +179,8 @@ def test_what_is_no_shape_is_refused(shape, tmp_path):
 
 
 def test_names_survive_what_archloom_calls_its_own(tmp_path):
-    text = """g (float[n,3,8,8] relu_1, float[n,4] images) => (float[n,3,8,8] conv_2, float[n,4] input)
+    text = """g (float[n,3,8,8] relu_1, float[n,4] images)
+        => (float[n,3,8,8] conv_2, float[n,4] input)
         { conv_2 = Relu(relu_1) input = Tanh(images) }"""
     feeds = {"relu_1": floats(2, 3, 8, 8), "images": floats(2, 4)}
     model = Kind(text, feeds).check(tmp_path)
