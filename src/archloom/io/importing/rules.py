@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from archloom.execute.geometry import window_of
 from archloom.graph import Definition
+from archloom.io.importing.reshaping import reshape_target
 from archloom.io.importing.steps import Step
-from archloom.io.importing.values import reshape_target
 
 if TYPE_CHECKING:
     from archloom.io.importing.rewrite import Rewriter

@@ -3,15 +3,12 @@
 Every operation is tried at two batch sizes, 1 and another, without computing anything. What is the
 same at both and depends on constants alone is folded; where a constant follows from the batch (the
 target of a Reshape), it is put so that it holds for every batch.
-
-More than 400 lines: types, constants and the place of the batch follow from each other.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -28,8 +25,9 @@ from archloom.graph.definition import (
     Slot,
     TensorType,
 )
-from archloom.io.importing.batch import batch_axis, first_difference, joins_batch
+from archloom.io.importing.batch import batch_axis, joins_batch
 from archloom.io.importing.operations import Body, Network, Operation
+from archloom.io.importing.reshaping import general_reshape
 from archloom.io.importing.steps import Step, Value, constant_value, is_float, literal_of, type_of
 
 _LARGEST_FOLDED = 1 << 28  # elements
@@ -54,9 +52,9 @@ class Values:
         self.bound = self.joined = ""
         self._stated = network.types
         self._trained = network.trained
-        self._written_wide = network.batch > 1  # constants hold for the second batch size
-        self._is_open = network.batch == 0
-        self._read_batch = max(network.batch, 1)
+        self.written_wide = network.batch > 1  # constants hold for the second batch size
+        self.is_open = network.batch == 0
+        self.read_batch = max(network.batch, 1)
         self._wide_batch = max(network.batch, 2)
         for name, one in network.inputs.items():
             wide, axis = list(one.shape), network.batch_axes.get(name, 0)
@@ -131,7 +129,7 @@ class Values:
             if not one.is_constant or one.data is None or axis >= one.data.ndim:
                 continue
             row = one.data.take([0], axis)
-            if one.shape[axis] in (1, self._read_batch) and (one.data == row).all():
+            if one.shape[axis] in (1, self.read_batch) and (one.data == row).all():
                 origin = one.origin if row.shape == one.shape else ""
                 step.inputs[position] = self._repeated(
                     step,
@@ -208,7 +206,7 @@ class Values:
 
     def _fold(self, step: Step) -> None:
         """Compute a step of constants."""
-        size = sum(one.size for one in self._types(step, wide=False) or ())
+        size = sum(one.size for one in self.types(step, wide=False) or ())
         if size > _LARGEST_FOLDED:
             raise FormatError(
                 f"{step.where} would fill {size:,} elements with a constant: the model is damaged, "
@@ -226,8 +224,8 @@ class Values:
     def _infer(self, step: Step) -> None:
         outer = None
         if step.op_type in _RESHAPING and not step.domain:
-            outer = self._general_reshape(step)
-        types = self._types(step, wide=False) or self._stated_types(step)
+            outer = general_reshape(self, step)
+        types = self.types(step, wide=False) or self._stated_types(step)
         wides = self._wide_types(step, types)
         absent = [name for name in step.outputs[len(types) :] if name]
         if absent:
@@ -258,7 +256,7 @@ class Values:
         if all(one.wide == one.shape and one.wide_data is None for one in inputs):
             return types
         try:
-            found = self._types(step, wide=True)
+            found = self.types(step, wide=True)
         except (FormatError, GraphError):
             found = None
         if found is None and not self.bound:
@@ -275,14 +273,17 @@ class Values:
                 "the model with known operators and fixed sizes."
             )
         found = [self._stated[name] if name else _PLACEHOLDER for name in step.outputs]
-        if not self._written_wide:
+        if not self.written_wide:
             return found
         return [  # stated for the batch that the source fixes
-            replace(one, shape=(1, *one.shape[1:])) if one.shape[:1] == (self._read_batch,) else one
+            replace(one, shape=(1, *one.shape[1:])) if one.shape[:1] == (self.read_batch,) else one
             for one in found
         ]
 
-    def _types(self, step: Step, *, wide: bool) -> tuple[TensorType, ...] | None:
+    def types(self, step: Step, *, wide: bool) -> tuple[TensorType, ...] | None:
+        """Return the types of what a step computes at batch 1 or the second size, None where they
+        depend on data; raises ``FormatError`` where its inputs do not fit.
+        """
         try:
             return output_types(self._definition(step, wide=wide))
         except GraphError as error:
@@ -306,122 +307,6 @@ class Values:
         attributes = tuple(sorted(step.attributes.items()))
         version = step.version or OPSET
         return Definition(step.op_type, tuple(slots), outputs, attributes, step.domain, version)
-
-    # --- Reshape for any batch -------------------------------------------------------------------
-
-    def _general_reshape(self, step: Step) -> int | None:
-        """Put Reshape, Flatten, Squeeze and Unsqueeze as one Reshape to a target that holds for
-        every batch where there is one; return ``Value.outer`` of the result.
-        """
-        if any(self.of[name].data is None for name in step.inputs[1:] if name):
-            return None  # a target that depends on data
-        given = self.of[step.inputs[0]]
-        if step.op_type == "Squeeze" and not any(step.inputs[1:]) and not self._is_bound_to_one:
-            sizes = given.shape if given.wide is None else given.wide
-            axes = [axis for axis, size in enumerate(sizes) if size == 1]
-            step.inputs[1:] = [self.constant(np.array(axes, dtype=np.int64))]
-        types = self._types(step, wide=self._written_wide)
-        assert types is not None
-        target = list(types[0].shape)
-        place, outer = self._batch_place(step, given, target)
-        if place is not None:
-            written = given.wide if self._written_wide else given.shape
-            target[place] = _open_size(given, written, target, place)
-        constant = self.constant(np.array(target, dtype=np.int64))
-        step.op_type, step.attributes = "Reshape", {}
-        step.inputs = [step.inputs[0], constant]
-        return outer
-
-    @property
-    def _is_bound_to_one(self) -> bool:
-        return not self._is_open and not self._written_wide
-
-    def _batch_place(self, step: Step, given: Value, target: list[int]) -> tuple[int | None, int]:
-        """Return the dimension of ``target`` that grows with the batch and how many rows of it
-        stand outside of the batch; None and 1 where none grows.
-
-        A Reshape to constants does not say it: the batch keeps its place in the order of the
-        elements, and what stands behind it stays if it can (``_choice``).
-        """
-        source = batch_axis(given)
-        if source is None:
-            return None, 1
-        written = given.wide if self._written_wide and given.wide else given.shape
-        before = math.prod(written[:source]) * given.outer
-        numbers = self.of[step.inputs[1]] if len(step.inputs) > 1 and step.inputs[1] else None
-        says = step.op_type != "Reshape" or (
-            not self._written_wide and (self._is_open or _follows_batch(numbers))
-        )
-        if says and (wide := self._other_shape(step)) is not None:
-            if len(wide) != len(target):
-                return None, 1  # a Squeeze takes a batch of one away
-            place = first_difference(target, wide)
-            ahead = math.prod(target[: place or 0])
-            return place, before // ahead if ahead and before % ahead == 0 else 0
-        rows = {
-            place: before // ahead
-            for place, size in enumerate(target)
-            if (ahead := math.prod(target[:place])) and before % ahead == 0
-            if size and size % (before // ahead * self._read_batch) == 0
-        }
-        stated = numbers.data.tolist() if numbers is not None and numbers.data is not None else []
-        alone = written[source] == given.outer * self._read_batch
-        place = self._choice(rows, target, stated, alone, written[source + 1 :])
-        return place, 1 if place is None else rows.get(place, 0)
-
-    def _other_shape(self, step: Step) -> tuple[int, ...] | None:
-        """Return the shape of a result at the batch size that constants were not written for, None
-        where they do not fit it.
-        """
-        with suppress(FormatError):
-            types = self._types(step, wide=not self._written_wide)
-            return None if types is None else types[0].shape
-        return None
-
-    def _choice(
-        self,
-        rows: Mapping[int, int],
-        target: list[int],
-        stated: Sequence[int],
-        alone: bool,
-        behind: Sequence[int],
-    ) -> int | None:
-        """Return which of the dimensions ``rows`` of a target is the batch: one of exactly its
-        size, one that the model leaves open, one behind which all stays as it is, one that begins
-        with the batch, any other; the last dimension of several at the end.
-        """
-        if len(target) == 1 and target[0] != self._read_batch:
-            return None  # examples are not joined in one row
-        last = len(target) - 1
-        exact = [
-            p for p, row in rows.items() if alone and row == 1 and target[p] == self._read_batch
-        ]
-        left = [stated.index(-1)] if -1 in stated else []
-        same = [p for p in rows if tuple(target[p + 1 :]) == tuple(behind)]
-        inner = [p for p in rows if p < last]
-        begins = [p for p in inner if rows[p] == 1]
-        return next(iter([*exact, *left, *same, *begins, *inner, *rows]), None)
-
-
-def _follows_batch(numbers: Value | None) -> bool:
-    """Return whether a target is computed from the batch size."""
-    return numbers is not None and numbers.wide_data is not None
-
-
-def reshape_target(given: Value, result: Value) -> list[int]:
-    """Return the target of a Reshape from ``given`` to ``result`` that holds for every batch."""
-    target, place = list(result.shape), batch_axis(result)
-    if place is not None:
-        target[place] = _open_size(given, given.shape, target, place)
-    return target
-
-
-def _open_size(
-    given: Value, written: Sequence[int] | None, target: Sequence[int], place: int
-) -> int:
-    """Return what a target says where the batch is: 0 (as in the input) or -1 (what is left)."""
-    same = batch_axis(given) == place
-    return 0 if same and written is not None and written[place] == target[place] else -1
 
 
 def is_short(data: NDArray[Any]) -> bool:

@@ -171,3 +171,34 @@ def test_writing_is_atomic(shipped, tmp_path):
     assert path.read_bytes() == before
     with pytest.raises(DataError, match="could not be written"):
         write_onnx(shipped["two_path_autogo"], path / "below" / "net.onnx")
+
+
+def test_a_file_that_computes_something_else_replaces_nothing(shipped, tmp_path, monkeypatch):
+    path, graph = tmp_path / "net.onnx", shipped["two_path_autogo"]
+    write_onnx(graph, path)
+    before = path.read_bytes()
+    monkeypatch.setitem(nodes._SIMPLE, "relu", "Sigmoid")
+    with pytest.raises(GraphError, match=r"output 0 would be other numbers.*verify=False"):
+        write_onnx(graph, path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    write_onnx(graph, path, verify=False)
+    assert path.read_bytes() != before
+
+
+def test_a_file_that_ends_the_runtime_is_an_error(shipped, tmp_path, monkeypatch):
+    child = tmp_path / "child.py"
+    child.write_text("import os\nos.abort()\n")
+    monkeypatch.setattr(check, "_CHILD", child)
+    with pytest.raises(GraphError, match="cannot run it .status -6"):
+        write_onnx(shipped["two_path_autogo"], tmp_path / "net.onnx")
+    assert list(tmp_path.iterdir()) == [child]
+
+
+def test_what_onnx_cannot_load_is_an_error_of_ours(tmp_path):
+    b = GraphBuilder(name="wide")
+    b.output(b.conv(b.input(5, 5, 3), 4, bias=True))
+    graph = b.build()
+    wrong = graph.replace(resolution=np.where(graph.resolution == 4, 6, graph.resolution))
+    with pytest.raises(GraphError):
+        write_onnx(wrong, tmp_path / "net.onnx", to_torch(graph).weights())
+    assert not list(tmp_path.iterdir())

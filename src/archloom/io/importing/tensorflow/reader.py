@@ -90,6 +90,7 @@ def _translated(t: Translator, needed: list[Node], ends: list[str], name: str) -
         t.constants,
         name,
         batch_axes=t.batch_axes,
+        trained=t.trained,
     )
 
 

@@ -81,6 +81,7 @@ class Translator:
         self.maps = maps  # inputs that are stored as NCHW
         self.operations: list[Operation] = []
         self.constants: dict[str, NDArray[Any]] = {}
+        self.trained: dict[str, dict[str, int]] = {}  # parameters behind constants
         self.results: dict[str, Result] = {}
         self.readers: dict[str, list[Node]] = {}
         self.closed: set[str] = set()  # BatchToSpaceND nodes that a convolution has taken in
@@ -244,7 +245,9 @@ class Translator:
         return f"{self._node.name}{DERIVED}{self._count}"
 
     def add_constant(self, tensor: Tensor, name: str = "") -> str:
-        """Add a constant of any shape and return its name."""
+        """Add a constant and return its name."""
+        if name and tensor.is_floating_point() and tensor.numel() > 1:
+            self.trained[name] = {name: tensor.numel()}
         name = name or f"{self._node.name}{DERIVED}constant{len(self.constants)}"
         self.constants[name] = array_of(tensor)
         self._known.of[name] = constant_value(self.constants[name])

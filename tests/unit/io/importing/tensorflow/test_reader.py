@@ -444,6 +444,67 @@ def test_training_norms_and_lone_batches_are_refused(tmp_path):
         read_model(g.save(tmp_path / "model.pb"))
 
 
+def normalised_rows(g: GraphDef, x: str, rank: int) -> str:
+    """Layer normalisation of the last 8 numbers as Keras freezes it: a batch norm of rows."""
+    sizes = g.op("Shape", x)
+    first = g.op("StridedSlice", sizes, *(ints(g, [i]) for i in (0, 1, 1)), shrink_axis_mask=1)
+    rows = g.op("Mul", first, ints(g, 6 if rank == 3 else 1))
+    flat = g.op("Reshape", x, g.op("Pack", ints(g, 1), rows, ints(g, 8), ints(g, 1)))
+    many = g.op("Pack", rows)
+    ones, zeros = (g.op("Fill", many, g.const(value)) for value in (1.0, 0.0))
+    empty = [g.const(np.zeros(0)) for _ in range(2)]
+    training = {"is_training": True, "epsilon": 1e-3, "data_format": "NCHW"}
+    norm = g.op("FusedBatchNormV3", flat, ones, zeros, *empty, **training)
+    return g.op("Reshape", norm, sizes)
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (8,)])
+def test_layer_norms_of_keras_are_read(shape, tmp_path):
+    g, scale, shift = GraphDef(), noise(8), noise(8)
+    y = normalised_rows(g, g.input(-1, *shape), 1 + len(shape))
+    g.op("AddV2", g.op("Mul", y, g.read(scale)), g.read(shift))
+    model = read_model(g.save(tmp_path / "model.pb"))
+    x = torch.randn(3, *shape)
+    found = al.to_torch(model.graph, model.weights)(x)
+    wanted = F.layer_norm(x, (8,), tensor(scale), tensor(shift), 1e-3)
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_scalars_have_the_shape_of_nothing(tmp_path):
+    g = GraphDef()
+    rate = g.op("Placeholder", name="rate", dtype=Type("float32"))
+    g.op("Mul", g.op("MatMul", g.input(-1, 8), g.read(noise(8, 4))), rate)
+    path = g.save(tmp_path / "model.pb")
+    model = read_model(path, {"rate": (), "input": [2, 8]})
+    al.write(model.graph, tmp_path / "model.onnx", model.weights)
+    again = read_model(tmp_path / "model.onnx")
+    assert (again.graph.hash, set(again.inputs)) == (model.graph.hash, {"rate", "input"})
+    values = {"rate": torch.tensor(0.5), "input": torch.randn(3, 8)}
+    found = al.to_torch(model.graph, model.weights)(*(values[name] for name in model.inputs))
+    assert found.shape == (3, 4)
+    with pytest.raises(FormatError, match="no list of whole numbers"):
+        read_model(path, {"rate": None, "input": (2, 8)})
+
+
+@pytest.mark.parametrize("sizes", [(-1, -1, 4), (6, -1, 4), (6, 2, 4)])
+def test_time_may_come_first(sizes, tmp_path):
+    g = GraphDef()
+    steps = g.op("Unpack", g.input(*sizes), num=6, axis=0)
+    weight, state = g.read(noise(4, 4)), steps
+    for time in range(1, 6):
+        state = g.op("Tanh", g.op("AddV2", g.op("MatMul", state, weight), f"{steps}:{time}"))
+    g.op("Identity", state, name="last")
+    model = read_model(g.save(tmp_path / "model.pb"), (6, 2, 4))
+    x = torch.randn(6, 2, 4)
+    module = al.to_torch(model.graph, model.weights)
+    matrix = next(one for one in model.weights.values() if one.shape == (4, 4))
+    assert al.parameters(model.graph) == 16  # the same in every step
+    h = x[0]
+    for step in x[1:]:
+        h = torch.tanh(h @ matrix + step)
+    torch.testing.assert_close(module(x), h, atol=1e-5, rtol=1e-4)
+
+
 def test_files_are_told_apart_by_content(tmp_path):
     g = GraphDef()
     g.op("Relu", g.input(-1, 9, 9, 3))
