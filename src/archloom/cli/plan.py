@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from archloom.cli.app import app, out
 from archloom.cli.arguments import Root
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from archloom.workflow.plan import PlannedStage
+
+WIDTH = 96
+WIDE_ONLY = ("cores", "reads")
 PLAN_COLUMNS = (
     "stage", "jobs", "cores", "core h", "GPU h", "longest", "memory", "reads", "writes",
 )  # fmt: skip
@@ -35,25 +43,35 @@ def plan(
 
     Example: archloom plan all --configfile config/full.yaml
     """
-    from rich.table import Table
-
     from archloom.workflow.engine import make_plan
     from archloom.workflow.plan import stages, total
-    from archloom.workflow.words import duration, size
 
     found = stages(make_plan(targets or (), configfile or (), root=root), root)
     if not found:
         out.print("Nothing to be done.")
         return
-    table = Table(*PLAN_COLUMNS, box=None)
+    out.print(_table([*found, total(found)], narrow := out.is_terminal and out.width < WIDTH))
+    out.print(PLAN_NOTES)
+    if narrow:
+        out.print(f"Cores and bytes to read are shown from {WIDTH} columns on.")
+
+
+def _table(found: Sequence[PlannedStage], narrow: bool) -> Table:
+    """Return the stages, the sums last; ``narrow`` is for 80 columns."""
+    from rich.table import Table
+
+    from archloom.workflow.words import duration, size
+
+    shown = [name for name in PLAN_COLUMNS if not (narrow and name in WIDE_ONLY)]
+    table = Table(*shown, box=None, padding=(0, 1, 0, 0), width=None if narrow else WIDTH)
     for column in table.columns:
         column.no_wrap, column.justify = True, "right"
     table.columns[0].justify = "left"
-    for stage in [*found, total(found)]:
+    for stage in found:
         if stage.rule == "total":
             table.add_section()
-        mark = " *" if stage.is_assumed else ""
-        table.add_row(
+        mark = "*" if stage.is_assumed else ""
+        cells = (
             stage.rule,
             f"{stage.jobs:,}",
             str(stage.threads),
@@ -64,5 +82,6 @@ def plan(
             size(stage.read) if stage.read else "",
             size(stage.written),
         )
-    out.print(table)
-    out.print(PLAN_NOTES)
+        by_name = dict(zip(PLAN_COLUMNS, cells, strict=True))
+        table.add_row(*(by_name[name] for name in shown))
+    return table

@@ -2,16 +2,18 @@
 
 Networks that are to be compared are measured together: every round runs each of them once, so that
 a machine that grows slower or busier hits all of them alike. A figure is the median over rounds,
-its spread the quartiles; batch 1, float32, random weights and input.
+its spread the quartiles; batch 1, float32, random weights and input. Where other programs had the
+processor for part of the time, a warning is logged.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, Literal
 
 import numpy as np
@@ -21,10 +23,14 @@ from archloom.errors import ConfigError, GraphError
 from archloom.graph import Graph, GraphBuilder, input_shapes
 from archloom.graph.definition import TensorType
 
+logger = logging.getLogger(__name__)
+
 Runtime = Literal["onnxruntime", "torch"]
 RUNTIMES: tuple[Runtime, ...] = ("onnxruntime", "torch")
 SAMPLE_SECONDS = 1e-3
 """A network that is faster runs several times per sample, so that the clock does not count."""
+BUSY = 0.1
+"""Share of the time for which others may have the processor before it is told."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +91,10 @@ def latency_rounds(graphs: Sequence[Graph], timing: Timing | None = None) -> NDA
         runs = [_runner(graph, timing) for graph in graphs]
         counts = [_runs_per_sample(run, timing.warm_up) for run in runs]
         rounds = np.empty((timing.repeats, len(runs)))
-        for times in rounds:
-            for index, (run, count) in enumerate(zip(runs, counts, strict=True)):
-                times[index] = 1e3 * _seconds(run, count)
+        with _watched():
+            for times in rounds:
+                for index, (run, count) in enumerate(zip(runs, counts, strict=True)):
+                    times[index] = 1e3 * _seconds(run, count)
     return rounds
 
 
@@ -218,6 +225,21 @@ def _torch_runner(graph: Graph, inputs: Sequence[NDArray[Any]]) -> Callable[[], 
             return module(*tensors)
 
     return run
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    """Warn when this process was kept waiting for the processor during the block."""
+    begun, used = perf_counter(), process_time()
+    yield
+    waited = 1 - (process_time() - used) / max(perf_counter() - begun, 1e-9)
+    if waited > BUSY:
+        logger.warning(
+            "the machine is busy: for %.0f %% of the time other programs had the processor while "
+            "latency was measured. The times are too long; compare those of one measurement only, "
+            "or measure again on an idle machine.",
+            100 * waited,
+        )
 
 
 @contextmanager

@@ -101,3 +101,13 @@ def test_inputs_that_are_no_maps_have_the_type_that_their_definition_states(runt
     )
     (found,) = measure_latency([graph], Timing(runtime, **QUICK))
     assert found.median > 0
+
+
+@pytest.mark.parametrize(("used", "told"), [(0.5, True), (0.95, False), (1.9, False)])
+def test_a_busy_machine_is_told(monkeypatch, caplog, used, told):
+    clock = iter([0.0, 1.0])
+    monkeypatch.setattr(latency, "process_time", iter([0.0, used]).__next__)
+    monkeypatch.setattr(latency, "perf_counter", clock.__next__)
+    with latency._watched():
+        pass
+    assert ("the machine is busy: for 50 % of the time" in caplog.text) == told
