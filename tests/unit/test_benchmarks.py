@@ -20,15 +20,20 @@ SCRIPTS = {
     for kind in ("bench", "measure")
     for path in sorted(FOLDER.rglob(f"{kind}_*.py"))
 }
-SLOW: set[str] = set()
-"""Those that take over ten seconds in small."""
+FAST = """
+    bench_start graphs.bench_nb201_all graphs.bench_onnx_parity graphs.bench_store
+    autogo.bench_predictor_golden autogo.bench_predictor_nb201 autogo.bench_predictor_table1
+    autogo.bench_psc_speed autogo.bench_score_order autogo.bench_segmentation
+    autogo.bench_shape_propagation training.bench_training_step
+""".split()
+"""Those that take less than ten seconds in small; the others wait for the slow tests."""
 WORDS = ("section", "agreement", "speeds", "row")
 """What a script says of its result on the page of results."""
 
 
 def in_small(name):
     """Return a script with the marks that say when its run in small takes part."""
-    marks = [pytest.mark.slow] if name in SLOW else []
+    marks = [] if name.removeprefix("benchmarks.") in FAST else [pytest.mark.slow]
     if "Needs the dataset" in SCRIPTS[name].read_text():
         marks.append(pytest.mark.data)
     if name.endswith("report_page"):
