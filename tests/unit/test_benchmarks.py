@@ -15,6 +15,7 @@ from benchmarks import recording, summarise
 from devtools import BROWSER
 
 FOLDER = Path(benchmarks.__file__).parent
+SOURCES = os.pathsep.join([str(FOLDER.parent / "src"), str(FOLDER.parent)])
 SCRIPTS = {
     ".".join(path.relative_to(FOLDER.parent).with_suffix("").parts): path
     for kind in ("bench", "measure")
@@ -49,7 +50,7 @@ def test_a_script_runs_in_small_and_words_what_it_found(name, tmp_path, monkeypa
     done = subprocess.run(
         [sys.executable, "-m", name],
         cwd=FOLDER.parent,
-        env=os.environ | {"ARCHLOOM_SMOKE": str(tmp_path), "PYTHONPATH": "src:."},
+        env=os.environ | {"ARCHLOOM_SMOKE": str(tmp_path), "PYTHONPATH": SOURCES},
         capture_output=True,
         text=True,
         check=False,
@@ -71,7 +72,7 @@ def test_smoke_is_an_option_of_every_script_and_leaves_the_results_alone(tmp_pat
             [sys.executable, "-c", code, *options],
             cwd=FOLDER.parent,
             env={name: value for name, value in os.environ.items() if name != "ARCHLOOM_SMOKE"}
-            | {"PYTHONPATH": "src:.", "TMPDIR": str(tmp_path)},
+            | {"PYTHONPATH": SOURCES, "TMPDIR": str(tmp_path)},
             capture_output=True,
             text=True,
             check=True,
