@@ -21,10 +21,14 @@ from benchmarks.recording import RESULTS, ROOT, at_scale
 
 FOLDER = at_scale(ROOT / "resources", RESULTS) / "bench_autobuild"
 
+NETWORKS = at_scale(None, 200)
+"""How many block networks a predictor learns from at most; None: all."""
+
 
 def block_predictor(labels, settings, shape=None):
     """Return a predictor of block networks, and the processor time of its training in seconds."""
     shape = shape or BlockShape()
+    labels = labels.take(np.arange(len(labels.values))[:NETWORKS])
     texts = [labels.family, labels.target, *labels.architectures]
     arrays = [labels.values, labels.resolution]
     return _kept(

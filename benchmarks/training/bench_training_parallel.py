@@ -15,6 +15,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 
 import torch
@@ -29,7 +30,8 @@ from benchmarks.recording import at_scale, record
 WAYS = {"one process, one thread": (1, 1), "one process, two threads": (1, 2)}
 WAYS |= {"two processes, one thread each": (2, 1)}
 ROUNDS, PER_FAMILY = at_scale((3, 4), (1, 1))
-LABELLED = ("nb201", "hiaml", "two_path")
+LABELLED = at_scale(("nb201", "hiaml", "two_path"), ("two_path",))
+RECIPE = at_scale(recipe_named("digits"), replace(recipe_named("digits"), epochs=1))
 
 
 def networks() -> list[Graph]:
@@ -39,9 +41,9 @@ def networks() -> list[Graph]:
 
 
 def run(graphs: Sequence[Graph]) -> None:
-    images, recipe = load_images("digits"), recipe_named("digits")
+    images = load_images("digits")
     for graph in graphs:
-        train(graph, images, recipe)
+        train(graph, images, RECIPE)
 
 
 def warm_up(threads: int, graph: Graph) -> None:

@@ -15,20 +15,26 @@ from benchmarks import recording, summarise
 from devtools import BROWSER
 
 FOLDER = Path(benchmarks.__file__).parent
+SOURCES = os.pathsep.join([str(FOLDER.parent / "src"), str(FOLDER.parent)])
 SCRIPTS = {
     ".".join(path.relative_to(FOLDER.parent).with_suffix("").parts): path
     for kind in ("bench", "measure")
     for path in sorted(FOLDER.rglob(f"{kind}_*.py"))
 }
-SLOW: set[str] = set()
-"""Those that take over ten seconds in small."""
+FAST = """
+    bench_start graphs.bench_nb201_all graphs.bench_onnx_parity graphs.bench_store
+    autogo.bench_predictor_golden autogo.bench_predictor_nb201 autogo.bench_predictor_table1
+    autogo.bench_psc_speed autogo.bench_score_order autogo.bench_segmentation
+    autogo.bench_shape_propagation training.bench_training_step
+""".split()
+"""Those that take less than ten seconds in small; the others wait for the slow tests."""
 WORDS = ("section", "agreement", "speeds", "row")
 """What a script says of its result on the page of results."""
 
 
 def in_small(name):
     """Return a script with the marks that say when its run in small takes part."""
-    marks = [pytest.mark.slow] if name in SLOW else []
+    marks = [] if name.removeprefix("benchmarks.") in FAST else [pytest.mark.slow]
     if "Needs the dataset" in SCRIPTS[name].read_text():
         marks.append(pytest.mark.data)
     if name.endswith("report_page"):
@@ -44,7 +50,7 @@ def test_a_script_runs_in_small_and_words_what_it_found(name, tmp_path, monkeypa
     done = subprocess.run(
         [sys.executable, "-m", name],
         cwd=FOLDER.parent,
-        env=os.environ | {"ARCHLOOM_SMOKE": str(tmp_path), "PYTHONPATH": "src:."},
+        env=os.environ | {"ARCHLOOM_SMOKE": str(tmp_path), "PYTHONPATH": SOURCES},
         capture_output=True,
         text=True,
         check=False,
@@ -66,7 +72,7 @@ def test_smoke_is_an_option_of_every_script_and_leaves_the_results_alone(tmp_pat
             [sys.executable, "-c", code, *options],
             cwd=FOLDER.parent,
             env={name: value for name, value in os.environ.items() if name != "ARCHLOOM_SMOKE"}
-            | {"PYTHONPATH": "src:.", "TMPDIR": str(tmp_path)},
+            | {"PYTHONPATH": SOURCES, "TMPDIR": str(tmp_path)},
             capture_output=True,
             text=True,
             check=True,
