@@ -12,6 +12,7 @@ from archloom.errors import DataError, GraphError
 from archloom.execute.layers import Norm
 from archloom.execute.module import to_torch
 from archloom.graph import OPS, Graph, GraphBuilder
+from archloom.io.exporting import check, nodes
 from archloom.io.exporting.file import to_onnx, write_onnx
 
 
