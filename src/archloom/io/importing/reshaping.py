@@ -9,19 +9,37 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archloom.errors import FormatError
+from archloom.graph.definition import TensorType
 from archloom.io.importing.batch import batch_axis, first_difference
-
-if TYPE_CHECKING:
-    from archloom.io.importing.steps import Step, Value
-    from archloom.io.importing.values import Values
+from archloom.io.importing.steps import Step, Value
 
 
-def general_reshape(values: Values, step: Step) -> int | None:
+class Known(Protocol):
+    """What is known of a network so far, see ``archloom.io.importing.values.Values``.
+
+    written_wide, is_open, read_batch : whether constants hold for the second batch size, whether
+                                        the source leaves the batch open, and the batch it fixes
+    """
+
+    of: dict[str, Value]
+    written_wide: bool
+    is_open: bool
+    read_batch: int
+
+    def constant(self, data: NDArray[Any]) -> str:
+        """Add a constant of any shape and return its name."""
+
+    def types(self, step: Step, *, wide: bool) -> tuple[TensorType, ...] | None:
+        """Return the types of what a step computes, None where they depend on data."""
+
+
+def general_reshape(values: Known, step: Step) -> int | None:
     """Put Reshape, Flatten, Squeeze and Unsqueeze as one Reshape to a target that holds for
     every batch where there is one; return ``Value.outer`` of the result.
     """
@@ -46,7 +64,7 @@ def general_reshape(values: Values, step: Step) -> int | None:
 
 
 def _batch_place(
-    values: Values, step: Step, given: Value, target: list[int]
+    values: Known, step: Step, given: Value, target: list[int]
 ) -> tuple[int | None, int]:
     """Return the dimension of ``target`` that grows with the batch and how many rows of it
     stand outside of the batch; None and 1 where none grows.
@@ -81,7 +99,7 @@ def _batch_place(
     return place, 1 if place is None else rows.get(place, 0)
 
 
-def _other_shape(values: Values, step: Step) -> tuple[int, ...] | None:
+def _other_shape(values: Known, step: Step) -> tuple[int, ...] | None:
     """Return the shape of a result at the batch size that constants were not written for, None
     where they do not fit it.
     """
@@ -114,7 +132,7 @@ def _choice(
     return next(iter([*exact, *left, *same, *begins, *inner, *rows]), None)
 
 
-def _keeps_batch(values: Values) -> bool:
+def _keeps_batch(values: Known) -> bool:
     """Return whether a Squeeze without axes leaves the batch alone, unless it is fixed to 1."""
     return values.is_open or values.written_wide
 
