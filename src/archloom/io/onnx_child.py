@@ -6,12 +6,12 @@ run is taken. Prints its position; what goes wrong is printed to the error strea
 
 import sys
 
-import numpy as np
-import onnxruntime
-
 
 def main(model: str, target: str, *inputs: str) -> None:
     """Write the outputs to ``target``."""
+    import numpy as np
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 4
     session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
