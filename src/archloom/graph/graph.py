@@ -104,10 +104,14 @@ class Graph:
     shared: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        for field in _NAMES:
+        # a file that holds half a character could not be written
+        for field in ("name", "family"):
             name = getattr(self, field)
-            if not name.isascii():  # a file that holds half a character could not be written
+            if not name.isascii():
                 object.__setattr__(self, field, whole(name))
+        if not all(end.name.isascii() for end in self.ends):
+            ends = tuple(end._replace(name=whole(end.name)) for end in self.ends)
+            object.__setattr__(self, "ends", ends)
 
     @classmethod
     def from_arrays(

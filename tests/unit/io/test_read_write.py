@@ -163,11 +163,13 @@ def test_an_svg_is_a_drawing(graph, tmp_path):
 def test_onnx_gets_graph_path_and_weights(graph, tmp_path, monkeypatch):
     calls = []
     module = ModuleType("archloom.io.exporting.file")
-    module.write_onnx = lambda *arguments, **options: calls.append((*arguments, options))
+    module.write_onnx = lambda *arguments, verify: calls.append((*arguments, verify))
     monkeypatch.setitem(sys.modules, "archloom.io.exporting.file", module)
     weights = {"1.weight": object()}
     write(graph, tmp_path / "net.onnx", weights)
-    assert calls == [(graph, tmp_path / "net.onnx", weights, {"verify": True})]
+    write(graph, tmp_path / "net.onnx", weights, verify=False)
+    target = (graph, tmp_path / "net.onnx", weights)
+    assert calls == [(*target, True), (*target, False)]
 
 
 def test_weights_travel_in_onnx_only(graph, tmp_path):

@@ -6,11 +6,10 @@ run is taken. Prints its position; what goes wrong is printed to the error strea
 
 import sys
 
-import numpy as np
-
 
 def main(model: str, target: str, *inputs: str) -> None:
     """Write the outputs to ``target``."""
+    import numpy as np
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
