@@ -42,7 +42,7 @@ def in_small(name):
     return pytest.param(name, marks=marks)
 
 
-@pytest.mark.parametrize("name", map(in_small, SCRIPTS))
+@pytest.mark.parametrize("name", [in_small(name) for name in SCRIPTS])
 def test_a_script_runs_in_small_and_words_what_it_found(name, tmp_path, monkeypatch, request):
     if request.node.get_closest_marker("data"):
         request.getfixturevalue("data_folder")
