@@ -8,6 +8,7 @@ import csv
 import inspect
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -104,7 +105,8 @@ def naming(where: str | Path) -> Iterator[None]:
     try:
         yield
     except ArchloomError as error:
-        if visible(str(where)) in str(error):
+        # a file beside it, whose name goes on, is another one
+        if re.search(re.escape(visible(str(where))) + r"(?![\w/-]|\.\w)", str(error)):
             raise
         raise type(error)(f"{where}: {error}") from error
 

@@ -72,7 +72,7 @@ class Constraint:
         with millions.
         """
         negative = self.bound < 0 and self.figure in _NEVER_NEGATIVE
-        far = abs(self.bound) * _FAR < abs(base)
+        far = abs(self.bound) * _FAR < (base if self.bound == 0 else abs(base))
         if self.percent or abs(self.bound) > 100 or not (negative or far):
             return
         raise ConfigError(

@@ -115,7 +115,7 @@ def test_renumbering_back_is_the_identity_and_keeps_operand_order(graph, data):
 def test_a_graph_travels_to_another_process_with_its_hash_but_without_derived_arrays(graph):
     _ = graph.order, graph.hash, graph.out_dst
     state = graph.__getstate__()
-    assert set(state) == {*ARRAY_FIELDS, "name", "family", "definitions", "ends", "hash"}
+    assert set(state) == {*ARRAY_FIELDS, "name", "family", "definitions", "ends", "shared", "hash"}
     copy = pickle.loads(pickle.dumps(graph))
     assert not {"order", "out_dst"} & set(vars(copy))
     assert copy.hash_is_known and copy.hash == graph.hash

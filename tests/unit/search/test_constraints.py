@@ -127,7 +127,9 @@ def test_zero_percent_is_no_target_but_a_bound_of_zero_is():
     assert not any(Constraint.parse(text).is_zero for text in ("flops<0", "flops<1%", "flops<1"))
     worse = {"score": 0.5, "flops": 3.0}
     assert Limits([Constraint.parse("flops<0%")], base).refusal(worse) == "not flops<0%"
-    assert Limits([Constraint.parse("flops<0")], base).refusal(worse) == ""  # on the way there
+    below = {"score": -0.5, "flops": 3.0}
+    on_the_way = Limits([Constraint.parse("score>0")], below)
+    assert on_the_way.refusal({"score": -0.4, "flops": 3.0}) == ""
 
 
 @pytest.mark.parametrize(
