@@ -88,7 +88,7 @@ class MovedModules:
         warnings.warn(f"{module.__name__} is now {where}", DeprecationWarning, stacklevel=2)
 
         def find(name: str) -> Any:
-            for place in map(import_module, places):
+            for place in [] if name.startswith("__") else map(import_module, places):
                 if hasattr(place, name):
                     return getattr(place, name)
             raise AttributeError(f"{module.__name__} is now {where}, where no {name!r} is")

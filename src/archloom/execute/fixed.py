@@ -39,10 +39,11 @@ class Fixed(nn.Module):
                     self._names.append(name)
                 case Operand() | None:
                     self._names.append(None)
+        self._is_single = len(definition.outputs) == 1  # what nobody reads, nobody gets
         self._is_operand = [isinstance(slot, Operand) for slot in definition.inputs]
 
     def forward(self, *operands: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Return the output, or all outputs where the operator has several.
+        """Return the output, or all outputs where the definition has several.
 
         operands : one tensor per ``Operand`` slot, (N, ...) where the definition has (1, ...)
         """
@@ -51,7 +52,8 @@ class Fixed(nn.Module):
             next(waiting) if is_operand else None if name is None else getattr(self, name)
             for name, is_operand in zip(self._names, self._is_operand, strict=True)
         ]
-        return self._function(inputs)
+        found = self._function(inputs)
+        return found[0] if self._is_single and isinstance(found, tuple) else found
 
 
 def torch_dtype(name: str) -> torch.dtype:

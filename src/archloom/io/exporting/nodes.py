@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archloom.errors import GraphError
-from archloom.execute.operators.fallback import attribute_value
+from archloom.execute.operators.fallback import attribute_value, is_standard
 from archloom.execute.operators.table import OPERATORS
 from archloom.execute.types import output_types
 from archloom.graph import OPS, Definition, Graph, Merge, window_pads
@@ -138,10 +138,11 @@ class Writer:
                     inputs.append("")
         while not inputs[-1]:  # runtimes trip over names that are left out at the end
             del inputs[-1]
-        outputs = [name, *(self._free(f"{name}/{i}") for i in range(1, len(definition.outputs)))]
+        count = max(len(definition.outputs), _fewest_outputs(definition))
+        outputs = [name, *(self._free(f"{name}/{i}") for i in range(1, count))]
         if definition.domain or _depends_on_data(definition):
             first = BATCH if definition.domain else None
-            ends = zip(outputs, definition.outputs, strict=True)
+            ends = zip(outputs, definition.outputs, strict=False)
             self.foreign += [_value_info(*end, first) for end in ends]
         attributes = {key: attribute_value(value) for key, value in definition.attributes}
         self.versions.append(definition.version)
@@ -388,6 +389,15 @@ def _element_and_shape(one: TensorType) -> tuple[int, list[Any]]:
     from onnx import helper
 
     return helper.np_dtype_to_tensor_dtype(np.dtype(one.dtype)), list(one.shape)
+
+
+def _fewest_outputs(definition: Definition) -> int:
+    """Return how many outputs a standard operator names, whoever reads them; 0 of any other."""
+    if not is_standard(definition):
+        return 0
+    from onnx import defs
+
+    return int(defs.get_schema(definition.op_type, definition.version).min_output)
 
 
 def _depends_on_data(definition: Definition) -> bool:

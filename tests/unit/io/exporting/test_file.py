@@ -12,6 +12,7 @@ from archloom.errors import DataError, GraphError
 from archloom.execute.layers import Norm
 from archloom.execute.module import to_torch
 from archloom.graph import OPS, Graph, GraphBuilder
+from archloom.io import read_model
 from archloom.io.exporting import check, nodes
 from archloom.io.exporting.file import to_onnx, write_onnx
 
@@ -203,3 +204,21 @@ def test_what_onnx_cannot_load_is_an_error_of_ours(tmp_path):
     with pytest.raises(GraphError):
         write_onnx(wrong, tmp_path / "net.onnx", to_torch(graph).weights())
     assert not list(tmp_path.iterdir())
+
+
+def test_an_output_that_nobody_reads_is_written_where_the_operator_names_it(tmp_path):
+    text = "<ir_version: 10, opset_import: ['' : 21]> net (float[N,3,8,8] x) => (float[N,3,8,2] y) "
+    text += "<int64[1] k = {2}> { found, places = TopK(x, k) y = Relu(found) }"
+    onnx.save(onnx.parser.parse_model(text.replace("'", '"')), tmp_path / "net.onnx")
+    model = read_model(tmp_path / "net.onnx")
+    write_onnx(model.graph, tmp_path / "again.onnx")
+    (top_k,) = [
+        one for one in onnx.load(tmp_path / "again.onnx").graph.node if one.op_type == "TopK"
+    ]
+    assert len(top_k.output) == 2
+    x = torch.randn(2, 3, 8, 8)
+    wanted = x.topk(2).values.relu()
+    torch.testing.assert_close(to_torch(model.graph)(x), wanted)
+    session = onnxruntime.InferenceSession(tmp_path / "again.onnx")
+    (found,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    np.testing.assert_allclose(found, wanted.numpy())
