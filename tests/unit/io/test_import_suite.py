@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+import archloom as al
 from import_suite import convolutional, families, handmade, libraries, tokens, try_import
+from import_suite.kinds import sizes
 
 CASES = {
     **convolutional.CASES,
@@ -48,3 +50,31 @@ def test_what_the_vocabulary_says_is_not_fixed(tmp_path):
     assert {"conv", "relu", "add", "maxpool", "mean", "matmul"} <= set(names)
     windows = graph.kernel[:, 0] == 3
     assert np.isin(graph.padding[windows], (2, 3)).all()  # SAME where it says the same
+
+
+UNUSED = {"convnext": 96}  # parameters that its forward does not read
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if hasattr(case, "module")])
+def test_parameters_are_those_that_an_optimiser_trains(name):
+    module = CASES[name].module()
+    wanted = sum(one.numel() for one in module.parameters()) - UNUSED.get(name, 0)
+    assert al.parameters(al.from_torch(module, CASES[name].inputs()).graph) == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(CASES))
+def test_written_files_take_the_place_of_the_original(name, tmp_path):
+    import onnxruntime
+
+    first, second = tmp_path / "model.onnx", tmp_path / "again.onnx"
+    CASES[name].write(first)
+    model = al.read_model(first)
+    al.write(model.graph, second, model.weights)
+    ends = []
+    for path in (first, second):
+        session = onnxruntime.InferenceSession(path)
+        inputs = [(one.name, sizes(one)) for one in session.get_inputs()]
+        ends.append((inputs, [one.name for one in session.get_outputs()]))
+    assert ends[0] == ends[1]

@@ -86,7 +86,7 @@ class NodeWriter:
             self._write_fixed(step)
             return
         self.node[step.outputs[0]] = node
-        if self._owns and not any(self._owns):
+        if self._owns and not self._owns[0]:
             self.shared.append(node)
 
     def operand(self, name: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,8 @@ def network_of(
 def _trained(model: ModelProto, constants: Mapping[str, NDArray[Any]]) -> dict[str, dict[str, int]]:
     """Return the parameters behind constants: tensors of the file count, numbers of Constant nodes
     do not, unless they stand where an operator takes its weights. A file of archloom says what it
-    counted.
+    counted. Vectors are not told apart: exporters write those of equal values, such as new norms
+    have, once.
     """
     slots = {
         node.input[position]
@@ -73,8 +75,12 @@ def _trained(model: ModelProto, constants: Mapping[str, NDArray[Any]]) -> dict[s
     }
     nodes = {node.output[0] for node in model.graph.node if node.op_type == "Constant"} - slots
     found: dict[str, dict[str, int]] = {name: {} for name in nodes & constants.keys()}
+    uses = Counter(name for node in model.graph.node for name in node.input)
     for name, data in constants.items():
-        if name not in nodes and is_float(data) and data.size > 1:
+        is_vector = data.size == max(data.shape, default=1)
+        if name in nodes or not is_float(data) or data.ndim < 2:
+            continue
+        if uses[name] == 1 or not is_vector:
             found[name] = {name: data.size}
     for entry in model.metadata_props:
         name = entry.key.removeprefix(COUNTED)

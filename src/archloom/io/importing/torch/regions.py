@@ -16,11 +16,14 @@ _REGIONS = {"wrap_with_autocast", "wrap_with_set_grad_enabled"}
 
 def inline_regions(module: fx.GraphModule) -> None:
     """Put the nodes of all regions in place of their calls, in place."""
+    changed = False
     while regions := [node for node in module.graph.nodes if _is_region(node)]:
+        changed = True
         for node in regions:
             _inline(module, node)
-    module.graph.lint()
-    module.recompile()
+    if changed:
+        module.graph.lint()
+        module.recompile()
 
 
 def _is_region(node: fx.Node) -> bool:
