@@ -87,6 +87,8 @@ def _batch_place(
         place = first_difference(target, wide)
         ahead = math.prod(target[: place or 0])
         return place, before // ahead if ahead and before % ahead == 0 else 0
+    if not before:
+        return None, 1  # the order of the elements is not known
     rows = {
         place: before // ahead
         for place, size in enumerate(target)

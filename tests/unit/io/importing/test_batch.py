@@ -163,6 +163,15 @@ def test_a_batch_that_was_fixed_is_open_in_the_graph(tmp_path):
     np.testing.assert_allclose(run(model, five)[0], np.concatenate(one_by_one), atol=1e-5)
 
 
+def test_rows_whose_order_is_lost_are_read_as_they_are(tmp_path):
+    """Two rows of a batch, inside and outside of other rows, are joined and taken apart again."""
+    text = """g (float[1,6,8] x) => (float[6,1,8] y) {
+        t = Transpose<perm=[1,0,2]>(x) a = Reshape(t, rows) b = Reshape(x, rows) c = Add(a, b)
+        y = Reshape(c, back) }"""
+    constants = {"rows": whole(6, 8), "back": whole(6, 1, 8)}
+    Kind(text, {"x": floats(1, 6, 8)}, constants, 13).check(tmp_path)
+
+
 def test_sizes_that_are_given_are_kept_where_they_are_no_batch(tmp_path):
     text = "g (float[t,n,4] x) => (float[n,4] y) { y = ReduceSum<keepdims=0>(x, a) }"
     kind = Kind(text, {"x": floats(6, 2, 4)}, {"a": whole(0)}, shape=[6, 2, 4])
