@@ -126,7 +126,13 @@ rule rank_units:
     message:
         "Rank the units of {wildcards.family} for target {wildcards.target}"
     shell:
-        command("rank_units", "networks", "ranked", "family target")
+        command(
+            "rank_units",
+            "networks",
+            "ranked",
+            "family target",
+            "{wildcards.family}-{wildcards.target}",
+        )
 
 
 rule evaluate_units:

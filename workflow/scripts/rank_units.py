@@ -15,6 +15,7 @@ if __name__ == "__main__":
             BlockTraining(epochs=settings["epochs"]),
             run.track(range(run.seed, run.seed + settings["seeds"])),
             contexts=settings["contexts"],
+            states=run.resume,
         )
         folder.mkdir()
         found.write(folder, settings["top_k"])

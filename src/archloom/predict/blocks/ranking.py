@@ -63,18 +63,26 @@ def rank_units(
     seeds: Iterable[int],
     *,
     contexts: int = 3,
+    states: Path | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> UnitRanking:
     """Train a predictor for each of ``seeds`` on ``labels`` and rank all units by the mean of what
     they say.
 
     contexts   networks that a unit is put into to be scored; 0: by the norm of its embedding
+    states     folder that keeps the trainings, which go on from there when they were broken off
     on_epoch   called with the record of every epoch, of one predictor after the other
 
     Raises ``ConfigError`` and ``DataError`` as ``BlockPredictor.fit`` does.
     """
     trained = {
-        seed: BlockPredictor.fit(labels, replace(settings, seed=seed), on_epoch=on_epoch)
+        seed: BlockPredictor.fit(
+            labels,
+            replace(settings, seed=seed),
+            on_epoch=on_epoch,
+            checkpoint=states and states / f"seed{seed}.safetensors",
+            checkpoint_seconds=0,  # also after the last epoch, so that no seed is trained again
+        )
         for seed in seeds
     }
     rankings = [one.score_units(contexts=contexts) for one in trained.values()]

@@ -48,3 +48,30 @@ def test_one_seed_has_nothing_to_agree_with(labels, tmp_path):
     found = rank_units(labels, BlockTraining(epochs=1), [0], contexts=0)
     found.write(tmp_path, 1)
     assert found.agreed == () and not (tmp_path / "agreement.json").exists()
+
+
+def test_what_was_trained_before_a_break_is_not_trained_again(labels, tmp_path):
+    epochs = []
+    settings = BlockTraining(epochs=2)
+
+    def stop_at_the_second_seed(record):
+        epochs.append(record.epoch)
+        if len(epochs) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rank_units(
+            labels, settings, [0, 1], contexts=0, states=tmp_path, on_epoch=stop_at_the_second_seed
+        )
+    assert epochs == [1, 2, 1]
+    found = rank_units(
+        labels,
+        settings,
+        [0, 1],
+        contexts=0,
+        states=tmp_path,
+        on_epoch=lambda record: epochs.append(record.epoch),
+    )
+    assert epochs[3:] == [1, 2]  # the second seed; the first was finished
+    whole = rank_units(labels, settings, [0, 1], contexts=0)
+    np.testing.assert_array_equal(found.scored.score, whole.scored.score)
