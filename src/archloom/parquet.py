@@ -57,9 +57,19 @@ def read_parquet(
             f"{path} has the columns {', '.join(known)}, not {', '.join(missing)}: it is a table "
             f"of another kind, {advice}."
         )
-    for field in schema or ():
-        _check_column(path, table, field, schema, advice)
+    if schema is not None:
+        check_columns(path, table, schema, advice)
     return table
+
+
+def check_columns(
+    path: str | Path, table: pa.Table, schema: pa.Schema, advice: str = "get it again"
+) -> None:
+    """Raise ``FormatError`` unless the columns of ``schema`` are there, of these types and without
+    gaps.
+    """
+    for field in schema:
+        _check_column(path, table, field, schema, advice)
 
 
 def _check_column(

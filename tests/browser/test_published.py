@@ -24,7 +24,7 @@ def page(browser, address):
 
 
 def test_every_table_is_reached_from_the_head(page):
-    assert page.evaluate("document.querySelectorAll('main table').length") == 8
+    assert page.evaluate("document.querySelectorAll('main table').length") == 10
     page.click('nav a[href="#table9"]')
     page.until("location.hash === '#table9' && scrollY > 1000")
 

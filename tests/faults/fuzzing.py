@@ -8,6 +8,7 @@ seeds of all but the good ones.
 
 import copy
 import json
+import os
 import random
 import resource
 import signal
@@ -313,7 +314,15 @@ def run_child(
     """
     command = [sys.executable, "-W", "ignore", "-m", "tests.faults.fuzzing", "child"]
     command += [str(start), str(count), json.dumps(names)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    root = Path(__file__).parents[2]
+    child = subprocess.Popen(
+        command,
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": f"{root / 'src'}{os.pathsep}{root / 'tests'}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     assert child.stdout is not None
     open_kind, open_number = names[0], -1
     for line in child.stdout:

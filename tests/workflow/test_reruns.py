@@ -145,10 +145,10 @@ CHANGED_MODULES = {
     "segments/training": CHANGED_SCRIPTS["build_vocabulary"],
     "segments/psc_index": INDEX + PREDICTOR_AND_AFTER,
     "predict/selection": CHOICE_AND_AFTER,
-    "search/mutation": SEARCH_AND_AFTER,
+    "search/graphs/mutation": SEARCH_AND_AFTER,
     "report/page": rules("build_autogo_report"),
     "workflow/job": Counter(),
-    "cli/search": Counter(),
+    "cli/optimise": Counter(),
 }
 
 

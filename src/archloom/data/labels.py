@@ -15,7 +15,7 @@ import numpy as np
 
 from archloom.errors import DataError, FormatError
 from archloom.files import reader
-from archloom.parquet import read_parquet, write_parquet
+from archloom.parquet import check_columns, read_parquet, write_parquet
 
 FORMAT = "archloom-labels/1"
 PROVENANCES = ("measured", "benchmark", "pseudo")
@@ -73,10 +73,11 @@ def read_labels(path: str | Path) -> list[Label]:
     """
     if not Path(path).is_file():
         raise DataError(f"There is no label table {path}: measure it, or name the right file.")
-    table = read_parquet(path, schema=_schema())
+    table = read_parquet(path)
     found = (table.schema.metadata or {}).get(b"format", b"none").decode()
     if found != FORMAT:
         raise FormatError(f"{path} has the format {found}, {FORMAT} is wanted: use another file.")
+    check_columns(path, table, _schema())
     return [Label(**row) for row in table.select(_schema().names).to_pylist()]
 
 

@@ -251,7 +251,7 @@ def test_a_kind_that_this_version_lacks_is_named(toy, tmp_path, monkeypatch):
 
 
 def test_the_table_and_the_card_import_no_kind(project):
-    for name in ("kinds", "card", "predictor", "labels", "training"):
+    for name in ("kinds", "card", "predictor", "labels", "norms/training"):
         text = (project / FOLDER / f"{name}.py").read_text()
         found = {
             node.module

@@ -13,9 +13,9 @@ from archloom.predict import GNN, PSC, LabelledGraphs, TrainingSettings
 from archloom.predict.blocks.predictor import BlockPredictor
 from archloom.predict.blocks.task import BlockTraining
 from archloom.predict.metrics import spearman
+from archloom.predict.norms.training import NormTraining
 from archloom.predict.operators.network import OperatorShape
 from archloom.predict.operators.predictor import OperatorPredictor
-from archloom.predict.training import NormTraining
 from archloom.spaces import FAMILIES
 
 

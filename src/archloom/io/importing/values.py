@@ -194,8 +194,11 @@ class Values:
             self.steps.append(step)
 
     def _behind(self, step: Step) -> dict[str, int] | None:
-        """Return the parameters behind what a step computes from constants."""
-        known = [self.of[name].trained for name in step.inputs if name]
+        """Return the parameters behind what a step computes from constants; whole numbers, such as
+        axes, say nothing of that.
+        """
+        inputs = [self.of[name] for name in step.inputs if name]
+        known = [one.trained for one in inputs if one.data is not None and is_float(one.data)]
         found = [one for one in known if one is not None]
         return {name: size for one in found for name, size in one.items()} if found else None
 

@@ -208,7 +208,9 @@ def test_writing_twice_gives_the_same_page(finished, tmp_path):
     run, first, _ = finished
     second, _ = report(run, tmp_path)
     for name in ("report.html", "summary.json", "front.csv", "figures/pareto.svg"):
-        assert (first / name).read_bytes() == (second / name).read_bytes()
+        # the page says how to make it again, and for that where its configuration is
+        own = (first / name).read_text().replace(str(first), str(second))
+        assert own == (second / name).read_text()
 
 
 def test_a_search_of_another_graph_is_refused(finished_run, tmp_path):
